@@ -1,0 +1,67 @@
+"""The one place where Python exceptions become PostgreSQL errors."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from motadata_ml_server import database
+from motadata_ml_server.errors import MotadataError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def boundary(function: Callable[P, T]) -> Callable[P, T]:
+    """Wrap an entry point so that what it raises reaches the client whole."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            _report(error)
+
+    return wrapped
+
+
+def boundary_rows(function: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:
+    """Wrap an entry point that yields rows: what it raises between two rows is caught too."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        try:
+            yield from function(*args, **kwargs)
+        except Exception as error:
+            _report(error)
+
+    return wrapped
+
+
+def _report(error: Exception) -> NoReturn:
+    import plpy  # there only inside PL/Python
+
+    if isinstance(error, MotadataError):
+        _raise(plpy, error.message, error.sqlstate, error.detail, error.hint)
+    if isinstance(error, database.DatabaseError):
+        _raise(plpy, error.message, error.sqlstate, error.detail, error.hint)
+    if isinstance(error, plpy.SPIError):
+        raise error
+    plpy.log("motadata_ml: unexpected error\n" + "".join(traceback.format_exception(error)))
+    if isinstance(error, MemoryError):
+        _raise(plpy, "the session ran out of memory", "53200", None, "Use fewer rows or columns at a time.")
+    _raise(
+        plpy,
+        f"internal error: {type(error).__name__}",
+        "ML000",
+        None,
+        "The server's log has the details. Please report this as a defect.",
+    )
+
+
+def _raise(plpy: Any, message: str, sqlstate: str, detail: str | None, hint: str | None) -> NoReturn:
+    parts = {"sqlstate": sqlstate, "detail": detail, "hint": hint}
+    plpy.error(message, **{name: value for name, value in parts.items() if value})
+    raise AssertionError("plpy.error returned")

@@ -1,0 +1,152 @@
+"""The seam to PostgreSQL: a Protocol, and its implementation over PL/Python's server interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    """A column of a query's result: its name and the OID of its type."""
+
+    name: str
+    type_oid: int
+
+
+class Database(Protocol):
+    """What domain code needs from the server it runs in."""
+
+    def query(self, sql: str, types: Sequence[str] = (), values: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement with bound values and return its rows."""
+        ...
+
+    def describe(self, sql: str) -> list[ResultColumn]:
+        """Return the columns of a statement's result, running it for no row that matters."""
+        ...
+
+    def notice(self, message: str, detail: str | None = None) -> None:
+        """Send a NOTICE to the client at once."""
+        ...
+
+    def warning(self, message: str, hint: str | None = None) -> None:
+        """Send a WARNING to the client at once."""
+        ...
+
+
+class DatabaseError(Exception):
+    """An error PostgreSQL raised, with its parts.
+
+    Parameters
+    ----------
+    sqlstate : str
+        Five characters.
+    message, detail, hint : str
+        As the server gave them.
+    """
+
+    def __init__(self, sqlstate: str, message: str, detail: str | None, hint: str | None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+
+
+class PlpyDatabase:
+    """The database as the running PL/Python function sees it, with the caller's rights.
+
+    Parameters
+    ----------
+    plpy : module
+        PL/Python's module, there only inside the server.
+    """
+
+    def __init__(self, plpy: Any) -> None:
+        self._plpy = plpy
+        self._plans: dict[tuple[str, tuple[str, ...]], Any] = {}
+
+    def query(self, sql: str, types: Sequence[str] = (), values: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement with bound values and return its rows.
+
+        Raises
+        ------
+        DatabaseError
+            For any error of the statement; the surrounding transaction goes on.
+        """
+        plan = self._plan(sql, tuple(types))
+        try:
+            result = self._plpy.execute(plan, list(values))
+        except self._plpy.SPIError as error:
+            raise _translate(error) from None
+        return list(result) if result.nrows() and isinstance(result.colnames(), list) else []
+
+    def run(self, sql: str) -> None:
+        """Run a statement that cannot be prepared or is run once (DDL, CLOSE)."""
+        try:
+            self._plpy.execute(sql)
+        except self._plpy.SPIError as error:
+            raise _translate(error) from None
+
+    def describe(self, sql: str) -> list[ResultColumn]:
+        """Return the columns of a statement's result, running it for no row that matters."""
+        try:
+            result = self._plpy.execute(sql)
+        except self._plpy.SPIError as error:
+            raise _translate(error) from None
+        return [ResultColumn(*pair) for pair in zip(result.colnames(), result.coltypes(), strict=True)]
+
+    def notice(self, message: str, detail: str | None = None) -> None:
+        """Send a NOTICE to the client at once."""
+        self._plpy.notice(message, detail=detail) if detail else self._plpy.notice(message)
+
+    def warning(self, message: str, hint: str | None = None) -> None:
+        """Send a WARNING to the client at once."""
+        self._plpy.warning(message, hint=hint) if hint else self._plpy.warning(message)
+
+    def log(self, message: str) -> None:
+        """Write a line to the server's log."""
+        self._plpy.log(message)
+
+    def _plan(self, sql: str, types: tuple[str, ...]) -> Any:
+        plan = self._plans.get((sql, types))
+        if plan is None:
+            try:
+                plan = self._plpy.prepare(sql, list(types))
+            except self._plpy.SPIError as error:
+                raise _translate(error) from None
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            self._plans[sql, types] = plan
+        return plan
+
+
+MAX_PLANS = 200
+"""Statements are few; those built for one training's columns must not pile up in a pooled session."""
+
+
+def _translate(error: Any) -> DatabaseError:
+    _, detail, hint, *_ = error.spidata
+    text = str(error)
+    return DatabaseError(error.sqlstate, text, detail, hint)
+
+
+_current: PlpyDatabase | None = None
+
+
+def current() -> PlpyDatabase:
+    """Return this session's database; only inside the server."""
+    global _current  # noqa: PLW0603 - one session, one seam
+    if _current is None:
+        import plpy  # there only inside PL/Python
+
+        _current = PlpyDatabase(plpy)
+    return _current
+
+
+def column(rows: Iterable[Row], name: str) -> list[Any]:
+    """Return one column of some rows."""
+    return [row[name] for row in rows]

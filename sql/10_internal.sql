@@ -1,0 +1,44 @@
+-- Building blocks of the server package. Each runs with the caller's rights unless it says otherwise.
+
+-- The bytes of an array as it lies in memory: header, null bitmap, values. Any built-in that copies its argument
+-- unchanged would do; numeric's unary plus is one, and it never looks inside. One memcpy replaces a call per cell.
+create function ml._bytes(float8[]) returns bytea
+    language internal immutable strict parallel safe as 'numeric_uplus';
+comment on function ml._bytes(float8[]) is 'Internal: the bytes of an array.';
+create function ml._bytes(int4[]) returns bytea
+    language internal immutable strict parallel safe as 'numeric_uplus';
+comment on function ml._bytes(int4[]) is 'Internal: the bytes of an array.';
+
+create function ml._open_cursor(query text) returns refcursor
+    language plpgsql stable as $$
+declare
+    input refcursor;
+begin
+    open input no scroll for execute query;
+    return input;
+end
+$$;
+comment on function ml._open_cursor(text) is 'Internal: open a cursor; PostgreSQL refuses all but one SELECT.';
+
+create function ml._fetch(cursor_name text, row_count integer) returns setof record
+    language plpgsql volatile as $$
+begin
+    return query execute pg_catalog.format('fetch forward %s from %I', row_count, cursor_name);
+end
+$$;
+comment on function ml._fetch(text, integer) is 'Internal: the next rows of an open cursor.';
+
+-- The definer helpers take nothing: they run the one operation that the server package has left in this
+-- process's memory after checking the caller's rights. Called directly they find none and refuse.
+create function ml._run_read() returns void
+    language plpython3u stable security definer set search_path = pg_catalog, pg_temp as $$
+from motadata_ml_server.definer import run_pending
+run_pending()
+$$;
+comment on function ml._run_read() is 'Internal: run the pending read operation as the owner.';
+create function ml._run_write() returns void
+    language plpython3u volatile security definer set search_path = pg_catalog, pg_temp as $$
+from motadata_ml_server.definer import run_pending
+run_pending()
+$$;
+comment on function ml._run_write() is 'Internal: run the pending write operation as the owner.';
