@@ -82,7 +82,8 @@ create table ml.deployment (
     tenant_id text not null,
     version_id bigint not null references ml.model_version on delete cascade,
     deployed_by name not null,
-    deployed_at timestamptz not null default clock_timestamp()
+    deployed_at timestamptz not null default clock_timestamp(),
+    rolled_back_at timestamptz
 );
 alter sequence ml.deployment_seq owned by ml.deployment.id;
 create index deployment_by_model on ml.deployment (model, id);

@@ -20,6 +20,16 @@ end
 $$;
 comment on function ml._open_cursor(text) is 'Internal: open a cursor; PostgreSQL refuses all but one SELECT.';
 
+create function ml._close_cursor(cursor_name text) returns void
+    language plpgsql volatile as $$
+declare
+    input refcursor := cursor_name;
+begin
+    close input;
+end
+$$;
+comment on function ml._close_cursor(text) is 'Internal: close a cursor.';
+
 create function ml._fetch(cursor_name text, row_count integer) returns setof record
     language plpgsql volatile as $$
 begin

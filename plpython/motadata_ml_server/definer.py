@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _pending: Callable[[database.PlpyDatabase], Any] | None = None
 _result: Any = None
+_failure: Exception | None = None
 
 
 def read_as_owner(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T]) -> T:
@@ -35,31 +36,38 @@ def write_as_owner(db: database.PlpyDatabase, operation: Callable[[database.Plpy
 
 
 def _run(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T], sql: str) -> T:
-    global _pending, _result  # noqa: PLW0603 - handed over in process memory, that is the point
+    global _pending, _result, _failure  # noqa: PLW0603 - handed over in process memory, that is the point
     _pending = operation
     try:
         db.query(sql)
+        if _failure is not None:
+            raise _failure
         result: T = _result
         return result
     finally:
-        _pending = None
-        _result = None
+        _pending = _result = _failure = None
 
 
 @boundary.boundary
 def run_pending() -> None:
     """Run the operation that was left pending, once.
 
+    What the operation raises is handed back like its result, so that it crosses one error boundary, not two;
+    the waiting caller raises it, which undoes what the operation wrote.
+
     Raises
     ------
     InsufficientPrivilegeError
         If there is none: the function was called directly.
     """
-    global _pending, _result  # noqa: PLW0603
+    global _pending, _result, _failure  # noqa: PLW0603
     operation, _pending = _pending, None
     if operation is None:
         raise InsufficientPrivilegeError(
             "this function is internal and does nothing when called directly",
             hint="Use the public functions of schema ml.",
         )
-    _result = operation(database.current())
+    try:
+        _result = operation(database.current())
+    except Exception as error:  # noqa: BLE001 - raised again by the caller
+        _failure = error

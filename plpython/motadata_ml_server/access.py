@@ -1,0 +1,133 @@
+"""Who may act for which tenant, and the rights that come with it."""
+
+from __future__ import annotations
+
+from motadata_ml_server import definer, tenancy
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
+
+READABLE = (
+    "tenant",
+    "tenant_role",
+    "model",
+    "model_version",
+    "deployment",
+    "trial",
+    "option",
+    "models",
+    "model_versions",
+    "trials",
+    "algorithms",
+    "options",
+    "cache_status",
+)
+"""Tables (each with row security, but for the options) and views that a user reads."""
+
+ADMINISTRATION = ("set_option",)
+"""Functions that stay with the extension's owner and superusers."""
+
+_CALLER = """
+select current_user::text as name,
+    (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+        or pg_catalog.pg_has_role(current_user, e.extowner, 'usage') as owner
+from pg_catalog.pg_extension e where e.extname = 'motadata_ml'
+"""
+
+_ADMIN = "select exists (select from ml.tenant_role where tenant_id = $1 and admin) as admin"
+
+_FUNCTIONS = """
+select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+where n.nspname = 'ml' and p.proname <> all ($1) order by 1
+"""
+
+
+def caller_is_owner(db: PlpyDatabase) -> bool:
+    """Tell whether the caller is a superuser or acts as the extension's owner."""
+    return bool(db.query(_CALLER)[0]["owner"])
+
+
+def _require_admin(db: PlpyDatabase, tenant_id: str) -> None:
+    if caller_is_owner(db) or db.query(_ADMIN, ["text"], [tenant_id])[0]["admin"]:
+        return
+    raise InsufficientPrivilegeError(
+        f"the current role does not administer tenant {tenant_id!r}",
+        hint="Ask a superuser, or a role that was granted the tenant with admin => true.",
+    )
+
+
+def grant_usage(db: PlpyDatabase, role_name: str, tenant_id: str, admin: bool) -> None:
+    """Let a role act for a tenant.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: no such role.
+    InsufficientPrivilegeError
+        42501: the caller does not administer the tenant.
+    """
+    tenancy.check_name(tenant_id)
+    _require_admin(db, tenant_id)
+    definer.write_as_owner(db, lambda owner: _grant(owner, role_name, tenant_id, admin))
+
+
+def _grant(db: PlpyDatabase, role_name: str, tenant_id: str, admin: bool) -> None:
+    role = _role(db, role_name)
+    db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
+    db.query(
+        "insert into ml.tenant_role (tenant_id, role, admin) values ($1, $2::oid, $3) "
+        "on conflict (tenant_id, role) do update set admin = excluded.admin",
+        ["text", "bigint", "boolean"],
+        [tenant_id, role, admin],
+    )
+    _for_role(db, role_name, "grant", "to")
+
+
+def revoke_usage(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
+    """Take a tenant from a role, and with its last tenant the rights on the functions.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: no such role, or it does not have the tenant.
+    InsufficientPrivilegeError
+        42501: the caller does not administer the tenant.
+    """
+    _require_admin(db, tenant_id)
+    definer.write_as_owner(db, lambda owner: _revoke(owner, role_name, tenant_id))
+
+
+def _revoke(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
+    role = _role(db, role_name)
+    gone = db.query(
+        "delete from ml.tenant_role where tenant_id = $1 and role = $2::oid returning 1 as one",
+        ["text", "bigint"],
+        [tenant_id, role],
+    )
+    if not gone:
+        raise InvalidArgumentError(
+            f"role {role_name!r} was not granted tenant {tenant_id!r}",
+            hint="select * from ml.tenant_role shows who was.",
+        )
+    if not db.query("select 1 as one from ml.tenant_role where role = $1::oid limit 1", ["bigint"], [role]):
+        _for_role(db, role_name, "revoke", "from")
+
+
+def _role(db: PlpyDatabase, role_name: str) -> int:
+    rows = db.query("select oid::bigint as oid from pg_catalog.pg_roles where rolname = $1", ["name"], [role_name])
+    if not rows:
+        raise InvalidArgumentError(
+            f"role_name {role_name!r} is not a role of this server",
+            hint="Create it first: create role ... login; names are matched exactly, without quotes.",
+        )
+    return int(rows[0]["oid"])
+
+
+def _for_role(db: PlpyDatabase, role_name: str, verb: str, preposition: str) -> None:
+    """Grant or revoke what a user of the extension needs."""
+    role = db.query("select pg_catalog.quote_ident($1) as name", ["text"], [role_name])[0]["name"]
+    functions = ", ".join(row["name"] for row in db.query(_FUNCTIONS, ["text[]"], [list(ADMINISTRATION)]))
+    tables = ", ".join(f"ml.{name}" for name in READABLE)
+    db.run(f"{verb} usage on schema ml {preposition} {role}")
+    db.run(f"{verb} select on {tables} {preposition} {role}")
+    db.run(f"{verb} execute on function {functions} {preposition} {role}")

@@ -1,0 +1,161 @@
+"""Server-wide options and the health of the installation."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import motadata_ml_server
+from motadata_ml_server import access, definer, options
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.errors import InsufficientPrivilegeError, VersionMismatchError
+from motadata_ml_server.training.supervisor import interpreter
+
+LIBRARIES = ("numpy", "onnxruntime", "onnx", "scikit-learn", "skl2onnx", "skops", "sqlglot")
+
+Check = tuple[bool, str, str]
+"""Whether it is well, what was found, and what to do."""
+
+
+def set_option(db: PlpyDatabase, name: str, value: str | None) -> None:
+    """Set a server-wide option; None restores the default.
+
+    Raises
+    ------
+    InsufficientPrivilegeError
+        42501: the caller is neither a superuser nor the extension's owner.
+    InvalidArgumentError
+        ML009: no such option, or a value out of bounds.
+    """
+    if not access.caller_is_owner(db):
+        raise InsufficientPrivilegeError(
+            "options are set by superusers and the extension's owner", hint="Ask an administrator."
+        )
+    options.get(name)
+    role = db.query("select current_user::text as name")[0]["name"]
+    if value is None:
+        definer.write_as_owner(db, lambda owner: owner.query("delete from ml.option where name = $1", ["text"], [name]))
+        return
+    number = options.check(name, value)
+    definer.write_as_owner(
+        db,
+        lambda owner: owner.query(
+            "insert into ml.option (name, value, set_by) values ($1, $2, $3) "
+            "on conflict (name) do update set value = excluded.value, set_by = excluded.set_by, set_at = now()",
+            ["text", "text", "name"],
+            [name, str(number), role],
+        ),
+    )
+
+
+def list_options(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+    """Yield every option with its present and default value."""
+    for name, option in options.OPTIONS.items():
+        yield {
+            "name": name,
+            "value": str(options.integer(db, name)),
+            "default_value": str(option.default),
+            "description": option.description,
+        }
+
+
+def extension_version(db: PlpyDatabase) -> str:
+    """Return the version of the extension in this database."""
+    rows = db.query("select extversion::text as version from pg_catalog.pg_extension where extname = 'motadata_ml'")
+    return str(rows[0]["version"])
+
+
+def require_same_version(db: PlpyDatabase) -> None:
+    """Refuse to write models when package and extension are not of one version.
+
+    Raises
+    ------
+    VersionMismatchError
+        ML019: they differ.
+    """
+    installed = extension_version(db)
+    if installed != motadata_ml_server.__version__:
+        raise VersionMismatchError(
+            f"the extension is {installed} and the server package of this session is {motadata_ml_server.__version__}",
+            hint="Run ALTER EXTENSION motadata_ml UPDATE, install the package of the same version, and reconnect.",
+        )
+
+
+def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+    """Yield each check of the installation with its remedy."""
+    checks: dict[str, Callable[[], Check]] = {
+        "language": lambda: _language(db),
+        "interpreter": _interpreter,
+        "worker": _worker,
+        "versions": lambda: _versions(db),
+        "libraries": _libraries,
+        "import path": _import_path,
+        "roles": lambda: _roles(db),
+    }
+    for name, check in checks.items():
+        ok, detail, remedy = check()
+        yield {"check_name": name, "ok": ok, "detail": detail, "remedy": None if ok else remedy}
+
+
+def _language(db: PlpyDatabase) -> Check:
+    rows = db.query("select lanpltrusted from pg_catalog.pg_language where lanname = 'plpython3u'")
+    public = db.query("select pg_catalog.has_language_privilege('public', 'plpython3u', 'usage') as granted")[0]["granted"]
+    detail = "plpython3u is installed" + (" and granted to PUBLIC" if public else "")
+    return bool(rows) and not public, detail, "revoke usage on language plpython3u from public"
+
+
+def _interpreter() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = sys.version_info[:2] >= (3, 11)
+    return ok, f"PL/Python embeds Python {version}", "Use a PostgreSQL whose PL/Python embeds Python 3.11 or later."
+
+
+def _worker() -> Check:
+    path = interpreter()
+    ok = os.access(path, os.X_OK)
+    return ok, f"training workers run {path}", "Make the environment readable and executable for the server's user."
+
+
+def _versions(db: PlpyDatabase) -> Check:
+    extension, package = extension_version(db), motadata_ml_server.__version__
+    return (
+        extension == package,
+        f"extension {extension}, package {package}",
+        "Install the package of the same version or run ALTER EXTENSION motadata_ml UPDATE, then reconnect.",
+    )
+
+
+def _libraries() -> Check:
+    found, missing = [], []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    detail = ", ".join(found) + (f"; missing: {', '.join(missing)}" if missing else "")
+    return not missing, detail, "Install the server's packages: motadata-ml install."
+
+
+def _import_path() -> Check:
+    open_folders = [path for path in sys.path if path and os.path.isdir(path) and os.stat(path).st_mode & 0o002]
+    relative = [path for path in sys.path if not os.path.isabs(path)]
+    bad = open_folders + relative
+    return not bad, f"{len(sys.path)} folders, writable by others: {bad or 'none'}", "Take write permission from others."
+
+
+def _roles(db: PlpyDatabase) -> Check:
+    rows = db.query(
+        "select r.role::oid::text as role from ml.tenant_role r "
+        "where not exists (select from pg_catalog.pg_roles p where p.oid = r.role)"
+    )
+    gone = [row["role"] for row in rows]
+    return (
+        not gone,
+        f"grants to roles that were dropped: {', '.join(gone) or 'none'}",
+        "delete from ml.tenant_role where role not in (select oid from pg_roles)",
+    )

@@ -1,0 +1,259 @@
+"""One function per SQL function: decode the arguments, call, encode the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from motadata_ml_server import access as _access
+from motadata_ml_server import administration as _administration
+from motadata_ml_server import catalog as _catalog
+from motadata_ml_server import database, registry, tenancy
+from motadata_ml_server.boundary import boundary, boundary_rows
+from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError
+from motadata_ml_server.inference import cache, visibility
+from motadata_ml_server.inference import batch as _batch
+
+Input = str | list[Any]
+
+
+@boundary
+def train(
+    model_id: str,
+    model_type: str,
+    training_data: str,
+    target: str | None,
+    features: list[str] | None,
+    algorithm: str | None,
+    hyperparameters: str | None,
+    validation_data: str | None,
+    test_size: float | None,
+    split: str | None,
+    cv: int | None,
+    search: str | None,
+    preprocess: str | None,
+    random_state: int | None,
+    deploy: bool | None,
+    execution: str | None,
+    tenant_id: str | None,
+) -> dict[str, Any]:
+    """Train a model on a table, a view or a SELECT, and store it as a new version."""
+    from motadata_ml_server.training import trainer
+
+    return trainer.train(
+        database.current(),
+        trainer.Arguments(
+            model_id,
+            model_type,
+            training_data,
+            target,
+            features,
+            algorithm,
+            hyperparameters,
+            validation_data,
+            test_size,
+            split,
+            cv,
+            search,
+            preprocess,
+            random_state,
+            deploy,
+            execution,
+            tenant_id,
+        ),
+    )
+
+
+def _decode(value: Input) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
+            return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
+        return json.loads(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"input must be a JSON object or an array of numbers, got {text[:100]!r}",
+            hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
+        ) from None
+
+
+def _required(name: str, value: str | None) -> str:
+    if value is None:
+        raise InvalidArgumentError(f"{name} must not be NULL", hint=f"Name it: {name} => '...'.")
+    return value
+
+
+@boundary
+def predict(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
+    """Predict one row: prediction, probabilities, confidence, model and version as jsonb."""
+    if input is None:
+        return None
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    predictor = cache.predictor_of(db, visible)
+    answer = predictor.one(_decode(input))
+    probabilities = answer.probabilities
+    return json.dumps(
+        {
+            "prediction": answer.prediction,
+            "probabilities": None
+            if probabilities is None
+            else dict(zip(predictor.classes or (), probabilities, strict=True)),
+            "confidence": answer.confidence,
+            "model_id": model_id,
+            "model_version": visible.version,
+        }
+    )
+
+
+@boundary
+def predict_value(
+    model_id: str, input: Input | None, version: str | None, tenant_id: str | None
+) -> float | None:
+    """Predict one row as a number."""
+    if input is None:
+        return None
+    db = database.current()
+    visible = visibility.visible_version(db, model_id, version, tenant_id)
+    return cache.predictor_of(db, visible).value(_decode(input))
+
+
+@boundary
+def predict_label(
+    model_id: str, input: Input | None, version: str | None, tenant_id: str | None
+) -> str | None:
+    """Predict one row as a class label."""
+    if input is None:
+        return None
+    db = database.current()
+    visible = visibility.visible_version(db, model_id, version, tenant_id)
+    return cache.predictor_of(db, visible).label(_decode(input))
+
+
+@boundary
+def predict_proba(
+    model_id: str, input: Input | None, version: str | None, tenant_id: str | None
+) -> list[float] | None:
+    """Predict the probability of each class for one row, in the order of the model's classes."""
+    if input is None:
+        return None
+    db = database.current()
+    visible = visibility.visible_version(db, model_id, version, tenant_id)
+    return cache.predictor_of(db, visible).proba(_decode(input))
+
+
+@boundary_rows
+def predict_chunks(
+    model_id: str, input_data: str, id_column: str | None, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """Predict every row of a table, a view or a SELECT, in its order."""
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    yield from _batch.predict_chunks(
+        db, cache.predictor_of(db, visible), _required("input_data", input_data), id_column
+    )
+
+
+@boundary_rows
+def algorithms() -> Iterator[dict[str, Any]]:
+    """List the algorithms that ml.train accepts."""
+    yield from _catalog.algorithms()
+
+
+@boundary_rows
+def list_models(tenant_id: str | None) -> Iterator[dict[str, Any]]:
+    """List the models of a tenant."""
+    db = database.current()
+    yield from _catalog.list_models(db, tenancy.resolve(db, tenant_id))
+
+
+@boundary
+def get_model_info(model_id: str, version: str | None, tenant_id: str | None) -> str:
+    """Describe a model version: features, classes, metrics, runtime, lineage."""
+    db = database.current()
+    tenant = tenancy.resolve(db, tenant_id)
+    return _catalog.model_info(db, visibility.look_up(db, _required("model_id", model_id), version, tenant))
+
+
+@boundary
+def delete_model(model_id: str, version: str | None, tenant_id: str | None) -> bool:
+    """Delete a model with all its versions, or one version that is not deployed."""
+    db = database.current()
+    tenant = tenancy.resolve(db, tenant_id)
+    visible = None if version is None else visibility.look_up(db, model_id, version, tenant)
+    return registry.delete(db, tenant, _required("model_id", model_id), visible)
+
+
+@boundary
+def deploy(model_id: str, version: str | None, tenant_id: str | None) -> str:
+    """Make a version of a model the one that predicts, and return its number."""
+    db = database.current()
+    tenant = tenancy.resolve(db, tenant_id)
+    visible = visibility.look_up(db, _required("model_id", model_id), _required("version", version), tenant)
+    return registry.deploy(db, visible, _role(db))
+
+
+@boundary
+def rollback(model_id: str, tenant_id: str | None) -> str:
+    """Deploy again the version that was deployed before the present one."""
+    db = database.current()
+    return registry.rollback(db, tenancy.resolve(db, tenant_id), _required("model_id", model_id))
+
+
+def _role(db: database.PlpyDatabase) -> str:
+    return str(db.query("select current_user::text as name")[0]["name"])
+
+
+@boundary
+def grant_usage(role_name: str | None, tenant_id: str | None, admin: bool | None) -> None:
+    """Let a role act for a tenant: train, predict and manage its models."""
+    _access.grant_usage(
+        database.current(), _required("role_name", role_name), _required("tenant_id", tenant_id), bool(admin)
+    )
+
+
+@boundary
+def revoke_usage(role_name: str | None, tenant_id: str | None) -> None:
+    """Take back what ml.grant_usage gave a role for a tenant."""
+    _access.revoke_usage(database.current(), _required("role_name", role_name), _required("tenant_id", tenant_id))
+
+
+@boundary
+def set_option(name: str | None, value: str | None) -> None:
+    """Set a server-wide option; a NULL value restores the default. Superusers only."""
+    _administration.set_option(database.current(), _required("name", name), value)
+
+
+@boundary_rows
+def options() -> Iterator[dict[str, Any]]:
+    """List the server-wide options."""
+    yield from _administration.list_options(database.current())
+
+
+@boundary_rows
+def doctor() -> Iterator[dict[str, Any]]:
+    """Check the installation, each check with its remedy."""
+    yield from _administration.doctor(database.current())
+
+
+@boundary_rows
+def cache_status() -> Iterator[dict[str, Any]]:
+    """List the models this session holds in memory."""
+    for entry in cache.entries():
+        yield {
+            "version_id": entry.version.version_id,
+            "model_id": entry.version.model_id,
+            "version": entry.version.version,
+            "runtime": entry.predictor.kind,
+            "bytes": entry.predictor.nbytes,
+            "hits": entry.hits,
+        }
+
+
+@boundary
+def cache_clear() -> int:
+    """Forget the models this session holds in memory, and return how many there were."""
+    return cache.clear()

@@ -1,0 +1,69 @@
+"""Models a session holds in memory, least recently used out first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from motadata_ml_server import options
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.inference.visibility import VisibleVersion
+
+if TYPE_CHECKING:
+    from motadata_ml_server.inference.predictor import Predictor
+
+
+@dataclass
+class CacheEntry:
+    """A model in memory."""
+
+    version: VisibleVersion
+    predictor: Predictor
+    hits: int = 0
+
+
+_entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()
+
+
+def predictor_of(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
+    """Return the predictor of a version that the caller was seen to be allowed, loading it once.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The session.
+    visible : VisibleVersion
+        What `visibility.visible_version` answered in this statement.
+    """
+    key = (visible.version_id, visible.digest)
+    entry = _entries.get(key)
+    if entry is None:
+        from motadata_ml_server import registry
+
+        entry = CacheEntry(visible, registry.load_predictor(db, visible))
+        _entries[key] = entry
+        _evict(options.integer(db, "session_cache_mb") * 1024 * 1024)
+    else:
+        _entries.move_to_end(key)
+    entry.hits += 1
+    return entry.predictor
+
+
+def _evict(limit: int) -> None:
+    total = sum(entry.predictor.nbytes for entry in _entries.values())
+    while total > limit and len(_entries) > 1:
+        _, oldest = _entries.popitem(last=False)
+        total -= oldest.predictor.nbytes
+
+
+def entries() -> list[CacheEntry]:
+    """Return what is in the cache, least recently used first."""
+    return list(_entries.values())
+
+
+def clear() -> int:
+    """Empty the cache and return how many models it held."""
+    count = len(_entries)
+    _entries.clear()
+    return count

@@ -1,0 +1,144 @@
+"""Which model version a call sees: asked as the caller, once per statement at most.
+
+The answer is remembered for the statement that asked. A statement is told apart from the next by its start time,
+and the answer also depends on the role, the subtransaction and the command: each is read from the backend through a
+function that only returns a variable and cannot raise.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+from motadata_ml_server import tenancy
+from motadata_ml_server.database import Database
+from motadata_ml_server.errors import ModelNotFoundError, VersionNotFoundError
+
+_backend = ctypes.PyDLL(None)
+
+
+def _getter(name: str, restype: type[ctypes._SimpleCData[int]], *arguments: type[ctypes.c_bool]) -> ctypes._NamedFuncPointer:
+    function = _backend[name]
+    function.restype = restype
+    function.argtypes = list(arguments)
+    return function
+
+
+@dataclass(frozen=True)
+class VisibleVersion:
+    """A model version that the caller may use.
+
+    Attributes
+    ----------
+    version_id : int
+        Key of ``ml.model_version``.
+    tenant_id, model_id, version : str
+        Its names.
+    digest : str
+        SHA-256 over all its artifacts; changes with any of them.
+    """
+
+    version_id: int
+    tenant_id: str
+    model_id: str
+    version: str
+    digest: str
+
+
+_LOOK_UP = """
+select v.id, v.version, v.digest
+from ml.model m
+left join ml.model_version v on v.model = m.id
+    and case when $3 is null then v.id = m.deployed_version_id else v.version = $3 end
+where m.tenant_id = $1 and m.model_id = $2
+"""
+
+
+class _Memory:
+    """What was seen in the statement that is running."""
+
+    def __init__(self) -> None:
+        self._start = _getter("GetCurrentStatementStartTimestamp", ctypes.c_int64)
+        self._user = _getter("GetUserId", ctypes.c_uint32)
+        self._subtransaction = _getter("GetCurrentSubTransactionId", ctypes.c_uint32)
+        self._command = _getter("GetCurrentCommandId", ctypes.c_uint32, ctypes.c_bool)
+        self._moment: tuple[int, int, int, int] | None = None
+        self.seen: dict[tuple[str, str | None, str | None], VisibleVersion] = {}
+
+    def refresh(self) -> None:
+        moment = (self._start(), self._user(), self._subtransaction(), self._command(False))
+        if moment != self._moment:
+            self._moment = moment
+            self.seen.clear()
+
+    def forget(self) -> None:
+        self._moment = None
+        self.seen.clear()
+
+
+_memory: _Memory | None = None
+
+
+def forget() -> None:
+    """Drop what this session knows of visible models, after a change of its own."""
+    if _memory is not None:
+        _memory.forget()
+
+
+def visible_version(
+    db: Database, model_id: str, version: str | None, tenant_id: str | None
+) -> VisibleVersion:
+    """Return the version of a model that the caller sees now.
+
+    Parameters
+    ----------
+    db : Database
+        The caller's session.
+    model_id : str
+        The model's name.
+    version : str or None
+        A version's number; None takes the deployed one.
+    tenant_id : str or None
+        As `tenancy.resolve` takes it.
+
+    Raises
+    ------
+    ModelNotFoundError
+        ML001: no such model, or not the caller's.
+    VersionNotFoundError
+        ML014: no such version of it.
+    """
+    global _memory  # noqa: PLW0603 - one session, one memory
+    if _memory is None:
+        _memory = _Memory()
+    _memory.refresh()
+    key = (model_id, version, tenant_id)
+    found = _memory.seen.get(key)
+    if found is None:
+        found = look_up(db, model_id, version, tenancy.resolve(db, tenant_id))
+        _memory.refresh()
+        _memory.seen[key] = found
+    return found
+
+
+def look_up(db: Database, model_id: str, version: str | None, tenant_id: str) -> VisibleVersion:
+    """Return a version of a tenant's model as the caller sees it, without remembering it."""
+    rows = db.query(_LOOK_UP, ["text", "text", "text"], [tenant_id, model_id, version])
+    if not rows:
+        raise model_not_found(model_id, tenant_id)
+    row = rows[0]
+    if row["id"] is None:
+        wanted = "deployed version" if version is None else f"version {version!r}"
+        raise VersionNotFoundError(
+            f"model {model_id!r} of tenant {tenant_id!r} has no {wanted}",
+            hint="select version, deployed from ml.model_versions lists them; ml.deploy deploys one.",
+        )
+    return VisibleVersion(row["id"], tenant_id, model_id, row["version"], row["digest"])
+
+
+def model_not_found(model_id: str, tenant_id: str) -> ModelNotFoundError:
+    """Return the error for a model that does not exist or is not the caller's."""
+    return ModelNotFoundError(
+        f"there is no model {model_id!r} for tenant {tenant_id!r}",
+        hint="select * from ml.list_models() lists the models you may use; ml.train makes one.",
+    )

@@ -1,0 +1,1 @@
+"""From a relation or a query to typed columns."""

@@ -1,0 +1,86 @@
+"""Server-wide options: their defaults, their bounds and the table that overrides them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from motadata_ml_server.database import Database
+from motadata_ml_server.errors import InvalidArgumentError
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option with whole numbers as values.
+
+    Attributes
+    ----------
+    default, lowest, highest : int
+        Its default and its bounds, both inclusive.
+    description : str
+        What it does, with the unit.
+    """
+
+    default: int
+    lowest: int
+    highest: int
+    description: str
+
+
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {
+        "max_memory_mb": Option(4096, 512, 1 << 24, "Memory a training worker may allocate, in MB."),
+        "threads": Option(
+            min(4, len(os.sched_getaffinity(0))), 1, 1024, "Threads a training worker may use."
+        ),
+        "session_cache_mb": Option(512, 1, 1 << 20, "Memory for models in each session, in MB."),
+        "chunk_rows": Option(10_000, 100, 1_000_000, "Rows read, predicted or streamed at a time."),
+    }
+)
+
+
+def get(name: str) -> Option:
+    """Return an option by its name.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: there is no such option.
+    """
+    option = OPTIONS.get(name)
+    if option is None:
+        raise InvalidArgumentError(
+            f"there is no option {name!r}", hint=f"Options are: {', '.join(sorted(OPTIONS))}."
+        )
+    return option
+
+
+def integer(db: Database, name: str) -> int:
+    """Return an option's present value."""
+    rows = db.query("select value from ml.option where name = $1", ["text"], [name])
+    return int(rows[0]["value"]) if rows else get(name).default
+
+
+def check(name: str, value: object) -> int:
+    """Return a value for an option, or refuse it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: not a whole number, or out of bounds.
+    """
+    option = get(name)
+    try:
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise ValueError
+        number = int(value)
+    except ValueError:
+        number = option.lowest - 1
+    if not option.lowest <= number <= option.highest:
+        raise InvalidArgumentError(
+            f"{name} must be a whole number from {option.lowest} to {option.highest}, got {value!r}",
+            hint=option.description,
+        )
+    return number

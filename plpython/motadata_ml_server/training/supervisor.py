@@ -1,0 +1,186 @@
+"""The backend's side of a training: start a worker, feed it, watch it, and end it whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import motadata_ml_server
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.errors import (
+    BY_SQLSTATE,
+    InternalError,
+    TrainingError,
+    TrainingMemoryError,
+    WorkerDiedError,
+)
+from motadata_ml_server.training.transport import FrameReader, MemoryFile, Message, send
+
+POLL_SECONDS = 0.02
+"""How long the backend sleeps before it looks for a cancel again."""
+
+NOTICE_SECONDS = 0.5
+"""The shortest time between two progress notices."""
+
+STDERR_TAIL = 2_000
+
+
+def interpreter() -> str:
+    """Return the Python that owns the environment this package is installed in."""
+    for folder in Path(motadata_ml_server.__file__).resolve().parents:
+        if (folder / "pyvenv.cfg").exists():
+            return str(folder / "bin" / "python3")
+    own = Path(sys.prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return str(own) if own.exists() else "/usr/bin/python3"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - joblib wants one
+        **dict.fromkeys(limits, str(threads)),
+    }
+
+
+class Worker:
+    """A worker process with its pipes and memory files; use it in a ``with`` block.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The session, asked for pending cancels while waiting.
+    threads : int
+        The most threads its numeric libraries start.
+    max_memory_mb : int
+        The most memory it may allocate, in MB.
+    """
+
+    def __init__(self, db: PlpyDatabase, threads: int, max_memory_mb: int) -> None:
+        self._db = db
+        self._max_memory_mb = max_memory_mb
+        self.rows = MemoryFile("rows")
+        self.artifacts = MemoryFile("artifacts")
+        self._errors = MemoryFile("stderr")
+        files = (self.rows.descriptor, self.artifacts.descriptor)
+        self._process = subprocess.Popen(
+            [
+                interpreter(),
+                "-I",
+                "-m",
+                "motadata_ml_server.training.worker",
+                *map(str, (*files, os.getpid(), max_memory_mb)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors.descriptor,
+            pass_fds=files,
+            env=_environment(threads),
+            cwd="/",
+            start_new_session=True,
+        )
+        self._notice_due = time.monotonic() + NOTICE_SECONDS
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        for file in (self.rows, self.artifacts, self._errors):
+            file.close()
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    def tell(self, message: Message) -> None:
+        """Send a message to the worker; one that has died is reported as such."""
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - PIPE was asked for
+        try:
+            send(stdin, message)  # type: ignore[arg-type]  # IO[bytes] of a pipe is a BinaryIO
+        except BrokenPipeError:
+            raise self._death() from None
+
+    def result(self) -> Message:
+        """Wait for the worker's result, showing progress, answering cancels.
+
+        Raises
+        ------
+        MotadataError
+            What the worker reported, or how it died.
+        DatabaseError
+            57014 and the like: a cancel, a timeout.
+        """
+        for message in self._messages():
+            kind = message.pop("type")
+            if kind == "progress":
+                self._progress(message)
+            elif kind == "error":
+                raise _reported(message)
+            elif kind == "result":
+                return message
+        raise self._death()
+
+    def _messages(self) -> Iterator[Message]:
+        stdout = self._process.stdout
+        assert stdout is not None  # noqa: S101 - PIPE was asked for
+        reader = FrameReader(stdout.fileno())
+        ended = False
+        while not ended:
+            ready, _, _ = select.select([stdout], [], [], POLL_SECONDS)
+            self._db.query("select pg_catalog.pg_sleep(0)")
+            if ready:
+                messages, ended = reader.read()
+                yield from messages
+
+    def _progress(self, message: Message) -> None:
+        now = time.monotonic()
+        if now < self._notice_due:
+            return
+        self._notice_due = now + NOTICE_SECONDS
+        self._db.notice(f"training: {message['step']}", detail=json.dumps(message))
+
+    def _death(self) -> WorkerDiedError | TrainingMemoryError:
+        code = self._process.wait()
+        tail = self._errors.read(max(0, os.fstat(self._errors.descriptor).st_size - STDERR_TAIL), STDERR_TAIL)
+        said = tail.decode(errors="replace").strip()
+        if "MemoryError" in said or "OpenBLAS" in said or "bad_alloc" in said:
+            return out_of_memory(self._max_memory_mb)
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        self._db.log(f"motadata_ml: training worker {self.pid} ended by {how}: {said}")
+        return WorkerDiedError(
+            f"the training worker ended without a result, by {how}",
+            hint="Nothing was stored. If the machine ran out of memory, train on fewer rows or lower max_memory_mb.",
+        )
+
+
+def out_of_memory(max_memory_mb: int) -> TrainingMemoryError:
+    """Return the error for a worker that hit its cap."""
+    return TrainingMemoryError(
+        f"training needed more than max_memory_mb = {max_memory_mb}",
+        hint="Raise it with execution => '{\"max_memory_mb\": n}' up to the option of that name, or use fewer rows.",
+    )
+
+
+def _reported(message: dict[str, Any]) -> Exception:
+    cls = BY_SQLSTATE.get(message["sqlstate"], InternalError)
+    if cls is InternalError:
+        cls = TrainingError
+    return cls(message["message"], hint=message["hint"], detail=message.get("detail"))

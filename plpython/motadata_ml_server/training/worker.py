@@ -1,0 +1,125 @@
+"""The worker process: waits for rows, fits, and hands back a result. Never imported by a backend.
+
+Started as ``python -I -m motadata_ml_server.training.worker ROWS_FD ARTIFACTS_FD PARENT_PID MAX_MEMORY_MB``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import resource
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from motadata_ml_server.training.fit import TrainedModel
+
+_PR_SET_PDEATHSIG = 1
+OOM_SCORE = 800
+"""Where the kernel must choose, it ends a training before it ends the server."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one training."""
+    rows_fd, artifacts_fd, parent, max_memory_mb = map(int, arguments)
+    _die_with(parent)
+    limit = max_memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with open("/proc/self/oom_score_adj", "w") as score:
+        score.write(str(OOM_SCORE))
+    # Results leave by a descriptor of their own: what a library prints must not mix with them.
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    from motadata_ml_server.training import transport
+
+    try:
+        result = _train(sys.stdin.buffer, replies, rows_fd, artifacts_fd)
+    except BaseException as error:  # noqa: BLE001 - every end is reported
+        result = _describe(error, max_memory_mb)
+    transport.send(replies, result)
+    return 0
+
+
+def _die_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: int) -> dict[str, Any]:
+    from motadata_ml_server.training import transport
+    from motadata_ml_server.training.specification import TrainingSpec
+
+    request = transport.receive(requests)
+    if request is None:
+        os._exit(1)
+    spec = TrainingSpec.from_json(request["spec"])
+
+    from motadata_ml_server.ingest.wire import decode_table
+    from motadata_ml_server.training.fit import fit, prepare
+
+    prepare(spec)
+    layouts = transport.receive(requests)
+    if layouts is None:
+        os._exit(1)
+    _exit_at_end_of(requests)
+    names = ["train"] + (["validation"] if layouts.get("validation") is not None else [])
+    mapped = transport.map_chunks(rows_fd, [layouts[name] for name in names])
+    schemas = spec.columns
+    tables = [decode_table(schemas, chunks) for chunks in mapped]
+
+    def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
+        transport.send(replies, {"type": "progress", "step": step, "fraction": fraction, **more})
+
+    model = fit(spec, tables[0], tables[1] if len(tables) > 1 else None, progress)
+    return _hand_over(model, artifacts_fd)
+
+
+def _exit_at_end_of(requests: BinaryIO) -> None:
+    """End with the backend even where the parent-death signal does not reach."""
+
+    def watch() -> None:
+        requests.read(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _hand_over(model: TrainedModel, artifacts_fd: int) -> dict[str, Any]:
+    artifacts = []
+    with os.fdopen(os.dup(artifacts_fd), "wb") as out:
+        for kind, data in model.artifacts.items():
+            out.write(data)
+            artifacts.append([kind, len(data), hashlib.sha256(data).hexdigest()])
+    return {"type": "result", "artifacts": artifacts, "model": model.describe()}
+
+
+def _describe(error: BaseException, max_memory_mb: int) -> dict[str, Any]:
+    from motadata_ml_server.errors import MotadataError
+    from motadata_ml_server.training.supervisor import out_of_memory
+
+    if isinstance(error, MemoryError):
+        error = out_of_memory(max_memory_mb)
+    if isinstance(error, MotadataError):
+        return {
+            "type": "error",
+            "sqlstate": error.sqlstate,
+            "message": error.message,
+            "hint": error.hint,
+            "detail": error.detail,
+        }
+    return {
+        "type": "error",
+        "sqlstate": "ML015",
+        "message": f"training failed: {type(error).__name__}: {error}",
+        "hint": "The text is the library's own; check the data and the hyperparameters.",
+        "detail": None,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
