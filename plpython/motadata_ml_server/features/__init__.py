@@ -1,1 +1,1 @@
-"""features."""
+"""From typed columns to the numbers that an estimator sees."""

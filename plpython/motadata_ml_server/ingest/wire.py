@@ -114,7 +114,7 @@ def _decode_text(chunks: Iterable[tuple[int, Parts]], rows: int) -> TextValues:
     start = 0
     for count, (data, lengths) in chunks:
         sizes, present = array_of(lengths, np.int32)
-        ends = np.cumsum(sizes, dtype=np.int64).tolist()
+        ends = np.cumsum(sizes if present is None else sizes[present], dtype=np.int64).tolist()
         blob = bytes(data)
         text = blob.decode()
         source: str | bytes = text if len(text) == len(blob) else blob
@@ -129,9 +129,9 @@ def _decode_text(chunks: Iterable[tuple[int, Parts]], rows: int) -> TextValues:
                 code = index[string] = len(index)
             add(code)
             begin = end
-        codes[start : start + count] = found
-        if present is not None:
-            codes[start : start + count][~present] = -1
+        target = codes[start : start + count]
+        target[:] = -1
+        target[slice(None) if present is None else present] = found
         start += count
     return TextValues(codes, list(index))
 

@@ -171,10 +171,11 @@ class Worker:
         )
 
 
-def out_of_memory(max_memory_mb: int) -> TrainingMemoryError:
-    """Return the error for a worker that hit its cap."""
+def out_of_memory(max_memory_mb: int, least_mb: int | None = None) -> TrainingMemoryError:
+    """Return the error for a worker that hit its cap, or would."""
+    least = f"; it needs at least {least_mb}" if least_mb else ""
     return TrainingMemoryError(
-        f"training needed more than max_memory_mb = {max_memory_mb}",
+        f"training needs more than max_memory_mb = {max_memory_mb}{least}",
         hint="Raise it with execution => '{\"max_memory_mb\": n}' up to the option of that name, or use fewer rows.",
     )
 

@@ -59,6 +59,7 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
         os._exit(1)
     spec = TrainingSpec.from_json(request["spec"])
 
+    from motadata_ml_server.columns import ColumnSchema
     from motadata_ml_server.ingest.wire import decode_table
     from motadata_ml_server.training.fit import fit, prepare
 
@@ -69,14 +70,34 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
     _exit_at_end_of(requests)
     names = ["train"] + (["validation"] if layouts.get("validation") is not None else [])
     mapped = transport.map_chunks(rows_fd, [layouts[name] for name in names])
-    schemas = spec.columns
+    schemas = [ColumnSchema(**column) for column in request["columns"]]
     tables = [decode_table(schemas, chunks) for chunks in mapped]
 
     def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
         transport.send(replies, {"type": "progress", "step": step, "fraction": fraction, **more})
 
+    fingerprint = _Fingerprint(rows_fd)
+    fingerprint.start()
     model = fit(spec, tables[0], tables[1] if len(tables) > 1 else None, progress)
-    return _hand_over(model, artifacts_fd)
+    fingerprint.join()
+    return {**_hand_over(model, artifacts_fd), "fingerprint": fingerprint.digest}
+
+
+class _Fingerprint(threading.Thread):
+    """SHA-256 of the rows as they came, computed beside the fit."""
+
+    def __init__(self, rows_fd: int) -> None:
+        super().__init__(daemon=True)
+        self._rows_fd = rows_fd
+        self.digest = ""
+
+    def run(self) -> None:
+        sha = hashlib.sha256()
+        offset = 0
+        while data := os.pread(self._rows_fd, 1 << 20, offset):
+            sha.update(data)
+            offset += len(data)
+        self.digest = sha.hexdigest()
 
 
 def _exit_at_end_of(requests: BinaryIO) -> None:

@@ -1,0 +1,71 @@
+"""What there is: algorithms, models and the description of one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.inference.visibility import VisibleVersion
+
+_LIST = "select * from ml.models where tenant_id = $1 order by model_id"
+
+_INFO = """
+select v.*, coalesce(m.deployed_version_id = v.id, false) as deployed
+from ml.model_version v join ml.model m on m.id = v.model where v.id = $1
+"""
+
+_JSON = ("hyperparameters", "features", "metrics", "runtime", "library_versions")
+_PLAIN = (
+    "version",
+    "model_type",
+    "algorithm",
+    "target",
+    "target_type",
+    "label_type",
+    "classes",
+    "training_rows",
+    "dropped_rows",
+    "training_query",
+    "source_tables",
+    "data_fingerprint",
+    "random_state",
+    "warnings",
+    "trained_by",
+    "training_time",
+    "deployed",
+)
+
+
+def algorithms() -> Iterator[dict[str, Any]]:
+    """Yield the rows of ``ml.algorithms``."""
+    from motadata_ml_server.algorithms import catalogue
+
+    for entry in catalogue.load().values():
+        yield {
+            "algorithm": entry.name,
+            "model_type": entry.model_type,
+            "library": entry.module.split(".")[0],
+            "aliases": list(entry.aliases),
+            "hyperparameters": json.dumps(entry.parameters_json()),
+            "requires": entry.requires,
+            "available": entry.requires is None or importlib.util.find_spec(entry.requires) is not None,
+        }
+
+
+def list_models(db: PlpyDatabase, tenant_id: str) -> Iterator[dict[str, Any]]:
+    """Yield a tenant's rows of ``ml.models``."""
+    for row in db.query(_LIST, ["text"], [tenant_id]):
+        yield dict(row)
+
+
+def model_info(db: PlpyDatabase, visible: VisibleVersion) -> str:
+    """Return the description of a version as JSON."""
+    row = db.query(_INFO, ["bigint"], [visible.version_id])[0]
+    info: dict[str, Any] = {"tenant_id": visible.tenant_id, "model_id": visible.model_id}
+    info |= {name: row[name] for name in _PLAIN}
+    info |= {name: json.loads(row[name]) for name in _JSON}
+    info["trained_at"] = str(row["trained_at"])
+    return json.dumps(info)

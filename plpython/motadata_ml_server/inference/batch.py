@@ -1,0 +1,120 @@
+"""Predictions for every row of a relation, a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from motadata_ml_server import options
+from motadata_ml_server.columns import ColumnKind, ColumnSchema, ColumnTable
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.inference.predictor import Predictor
+from motadata_ml_server.ingest.reader import read_chunks
+from motadata_ml_server.ingest.source import Source, resolve
+from motadata_ml_server.ingest.wire import decode_table
+
+_ID = "motadata_ml id"
+"""Name of the id column while it travels beside the features; never a name of a feature."""
+
+
+def predict_chunks(
+    db: PlpyDatabase, predictor: Predictor, input_data: str, id_column: str | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the predictions of a relation's rows, a chunk at a time, in its order.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The caller's session; rows are read with its rights.
+    predictor : Predictor
+        The model.
+    input_data : str
+        A table, a view or a SELECT that has the model's features.
+    id_column : str or None
+        A column that names each row; None numbers the rows from 1.
+
+    Raises
+    ------
+    InvalidInputError
+        ML011: features are missing.
+    """
+    source = resolve(db, input_data, "input_data")
+    schemas = [_readable(source, name, kind) for name, kind in feature_kinds(predictor, source)]
+    names = [schema.name for schema in schemas]
+    id_name = None
+    if id_column is not None:
+        id_name = source.column(id_column, "id_column").name
+        if id_name not in names or next(s for s in schemas if s.name == id_name).kind != "text":
+            source = _with_id(source, id_name)
+            id_name = _ID
+            schemas.append(ColumnSchema(_ID, "text", "text"))
+    first = 1
+    for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
+        table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
+        yield _encode(predictor, table, names, id_name, first)
+        first += chunk.rows
+
+
+def feature_kinds(predictor: Predictor, source: Source) -> list[tuple[str, ColumnKind]]:
+    """Return a model's features as columns of a source, each with the kind it has to travel as."""
+    available = {column.name for column in source.columns}
+    wanted = [(column.name, column.source) for column in predictor.plan.columns]
+    missing = [name for name, _ in wanted if name not in available]
+    if missing:
+        raise InvalidInputError(
+            f"input_data lacks the features {', '.join(map(repr, missing))}",
+            hint="Select them, under these names; NULL stands for a value that is not known.",
+        )
+    return wanted
+
+
+def _readable(source: Source, name: str, kind: ColumnKind) -> ColumnSchema:
+    column = source.column(name, "feature")
+    if kind != "text" and column.kind != kind and (kind, column.kind) != ("number", "boolean"):
+        raise InvalidInputError(
+            f"feature {name!r} must be a {kind}, input_data has {column.label}", hint="Cast it in a SELECT."
+        )
+    return ColumnSchema(column.name, kind, column.label)
+
+
+def _with_id(source: Source, name: str) -> Source:
+    from dataclasses import replace
+
+    from motadata_ml_server.ingest.reader import quote_identifier
+
+    column = source.column(name, "id_column")
+    query = (
+        f"select input.*, input.{quote_identifier(name)}::text as {quote_identifier(_ID)} "  # noqa: S608
+        f"from (\n{source.query}\n) as input"
+    )
+    return replace(
+        source, query=query, columns=(*source.columns, replace(column, name=_ID, type_name="text", kind="text"))
+    )
+
+
+def _encode(
+    predictor: Predictor, table: ColumnTable, features: list[str], id_name: str | None, first: int
+) -> dict[str, Any]:
+    result = predictor.batch(table.select(features))
+    rows = table.rows
+    if id_name is None:
+        ids: list[str | None] = [str(number) for number in range(first, first + rows)]
+    else:
+        texts = table.columns[id_name].texts
+        ids = [None if code < 0 else texts.dictionary[code] for code in texts.codes.tolist()]
+    values = None if result.values is None else result.values.tolist()
+    labels = result.labels
+    if labels is None and values is not None:
+        labels = [repr(value) for value in values]
+    probabilities = result.probabilities
+    return {
+        "ids": ids,
+        "predictions": labels,
+        "vals": values,
+        "confidences": None if result.confidence is None else result.confidence.tolist(),
+        "probabilities": None if probabilities is None else np.ravel(probabilities).tolist(),
+        "classes": 0 if probabilities is None else probabilities.shape[1],
+    }

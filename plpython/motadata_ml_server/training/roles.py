@@ -1,0 +1,153 @@
+"""Which columns of the training data are features, target and helpers, and how each travels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from motadata_ml_server.columns import ColumnKind, ColumnSchema
+from motadata_ml_server.errors import (
+    InsufficientDataError,
+    InvalidArgumentError,
+    InvalidTargetError,
+    UnsupportedColumnError,
+)
+from motadata_ml_server.ingest.source import Source, SourceColumn
+
+_LABEL_TYPES = {"int2": "integer", "int4": "integer", "int8": "integer", "bool": "boolean"}
+
+_OVERRIDES: Mapping[str, ColumnKind] = {
+    "number": "number",
+    "numeric": "number",
+    "boolean": "boolean",
+    "category": "text",
+    "text": "text",
+    "timestamp": "timestamp",
+    "vector": "vector",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The column to predict.
+
+    Attributes
+    ----------
+    schema : ColumnSchema
+        How it travels: a label as text, a number as number.
+    label_type : str or None
+        What a label is in the table: text, integer, boolean or number; None for regression.
+    """
+
+    schema: ColumnSchema
+    label_type: str | None
+
+
+def target(source: Source, name: str, model_type: str) -> Target:
+    """Return the target of a supervised model.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        ML003: no such column.
+    InvalidTargetError
+        ML006: its type does not suit the model type.
+    """
+    column = source.column(name, "target")
+    if model_type == "regression":
+        if column.kind not in ("number", "boolean"):
+            raise InvalidTargetError(
+                f"target {column.name!r} must be numeric for regression, it is {column.label}",
+                hint="Use model_type => 'classification' for labels, or cast the target to a number in a SELECT.",
+            )
+        return Target(ColumnSchema(column.name, "number", column.label), None)
+    if column.kind in (None, "vector"):
+        raise InvalidTargetError(
+            f"target {column.name!r} must hold one label a row, it is {column.label}",
+            hint="Use a text, integer, boolean, enum or date column.",
+        )
+    label_type = _LABEL_TYPES.get(column.type_name, "number" if column.kind == "number" else "text")
+    return Target(ColumnSchema(column.name, "text", column.label), label_type)
+
+
+def features(
+    source: Source, named: Sequence[str | None] | None, excluded: Sequence[str], preprocess: Mapping[str, Any]
+) -> list[ColumnSchema]:
+    """Return the features: those named, else all columns but the target and helpers.
+
+    Parameters
+    ----------
+    source : Source
+        The training data.
+    named : sequence of str or None
+        The argument of that name.
+    excluded : sequence of str
+        The target and helper columns.
+    preprocess : mapping
+        Overrides by column; a "type" decides how a column travels.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        ML003: a named feature or override is not there.
+    UnsupportedColumnError
+        ML010: a feature's type cannot be one.
+    """
+    if named is None:
+        columns = [column for column in source.columns if column.name not in excluded]
+    else:
+        columns = [source.column(_name(name), "feature") for name in named]
+        _refuse_wrong_names(columns, excluded)
+    if not columns:
+        raise InsufficientDataError(
+            "there is no feature to learn from", hint="The training data needs a column besides the target."
+        )
+    types = {source.column(name, "preprocess column").name: _type_of(name, rule) for name, rule in preprocess.items()}
+    return [_feature(column, types.get(column.name)) for column in columns]
+
+
+def _name(name: str | None) -> str:
+    if name is None:
+        raise InvalidArgumentError("features must not contain NULL", hint="Name columns: ARRAY['a', 'b'].")
+    return name
+
+
+def _refuse_wrong_names(columns: Sequence[SourceColumn], excluded: Sequence[str]) -> None:
+    names = [column.name for column in columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidArgumentError(f"features names {name!r} more than once", hint="Name each column once.")
+        if name in excluded:
+            raise InvalidArgumentError(
+                f"features must not contain {name!r}, which is the target or splits the rows",
+                hint="A model that sees its target learns nothing.",
+            )
+
+
+def _type_of(name: str, rule: Any) -> ColumnKind | None:
+    if not isinstance(rule, dict):
+        raise InvalidArgumentError(
+            f"preprocess for {name!r} must be a JSON object, got {rule!r}", hint='Write {"column": {"type": "text"}}.'
+        )
+    kind = rule.get("type")
+    if kind is None:
+        return None
+    if kind not in _OVERRIDES:
+        raise InvalidArgumentError(
+            f"preprocess type of {name!r} must be one of {', '.join(_OVERRIDES)}, got {kind!r}",
+            hint="Leave it out to let the column's own type decide.",
+        )
+    return _OVERRIDES[kind]
+
+
+def _feature(column: SourceColumn, override: ColumnKind | None) -> ColumnSchema:
+    kind = override or column.kind
+    if kind is None:
+        hint = "Name the features without it, or cast or unpack it in a SELECT."
+        if column.type_name in ("json", "jsonb"):
+            hint = f"Unpack its fields in a SELECT, such as {column.name} ->> 'field', or name the features without it."
+        raise UnsupportedColumnError(
+            f"column {column.name!r} of type {column.label} cannot be a feature", hint=hint
+        )
+    return ColumnSchema(column.name, cast("ColumnKind", kind), column.label)

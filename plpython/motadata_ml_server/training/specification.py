@@ -1,0 +1,73 @@
+"""What a worker is told to train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from motadata_ml_server.columns import ColumnSchema
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """A checked training.
+
+    Attributes
+    ----------
+    model_type : str
+        classification, regression, clustering, anomaly or decomposition.
+    algorithm : str
+        A name in the catalogue.
+    hyperparameters : dict
+        Checked against the catalogue.
+    features : list of ColumnSchema
+        In order.
+    target : ColumnSchema or None
+        Text for a class label, number for regression.
+    label_type : str or None
+        What a label is in the table: text, integer, boolean or number.
+    test_size : float
+        Share of the rows held out for scoring, 0 to 1.
+    split : str or None
+        stratified, random, none, ``time:<column>`` or ``column:<column>``; None takes the best that fits.
+    cv : int or None
+        Folds of a cross-validation beside the split.
+    search : dict or None
+        A hyperparameter search.
+    preprocess : dict
+        Overrides by column.
+    random_state : int or None
+        Seed of everything random.
+    threads : int
+        The most threads to use.
+    max_memory_mb : int
+        The worker's memory cap, in MB.
+    """
+
+    model_type: str
+    algorithm: str
+    hyperparameters: dict[str, Any]
+    features: list[ColumnSchema]
+    target: ColumnSchema | None
+    label_type: str | None
+    test_size: float
+    split: str | None
+    cv: int | None
+    search: dict[str, Any] | None
+    preprocess: dict[str, Any]
+    random_state: int | None
+    threads: int
+    max_memory_mb: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the specification as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrainingSpec:
+        """Read a specification from plain data."""
+        fields = dict(data)
+        fields["features"] = [ColumnSchema(**column) for column in data["features"]]
+        fields["target"] = None if data["target"] is None else ColumnSchema(**data["target"])
+        return cls(**fields)
