@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from typing import Any
 
 from motadata_ml_server.errors import ArtifactError, UnsupportedOperationError
 from motadata_ml_server.persistence.archive import read_archive, reject
@@ -48,7 +49,7 @@ def dump(estimator: object) -> bytes:
     return data
 
 
-def load(data: bytes) -> object:
+def load(data: bytes) -> Any:
     """Rebuild an estimator, after its archive and every type in it have been audited.
 
     Parameters
@@ -74,7 +75,7 @@ def load(data: bytes) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            estimator: object = skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
+            estimator = skops.io.loads(data, trusted=sorted(TRUSTED_TYPES))
         check_structure(estimator)
     except ArtifactError:
         raise
