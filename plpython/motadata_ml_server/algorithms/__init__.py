@@ -1,1 +1,1 @@
-"""algorithms."""
+"""Which estimators there are, what they take, and which one a call means."""

@@ -1,0 +1,109 @@
+"""Hyperparameters checked by name, type and range before a row is read, without importing an estimator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from motadata_ml_server.algorithms.catalogue import AlgorithmEntry, describe
+from motadata_ml_server.errors import InvalidHyperparameterError
+
+_OURS = {
+    "n_jobs": "Threads are bounded by execution => '{\"threads\": n}'.",
+    "random_state": "Pass it as the argument random_state of ml.train.",
+    "verbose": "Progress is reported by itself.",
+    "verbosity": "Progress is reported by itself.",
+    "memory": "Nothing is cached on disk.",
+    "warm_start": "Each training starts afresh.",
+}
+
+MAX_ITEMS = 1_000
+"""The most entries a list or an object may have."""
+
+
+def check(entry: AlgorithmEntry, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyperparameters ready for the estimator.
+
+    Parameters
+    ----------
+    entry : AlgorithmEntry
+        The estimator.
+    hyperparameters : mapping
+        Parsed JSON.
+
+    Raises
+    ------
+    InvalidHyperparameterError
+        ML008: an unknown name, a wrong type or a value out of range.
+    """
+    return {name: check_one(entry, name, value) for name, value in hyperparameters.items()}
+
+
+def check_one(entry: AlgorithmEntry, name: str, value: Any) -> Any:
+    """Return one hyperparameter's value ready for the estimator."""
+    parameter = entry.parameters.get(name)
+    if parameter is None:
+        raise _unknown(entry, name)
+    for rule in parameter["allowed"]:
+        accepted, converted = _accept(rule, value)
+        if accepted:
+            return converted
+    raise InvalidHyperparameterError(
+        f"The {name!r} parameter of {entry.name} must be {describe(parameter['allowed'])}. Got {_short(value)} instead.",
+        hint=f"Its default is {_short(parameter['default'])}.",
+    )
+
+
+def _unknown(entry: AlgorithmEntry, name: str) -> InvalidHyperparameterError:
+    if name in _OURS:
+        return InvalidHyperparameterError(
+            f"{name!r} is not a hyperparameter that ml.train takes for {entry.name}", hint=_OURS[name]
+        )
+    near = get_close_matches(name, entry.parameters, n=3, cutoff=0.4) or sorted(entry.parameters)
+    return InvalidHyperparameterError(
+        f"{entry.name} has no hyperparameter {name!r}",
+        hint=f"The nearest it has: {', '.join(near)}. ml.algorithms lists all.",
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _accept(rule: Mapping[str, Any], value: Any) -> tuple[bool, Any]:
+    kind = rule["type"]
+    if kind == "null":
+        return value is None, None
+    if kind == "boolean":
+        return isinstance(value, bool), value
+    if kind == "string":
+        return isinstance(value, str) and value in rule["options"], value
+    if kind == "option":
+        return any(type(value) is type(option) and value == option for option in rule["options"]), value
+    if kind == "array":
+        return isinstance(value, list) and len(value) <= MAX_ITEMS and _flat(value), value
+    if kind == "object":
+        return isinstance(value, dict) and len(value) <= MAX_ITEMS and _flat(list(value.values())), value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return False, None
+    if kind == "integer":
+        if value != int(value):
+            return False, None
+        value = int(value)
+    return _within(rule, value), value
+
+
+def _flat(values: Sequence[Any]) -> bool:
+    return all(
+        isinstance(value, (int, float, str, bool)) or (isinstance(value, list) and _flat(value)) for value in values
+    )
+
+
+def _within(rule: Mapping[str, Any], value: float) -> bool:
+    low, high, closed = rule["low"], rule["high"], rule["closed"]
+    if low is not None and (value < low or (value == low and closed not in ("left", "both"))):
+        return False
+    return high is None or value < high or (value == high and closed in ("right", "both"))
