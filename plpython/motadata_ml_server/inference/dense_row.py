@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from math import isnan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.inference.plan_columns import PlanColumn, missing_features, split_array
+from motadata_ml_server.inference.values import read_number
 
 Writer = Callable[[Any], None]
 
@@ -45,7 +46,6 @@ class DenseRow:
             else:
                 self._writers.append((column.name, self._writer(column)))
         self._direct = len(self._numbers) == len(self._columns) and bool(self._columns)
-        self._names = itemgetter(*[name for name, _, _ in self._numbers]) if self._direct else None
 
     def fill(self, row: Mapping[str, Any] | Sequence[Any]) -> None:
         """Encode one row into the buffer.
@@ -106,8 +106,9 @@ class DenseRow:
         cells = self._cells
         for column in self._columns:
             if column.kind == "number" and column.width == 1:
-                raw = column.read_scalars(row[column.name])[0]
-                cells[column.start] = (raw - column.shift[0]) / column.scale[0]
+                number = read_number(column.name, row[column.name])
+                raw = float(column.impute[0]) if isnan(number) else number
+                cells[column.start] = (raw - float(column.shift[0])) / float(column.scale[0])
         for name, write in self._writers:
             write(row[name])
 
@@ -119,7 +120,7 @@ class DenseRow:
         return self._scalar_writer(column)
 
     def _scalar_writer(self, column: PlanColumn) -> Writer:
-        cells, read = self._cells, column.read_scalars
+        cells, read = self._cells, column.scalar_reader()
         factors = [
             (column.start + at, float(shift), float(scale))
             for at, (shift, scale) in enumerate(zip(column.shift, column.scale, strict=True))

@@ -179,9 +179,13 @@ def column_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
         return _category_share(column, block)
     if column.kind == "text":
         return _text_share(column, block)
-    read = column.read_scalars
+    read = column.scalar_reader()
     shifts: list[float] = column.shift.tolist()
     weights: list[list[float]] = (block / column.scale).tolist()
+
+    if len(shifts) == 1 and len(weights) == 1:
+        shift, weight = shifts[0], weights[0][0]
+        return lambda value: ((read(value)[0] - shift) * weight,)
 
     def scalar_share(value: Any) -> Sequence[float]:
         moved = list(map(sub, read(value), shifts))

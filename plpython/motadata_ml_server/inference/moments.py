@@ -2,11 +2,61 @@
 
 from __future__ import annotations
 
-from math import floor
-from typing import Final
+from collections.abc import Callable
+from datetime import datetime
+from math import floor, isnan
+from typing import Any, Final
+
+from motadata_ml_server.inference.values import EPOCH_NAIVE, read_timestamp
 
 PARTS: Final = ("days", "year", "month", "day", "dow", "hour", "minute")
 """The parts a plan may ask for, in its order."""
+
+_OF_DATETIME: Final[dict[str, Callable[[datetime], float]]] = {
+    "days": lambda moment: (moment - EPOCH_NAIVE).total_seconds() / 86400.0,
+    "year": lambda moment: float(moment.year),
+    "month": lambda moment: float(moment.month),
+    "day": lambda moment: float(moment.day),
+    "dow": lambda moment: float(moment.weekday()),
+    "hour": lambda moment: float(moment.hour),
+    "minute": lambda moment: float(moment.minute),
+}
+
+
+def moment_reader(name: str, parts: tuple[str, ...], impute: list[float]) -> Callable[[Any], list[float]]:
+    """Return the function from a JSON value to calendar parts.
+
+    Parameters
+    ----------
+    name : str
+        The feature, for the error.
+    parts : tuple of str
+        Names out of `PARTS`.
+    impute : list of float
+        What stands for a missing value.
+
+    Returns
+    -------
+    callable
+        Raising InvalidInputError for what is no point in time.
+    """
+    getters = [_OF_DATETIME[part] for part in parts]
+    parse = datetime.fromisoformat
+
+    def read(value: Any) -> list[float]:
+        if value.__class__ is str:
+            try:
+                moment = parse(value)
+                offset = moment.utcoffset()
+                if offset is not None:
+                    moment = moment.replace(tzinfo=None) - offset
+                return [getter(moment) for getter in getters]
+            except (ValueError, OverflowError):
+                pass  # the careful way below, for its error or its wider range
+        seconds = read_timestamp(name, value)
+        return list(impute) if isnan(seconds) else calendar_parts(seconds, parts)
+
+    return read
 
 
 def calendar_parts(seconds: float, parts: tuple[str, ...]) -> list[float]:

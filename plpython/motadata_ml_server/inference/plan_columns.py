@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.errors import InvalidInputError
-from motadata_ml_server.inference.moments import calendar_parts
+from motadata_ml_server.inference.moments import moment_reader
 from motadata_ml_server.inference.tokens import TextWeights
 from motadata_ml_server.inference.values import (
     read_boolean,
     read_category,
     read_number,
     read_text,
-    read_timestamp,
     read_vector,
 )
 
@@ -98,37 +97,35 @@ class PlanColumn:
         }
         return rows, self.encode(self.spec["default"])
 
-    def read_scalars(self, value: Any) -> list[float]:
-        """Return the raw numbers of a number, boolean, timestamp or vector, imputed.
-
-        Parameters
-        ----------
-        value : object
-            A parsed JSON value.
+    def scalar_reader(self) -> Callable[[Any], list[float]]:
+        """Return the function from a value of a number, boolean, timestamp or vector to raw numbers.
 
         Returns
         -------
-        list of float
-            As many as the column's width, before shift and scale.
-
-        Raises
-        ------
-        InvalidInputError
-            If the value does not suit the column.
+        callable
+            From a parsed JSON value to as many numbers as the column's width, imputed, before
+            shift and scale; raising InvalidInputError for what does not suit the column.
         """
         kind = self.kind
-        if kind == "vector":
-            return self._read_vector(value)
         impute: list[float] = self.impute.tolist()
+        if kind == "vector":
+            return self._read_vector
         if kind == "timestamp":
-            moment = read_timestamp(self.name, value)
-            if math.isnan(moment):
-                return impute
-            return calendar_parts(moment, tuple(self.spec["parts"]))
-        number = read_boolean(self.name, value) if kind == "boolean" else read_number(self.name, value)
-        missing = math.isnan(number)
-        raw = impute if missing else [number]
-        return [*raw, float(missing)] if self.indicator else raw
+            return moment_reader(self.name, tuple(self.spec["parts"]), impute)
+        name, read, indicator = self.name, read_boolean if kind == "boolean" else read_number, self.indicator
+
+        def read_scalar(value: Any) -> list[float]:
+            if value is True:
+                number = 1.0
+            elif value is False:
+                number = 0.0
+            else:
+                number = read(name, value)
+                if math.isnan(number):
+                    return [*impute, 1.0] if indicator else impute
+            return [number, 0.0] if indicator else [number]
+
+        return read_scalar
 
     def _read_vector(self, value: Any) -> list[float]:
         items = read_vector(self.name, int(self.spec["size"]), value)

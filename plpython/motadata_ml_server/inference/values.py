@@ -15,7 +15,7 @@ from typing import Any, Final
 from motadata_ml_server.errors import InvalidInputError
 
 NAN: Final = math.nan
-_EPOCH_NAIVE: Final = datetime(1970, 1, 1)
+EPOCH_NAIVE: Final = datetime(1970, 1, 1)
 _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SPAN: Final = re.compile(
     r"(?:(?P<years>[+-]?\d+) years? ?)?(?:(?P<mons>[+-]?\d+) mons? ?)?(?:(?P<days>[+-]?\d+) days? ?)?"
@@ -218,7 +218,7 @@ def read_timestamp(name: str, value: Any) -> float:
         except ValueError:
             raise invalid(name, "must be an ISO 8601 date or timestamp", value) from None
         if moment.tzinfo is None:
-            return (moment - _EPOCH_NAIVE).total_seconds()
+            return (moment - EPOCH_NAIVE).total_seconds()
         return (moment - _EPOCH_UTC).total_seconds()
     if value is None:
         return NAN
