@@ -7,7 +7,7 @@ two drivers at the end perform the steps on a psycopg connection, blocking or aw
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, Connection, sql
@@ -69,16 +69,19 @@ class Call(Generic[T]):
         Makes the generator; called again where a call may be repeated.
     model_id : str or None
         The model it is about, for error messages.
-    writes : bool
-        Run inside one transaction, never repeated after a lost connection.
+    transaction : bool
+        Run inside one transaction, so that a failure leaves nothing behind.
+    repeat : bool
+        Run once more when the connection turns out to be lost: for what only reads.
     on_notice : callable or None
         Receives the server's notices while the call runs.
     """
 
     steps: Callable[[], Steps[T]]
     model_id: str | None = None
-    writes: bool = False
-    on_notice: NoticeHandler | None = field(default=None)
+    transaction: bool = True
+    repeat: bool = False
+    on_notice: NoticeHandler | None = None
 
 
 def drive(connection: Connection[Any], call: Call[T]) -> T:
@@ -86,7 +89,7 @@ def drive(connection: Connection[Any], call: Call[T]) -> T:
     if call.on_notice:
         connection.add_notice_handler(call.on_notice)
     try:
-        if call.writes or not connection.autocommit:
+        if call.transaction or not connection.autocommit:
             with connection.transaction():
                 return _drive(connection, call.steps())
         return _drive(connection, call.steps())
@@ -119,7 +122,7 @@ async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
     if call.on_notice:
         connection.add_notice_handler(call.on_notice)
     try:
-        if call.writes or not connection.autocommit:
+        if call.transaction or not connection.autocommit:
             async with connection.transaction():
                 return await _drive_async(connection, call.steps())
         return await _drive_async(connection, call.steps())

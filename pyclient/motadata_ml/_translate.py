@@ -25,6 +25,8 @@ _SERVER_PREFIX = "plpy.Error: "
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 _RECONNECT = "run the call again: it gets a fresh connection"
 _CLIENT_HINTS = {
+    "42501": "ask an administrator for the right named above, or for ml.grant_usage(role, tenant_id)",
+    "25006": "connect to the primary, in a transaction that may write",
     "53300": "close connections that are not in use, or raise max_connections",
     "54000": "pass fewer columns, or one column of lists (a vector) instead of many numbers",
     "54011": "pass fewer columns, or one column of lists (a vector) instead of many numbers",
@@ -53,7 +55,7 @@ def translate(error: psycopg.Error, *, model_id: str | None = None) -> MLError:
     hint, detail = error.diag.message_hint, error.diag.message_detail
     known = BY_SQLSTATE.get(state)
     if known is not None:
-        found = known(message, hint=hint, detail=detail)
+        found = known(message, hint=hint or _CLIENT_HINTS.get(state), detail=detail)
         if isinstance(found, ModelNotFoundError):
             found.model_id = model_id
         return found

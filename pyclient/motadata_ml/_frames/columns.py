@@ -105,6 +105,12 @@ def to_column(series: pd.Series[Any], name: str, argument: str = "X") -> Column:
     return Column(name, kind, missing, packing.fixed(packing.moments(series, kind), missing))
 
 
+def empty_column(name: str, sql_type: SqlType, rows: int) -> Column:
+    """Return a column of NULLs."""
+    missing = np.ones(rows, dtype=np.bool_)
+    return Column(name, sql_type, missing, packing.fixed(np.zeros((rows, 1), dtype=np.uint8), missing))
+
+
 def _kind(series: pd.Series[Any], missing: NDArray[np.bool_], name: str, argument: str) -> SqlType:
     """Return the SQL type for the values of a column."""
     dtype = series.dtype

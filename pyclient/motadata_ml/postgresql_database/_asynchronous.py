@@ -113,7 +113,7 @@ class AsyncDatabaseConnection:
             return await self._attempt(call)
         except psycopg.OperationalError as error:
             lost = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
-            if call.writes or self._borrowed is not None or not lost:
+            if not call.repeat or self._borrowed is not None or not lost:
                 raise translate(error, model_id=call.model_id) from error
             _log.info("connection lost, trying once more: %s", error)
         except psycopg.Error as error:
@@ -130,12 +130,12 @@ class AsyncDatabaseConnection:
             rows: list[Row] = yield Fetch(query, parameters)
             return rows
 
-        return await self.run(Call(steps, writes=True))
+        return await self.run(Call(steps))
 
     async def _attempt(self, call: Call[T]) -> T:
         """Run the call on one connection, a live one where it may not be repeated."""
         async with self.connection() as connection:
-            if not call.writes or self._borrowed is not None or await _alive(connection):
+            if call.repeat or self._borrowed is not None or await _alive(connection):
                 return await drive_async(connection, call)
         if self._pool is not None:
             await self._pool.check()

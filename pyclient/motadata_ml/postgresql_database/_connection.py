@@ -175,7 +175,7 @@ class DatabaseConnection:
         try:
             return self._attempt(call)
         except psycopg.OperationalError as error:
-            if call.writes or self._borrowed is not None or not _broken(error):
+            if not call.repeat or self._borrowed is not None or not _broken(error):
                 raise translate(error, model_id=call.model_id) from error
             _log.info("connection lost, trying once more: %s", error)
         except psycopg.Error as error:
@@ -205,12 +205,12 @@ class DatabaseConnection:
             rows: list[Row] = yield Fetch(query, parameters)
             return rows
 
-        return self.run(Call(steps, writes=True))
+        return self.run(Call(steps))
 
     def _attempt(self, call: Call[T]) -> T:
         """Run the call on one connection, a live one where it may not be repeated."""
         with self.connection() as connection:
-            if not call.writes or self._borrowed is not None or _alive(connection):
+            if call.repeat or self._borrowed is not None or _alive(connection):
                 return drive(connection, call)
         if self._pool is not None:
             self._pool.check()

@@ -1,0 +1,207 @@
+"""``predict_batch``: many rows up by COPY, their predictions down as packed records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from psycopg import sql
+
+from motadata_ml._calls import Call, Fetch, Steps
+from motadata_ml._frames import to_frame, to_row
+from motadata_ml._operations.batch_input import batch_columns
+from motadata_ml._operations.functions import select_function, to_json
+from motadata_ml._operations.records import Records, decode
+from motadata_ml._operations.settings import Settings
+from motadata_ml._operations.upload import drop, upload
+from motadata_ml.results import Prediction
+
+RECORD_ROWS = 50_000
+"""Rows in each packed value: far below PostgreSQL's limit of 1 GB."""
+
+JSON_ROWS = 10_000
+"""Rows in each JSON value, where no temporary table can be made."""
+
+_INFO = "get_model_info as info, pg_catalog.current_setting('transaction_read_only')::boolean as read_only"
+
+_PACKED = sql.SQL("""
+with answer as (
+    select row_number() over () as n, id, prediction, value, confidence, probabilities
+    from ml.predict_batch(
+        %s::text, %s::text, id_column => %s::text, version => %s::text, tenant_id => %s::text)
+)
+select count(*)::integer as rows,
+    string_agg(
+        float8send(coalesce(value, 'NaN')) || float8send(coalesce(confidence, 'NaN'))
+            || int4send(coalesce(array_position(%s::text[], prediction), 0))
+            || coalesce(array_send(probabilities), ''::bytea),
+        ''::bytea order by n) as records,
+    case when %s then array_agg(prediction order by n) end as texts,
+    case when %s then array_agg(id order by n) end as ids
+from answer group by (n - 1) / %s order by (n - 1) / %s
+""")
+
+_ONE_BY_ONE = sql.SQL("""
+select ml.predict(%s::text, r.row, version => %s::text, tenant_id => %s::text) as answer
+from jsonb_array_elements(%s::jsonb) with ordinality as r (row, n) order by r.n
+""")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Predictions of many rows, column by column.
+
+    Attributes
+    ----------
+    model_id, model_version : str
+        What predicted.
+    predictions : sequence
+        Native values of the label's type.
+    probabilities : ndarray of float64, shape (rows, classes), or None
+        In the order of `classes`.
+    confidence : ndarray of float64, shape (rows,), or None
+        The highest probability.
+    classes : list of str
+        The model's classes; empty where it has none.
+    ids : list of str or None
+        Values of the id column, where one was named.
+    index : Index or None
+        The caller's index, where a frame was given.
+    """
+
+    model_id: str
+    model_version: str
+    predictions: Sequence[Any]
+    probabilities: NDArray[np.float64] | None
+    confidence: NDArray[np.float64] | None
+    classes: list[str]
+    ids: list[str] | None = None
+    index: pd.Index[Any] | None = None
+
+    def as_dicts(self) -> list[Prediction]:
+        """Return one `Prediction` for each row."""
+        rows = len(self.predictions)
+        probabilities = [None] * rows if self.probabilities is None else self.probabilities.tolist()
+        confidence = [None] * rows if self.confidence is None else self.confidence.tolist()
+        found = [
+            Prediction(
+                prediction=prediction,
+                probabilities=shares,
+                confidence=share,
+                model_id=self.model_id,
+                model_version=self.model_version,
+            )
+            for prediction, shares, share in zip(self.predictions, probabilities, confidence, strict=True)
+        ]
+        for prediction, key in zip(found, self.ids or (), strict=False):
+            prediction["id"] = key
+        return found
+
+    def as_frame(self) -> pd.DataFrame:
+        """Return a frame with the caller's index: prediction, confidence and one column for each class."""
+        columns: dict[str, Any] = {"prediction": pd.Series(self.predictions)}
+        if self.confidence is not None:
+            columns["confidence"] = self.confidence
+        if self.probabilities is not None:
+            for position, label in enumerate(self.classes):
+                columns[f"probability_{label}"] = self.probabilities[:, position]
+        frame = pd.DataFrame(columns)
+        if self.ids is not None:
+            frame.index = pd.Index(self.ids, name="id")
+        elif self.index is not None:
+            frame.index = self.index
+        return frame
+
+
+@dataclass(frozen=True)
+class _Version:
+    """The version that answers."""
+
+    model_id: str
+    tenant: str | None
+    info: dict[str, Any]
+
+    @property
+    def number(self) -> str:
+        return str(self.info["version"])
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.info.get("classes") or [])
+
+
+def predict_batch(
+    settings: Settings,
+    model_id: str,
+    input_data: Any,
+    *,
+    tenant_id: str | None = None,
+    version: str | None = None,
+    id_column: str | None = None,
+) -> Call[Batch]:
+    """Return the call that predicts many rows."""
+    tenant = settings.tenant(tenant_id)
+    frame = None if isinstance(input_data, str) else to_frame(input_data, "input_data")
+
+    def steps() -> Steps[Batch]:
+        rows = yield select_function(
+            "get_model_info", {"model_id": model_id, "version": version, "tenant_id": tenant}, _INFO
+        )
+        found = _Version(model_id, tenant, rows[0]["info"])
+        if frame is None:
+            batch = yield from _packed(found, input_data, id_column)
+            return batch
+        columns = batch_columns(frame, input_data, found.info)
+        if rows[0]["read_only"]:
+            batch = yield from _one_by_one(found, frame)
+            return replace(batch, index=frame.index)
+        table = yield from upload(columns)
+        batch = yield from _packed(found, table.argument, None)
+        yield from drop(table)
+        return replace(batch, index=frame.index)
+
+    return Call(steps, model_id=model_id, transaction=frame is not None, repeat=True)
+
+
+def _packed(version: _Version, source: str, id_column: str | None) -> Steps[Batch]:
+    """Fetch the predictions as packed records."""
+    info, classes = version.info, version.classes
+    as_text = info["model_type"] in {"anomaly", "decomposition"}
+    arguments = (version.model_id, source, id_column, version.number, version.tenant)
+    shape = (classes, as_text, id_column is not None, RECORD_ROWS, RECORD_ROWS)
+    chunks = yield Fetch(_PACKED, (*arguments, *shape), binary=True)
+    records: Records = decode(chunks, info["model_type"], info.get("label_type"), classes)
+    return Batch(
+        version.model_id,
+        version.number,
+        records.predictions,
+        records.probabilities,
+        records.confidence,
+        classes,
+        ids=[key for chunk in chunks for key in chunk["ids"]] if id_column is not None else None,
+    )
+
+
+def _one_by_one(version: _Version, frame: pd.DataFrame) -> Steps[Batch]:
+    """Predict row by row inside one statement: a standby has no temporary tables."""
+    classes = version.classes
+    answers: list[dict[str, Any]] = []
+    for start in range(0, len(frame), JSON_ROWS):
+        rows = [to_row(row) for row in frame.iloc[start : start + JSON_ROWS].to_dict("records")]
+        part = to_json(rows, "input_data")
+        found = yield Fetch(_ONE_BY_ONE, (version.model_id, version.number, version.tenant, part))
+        answers.extend(row["answer"] for row in found)
+    scored = [answer for answer in answers if answer["probabilities"] is not None]
+    shares = [[answer["probabilities"][label] for label in classes] for answer in scored]
+    return Batch(
+        version.model_id,
+        version.number,
+        [answer["prediction"] for answer in answers],
+        np.array(shares) if shares else None,
+        np.array([answer["confidence"] for answer in scored]) if scored else None,
+        classes,
+    )

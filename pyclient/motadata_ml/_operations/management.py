@@ -1,0 +1,109 @@
+"""Models: list, describe, deploy, roll back, delete."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from psycopg import sql
+
+from motadata_ml._calls import Call, Fetch, Steps
+from motadata_ml._operations.functions import select_function
+from motadata_ml._operations.settings import Settings
+from motadata_ml.errors import InvalidArgumentError, ModelNotFoundError
+from motadata_ml.results import ModelInfo, ModelList
+
+_VERSIONS = sql.SQL(
+    "select * from ml.model_versions where model_id = %s::text and tenant_id = %s::text order by trained_at"
+)
+
+
+def list_models(settings: Settings, tenant_id: str | None) -> Call[ModelList]:
+    """Return the call that lists a tenant's models."""
+
+    def steps() -> Steps[ModelList]:
+        rows = yield select_function("list_models", {"tenant_id": settings.tenant(tenant_id)})
+        return ModelList(ModelInfo(row) for row in rows)
+
+    return Call(steps, transaction=False, repeat=True)
+
+
+def get_model_info(
+    settings: Settings, model_id: str, tenant_id: str | None, version: str | None
+) -> Call[ModelInfo]:
+    """Return the call that describes a model version."""
+
+    def steps() -> Steps[ModelInfo]:
+        info = yield from info_steps(settings, model_id, tenant_id, version)
+        return info
+
+    return Call(steps, model_id=model_id, transaction=False, repeat=True)
+
+
+def info_steps(
+    settings: Settings, model_id: str, tenant_id: str | None, version: str | None
+) -> Steps[ModelInfo]:
+    """Ask the server for the description of a model version."""
+    rows = yield select_function(
+        "get_model_info",
+        {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)},
+        "get_model_info as info",
+    )
+    info = ModelInfo(rows[0]["info"])
+    trained_at = info.get("trained_at")
+    if isinstance(trained_at, str):
+        info["trained_at"] = datetime.datetime.fromisoformat(trained_at)
+    return info
+
+
+def versions(settings: Settings, model_id: str, tenant_id: str | None) -> Call[ModelList]:
+    """Return the call that lists the versions of a model, oldest first."""
+
+    def steps() -> Steps[ModelList]:
+        models = yield select_function("list_models", {"tenant_id": settings.tenant(tenant_id)})
+        tenants = [row["tenant_id"] for row in models if row["model_id"] == model_id]
+        if not tenants:
+            error = ModelNotFoundError(
+                f"there is no model {model_id!r}", hint="model_manager.list_models() shows what there is"
+            )
+            error.model_id = model_id
+            raise error
+        rows = yield Fetch(_VERSIONS, (model_id, tenants[0]))
+        return ModelList(ModelInfo(row) for row in rows)
+
+    return Call(steps, model_id=model_id, transaction=False, repeat=True)
+
+
+def delete_model(settings: Settings, model_id: str, tenant_id: str | None, version: str | None) -> Call[bool]:
+    """Return the call that deletes a model or one version."""
+    arguments = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}
+    return _single("delete_model", arguments, model_id)
+
+
+def deploy(settings: Settings, model_id: str, version: str, tenant_id: str | None) -> Call[str]:
+    """Return the call that makes a version the one that predicts."""
+    if not isinstance(version, str):
+        raise InvalidArgumentError(
+            f"version must be text such as '1.0.0', got {version!r}",
+            hint="model_manager.versions() lists them",
+        )
+    return _single(
+        "deploy",
+        {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)},
+        model_id,
+    )
+
+
+def rollback(settings: Settings, model_id: str, tenant_id: str | None) -> Call[str]:
+    """Return the call that deploys the previous version again."""
+    return _single("rollback", {"model_id": model_id, "tenant_id": settings.tenant(tenant_id)}, model_id)
+
+
+def _single(name: Any, arguments: dict[str, Any], model_id: str) -> Call[Any]:
+    """Return the call of a function with one value."""
+
+    def steps() -> Steps[Any]:
+        rows = yield select_function(name, arguments)
+        return next(iter(rows[0].values()))
+
+    return Call(steps, model_id=model_id)

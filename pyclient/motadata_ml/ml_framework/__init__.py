@@ -1,0 +1,33 @@
+"""The factory API: create a system, train, predict, manage models."""
+
+from motadata_ml.ml_framework._asynchronous import AsyncMLSystem, AsyncModelManager, create_async_ml_system
+from motadata_ml.ml_framework._components import (
+    DataProcessor,
+    ModelManager,
+    ModelRegistry,
+    Predictor,
+    Trainer,
+)
+from motadata_ml.ml_framework._factories import (
+    create_ml_system,
+    create_model_manager,
+    create_predictor,
+    create_trainer,
+)
+from motadata_ml.ml_framework._system import MLSystem
+
+__all__ = [
+    "AsyncMLSystem",
+    "AsyncModelManager",
+    "DataProcessor",
+    "MLSystem",
+    "ModelManager",
+    "ModelRegistry",
+    "Predictor",
+    "Trainer",
+    "create_async_ml_system",
+    "create_ml_system",
+    "create_model_manager",
+    "create_predictor",
+    "create_trainer",
+]

@@ -1,0 +1,113 @@
+"""The system: one object with everything on it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+from motadata_ml._operations.check import Checked, check
+from motadata_ml._operations.settings import Settings
+from motadata_ml.ml_framework._components import (
+    DataProcessor,
+    ModelManager,
+    ModelRegistry,
+    Predictor,
+    Trainer,
+)
+from motadata_ml.postgresql_database import DatabaseConnection
+
+_log = logging.getLogger("motadata_ml")
+
+
+class MLSystem(Trainer, Predictor):
+    """Train, predict and manage models of one tenant; made by `create_ml_system`.
+
+    Attributes
+    ----------
+    trainer, predictor, model_manager, model_registry, data_processor
+        The parts, each usable by itself.
+    extension_version : str
+        Version of the extension in the database.
+    """
+
+    def __init__(self, db: DatabaseConnection, settings: Settings, checked: Checked) -> None:
+        super().__init__(db, settings)
+        self.extension_version = checked.extension
+
+    def __repr__(self) -> str:
+        return f"<MLSystem of tenant {self.tenant_id!r} on {self.db!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.db.close()
+
+    @property
+    def tenant_id(self) -> str | None:
+        """The tenant of calls that name none."""
+        return self.settings.tenant_id
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """Trains models."""
+        return Trainer(self.db, self.settings)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Predicts."""
+        return Predictor(self.db, self.settings)
+
+    @cached_property
+    def model_manager(self) -> ModelManager:
+        """Lists, describes, deploys, scores and deletes models."""
+        return ModelManager(self.db, self.settings)
+
+    @cached_property
+    def model_registry(self) -> ModelRegistry:
+        """Knows versions and which one is deployed."""
+        return ModelRegistry(self.db, self.settings)
+
+    @cached_property
+    def data_processor(self) -> DataProcessor:
+        """Looks at in-memory data as the database will see it."""
+        return DataProcessor(self.db, self.settings)
+
+
+def settings_of(  # noqa: PLR0917 - handed through by the factories in this order
+    checked: Checked,
+    tenant_id: str | None,
+    max_memory_mb: int | None,
+    cache: Any,
+    enable_gpu: bool,
+    stacklevel: int,
+) -> Settings:
+    """Return the settings of a system; warn where the GPU asked for is not there."""
+    if enable_gpu and not checked.gpu:
+        warnings.warn(
+            f"enable_gpu: no GPU is used, {checked.gpu_detail}; training runs on the CPU",
+            RuntimeWarning,
+            stacklevel=stacklevel,
+        )
+    return Settings(tenant_id, max_memory_mb, cache, gpu=enable_gpu and checked.gpu)
+
+
+def open_system(  # noqa: PLR0917 - handed through by the factories in this order
+    db: DatabaseConnection,
+    tenant_id: str | None,
+    max_memory_mb: int | None,
+    cache: Any,
+    enable_gpu: bool,
+    stacklevel: int,
+) -> MLSystem:
+    """Return a system after a look at its arguments, the server and the right to the tenant."""
+    Settings(tenant_id, max_memory_mb, cache)
+    checked = db.run(check(tenant_id, gpu=enable_gpu))
+    settings = settings_of(checked, tenant_id, max_memory_mb, cache, enable_gpu, stacklevel + 1)
+    _log.debug("extension %s, tenant %s", checked.extension, tenant_id)
+    return MLSystem(db, settings, checked)
