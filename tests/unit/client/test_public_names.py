@@ -1,0 +1,99 @@
+"""The public names, pinned: a change here is a change for users."""
+
+from __future__ import annotations
+
+import inspect
+
+import motadata_ml
+from motadata_ml import ml_framework, postgresql_database
+from motadata_ml_server import __version__ as server_version
+
+
+def test_package_exports_exactly_these_names() -> None:
+    assert motadata_ml.__all__ == [
+        "AsyncDatabaseConnection",
+        "AsyncMLSystem",
+        "DatabaseConfig",
+        "DatabaseConnection",
+        "MLError",
+        "MLSystem",
+        "MLTrainingError",
+        "ModelInfo",
+        "ModelList",
+        "ModelNotFoundError",
+        "Prediction",
+        "TrainingProgress",
+        "TrainingResult",
+        "__version__",
+        "create_async_ml_system",
+        "create_ml_system",
+        "create_model_manager",
+        "create_predictor",
+        "create_trainer",
+    ]
+    assert all(hasattr(motadata_ml, name) for name in motadata_ml.__all__)
+
+
+def test_framework_exports_exactly_these_names() -> None:
+    assert ml_framework.__all__ == [
+        "AsyncMLSystem",
+        "AsyncModelManager",
+        "DataProcessor",
+        "MLSystem",
+        "ModelManager",
+        "ModelRegistry",
+        "Predictor",
+        "Trainer",
+        "create_async_ml_system",
+        "create_ml_system",
+        "create_model_manager",
+        "create_predictor",
+        "create_trainer",
+    ]
+
+
+def test_database_module_exports_exactly_these_names() -> None:
+    assert postgresql_database.__all__ == [
+        "AsyncDatabaseConnection",
+        "DatabaseConfig",
+        "DatabaseConnection",
+        "last_connection",
+    ]
+
+
+def test_documented_signatures_are_kept() -> None:
+    assert list(inspect.signature(ml_framework.create_ml_system).parameters) == [
+        "db",
+        "tenant_id",
+        "max_memory_mb",
+        "cache",
+        "enable_gpu",
+    ]
+    assert list(inspect.signature(ml_framework.MLSystem.train_model).parameters)[1:7] == [
+        "model_id",
+        "model_type",
+        "training_data",
+        "validation_data",
+        "hyperparameters",
+        "tenant_id",
+    ]
+    assert list(inspect.signature(ml_framework.MLSystem.predict).parameters)[1:4] == [
+        "model_id",
+        "input_data",
+        "tenant_id",
+    ]
+
+
+def test_asynchronous_twin_takes_the_same_arguments() -> None:
+    for name in ("train_model", "predict", "predict_batch"):
+        blocking = inspect.signature(getattr(ml_framework.MLSystem, name))
+        twin = inspect.signature(getattr(ml_framework.AsyncMLSystem, name))
+        assert list(blocking.parameters.items()) == list(twin.parameters.items())
+    for name, method in inspect.getmembers(ml_framework.ModelManager, inspect.isfunction):
+        if not name.startswith("_"):
+            twin = getattr(ml_framework.AsyncModelManager, name)
+            assert inspect.signature(method).parameters == inspect.signature(twin).parameters
+
+
+def test_client_and_server_package_have_one_version() -> None:
+    assert motadata_ml.__version__ == server_version
