@@ -1,0 +1,399 @@
+"""A fit from typed columns to a scored, compiled, serialised model. Runs in the worker only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server.algorithms import catalogue
+from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.columns import ColumnTable
+from motadata_ml_server.errors import InsufficientDataError, MotadataError, TrainingError
+from motadata_ml_server.features.encode import encode_table
+from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
+from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.training import estimators, metrics, target
+from motadata_ml_server.training.specification import TrainingSpec
+from motadata_ml_server.training.splits import Split, split_rows
+from motadata_ml_server.training.target import EncodedTarget
+
+Progress: TypeAlias = Callable[[str, float, dict[str, Any]], None]
+
+CHECK_ROWS = 2_000
+"""Rows on which a compiled form is compared with scikit-learn."""
+
+SPARSE_WIDTH = 1_000
+"""Encoded rows wider than this are sparse where free text makes them so."""
+
+MAX_WARNINGS = 20
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    artifacts : dict of str to bytes
+        plan and skops always; linear or onnx where compiled.
+    features : list of dict
+        The plan's summary.
+    classes : list of str or None
+        Labels in the order of probabilities.
+    label_type : str or None
+        What a label is in the table.
+    metrics : dict of str to float
+        Scores, always with n_train and n_test.
+    algorithm : str
+        The estimator's class.
+    hyperparameters : dict
+        All of them, as used.
+    rows, dropped_rows : int
+        Rows used, and rows without a target.
+    warnings, notices : list of str
+        What the user should know.
+    runtime : dict
+        name, max_difference and reason of the compiled form.
+    library_versions : dict of str to str
+        Of what the model was made with.
+    fit_seconds : float
+        The fit alone.
+    trials : list of dict
+        Of a hyperparameter search.
+    """
+
+    artifacts: dict[str, bytes]
+    features: list[dict[str, Any]]
+    classes: list[str] | None
+    label_type: str | None
+    metrics: dict[str, float]
+    algorithm: str
+    hyperparameters: dict[str, Any]
+    rows: int
+    dropped_rows: int
+    warnings: list[str]
+    notices: list[str]
+    runtime: dict[str, Any]
+    library_versions: dict[str, str]
+    fit_seconds: float
+    trials: list[dict[str, Any]]
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything but the artifacts, as plain data."""
+        return {name: value for name, value in asdict(self).items() if name != "artifacts"}
+
+
+def prepare(spec: TrainingSpec) -> None:
+    """Import what a training needs, while its rows are still on the way."""
+    entry = catalogue.load()[spec.algorithm]
+    estimators.estimator_class(entry)
+    import motadata_ml_server.inference.compile
+    import motadata_ml_server.persistence  # noqa: F401
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows ready to be split: without those that lack a target."""
+
+    table: ColumnTable
+    target: EncodedTarget | None
+    dropped: int
+
+
+def fit(
+    spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress
+) -> TrainedModel:
+    """Fit, score, compile and serialise a model.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+        What to train.
+    train : ColumnTable
+        Features, target and the split's column.
+    validation : ColumnTable or None
+        Rows to score on instead of a split.
+    progress : callable
+        ``progress(step, fraction, more)``.
+
+    Raises
+    ------
+    MotadataError
+        ML005, ML006, ML008, ML009, ML010: the data or the arguments do not suit; ML015: the estimator failed.
+    """
+    from threadpoolctl import threadpool_limits
+
+    entry = catalogue.load()[spec.algorithm]
+    found: list[str] = []
+    with threadpool_limits(spec.threads), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model = _fit(spec, entry, train, validation, progress, found)
+        except (MotadataError, MemoryError):
+            raise
+        except Exception as error:
+            raise TrainingError(
+                f"{entry.name} failed on this data: {type(error).__name__}: {error}",
+                hint="The text is the library's own; check the data and the hyperparameters.",
+            ) from error
+    said = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught if _concerns_user(item))
+    found.extend(list(said)[:MAX_WARNINGS])
+    return model
+
+
+def _concerns_user(item: warnings.WarningMessage) -> bool:
+    return not issubclass(item.category, (DeprecationWarning, FutureWarning, PendingDeprecationWarning, ImportWarning))
+
+
+def _fit(
+    spec: TrainingSpec,
+    entry: AlgorithmEntry,
+    train: ColumnTable,
+    validation: ColumnTable | None,
+    progress: Progress,
+    found: list[str],
+) -> TrainedModel:
+    rows = _usable(spec, train, None)
+    split, held = _divide(spec, rows, validation)
+    notices = [split.notice] if split.notice else []
+    learn, learn_target, held, held_target = _sides(spec, rows, split, held, notices)
+    progress("encode", 0.1, {"rows": rows.table.rows})
+    names = [schema.name for schema in spec.features]
+    needs = EncodingNeeds(_takes_nan(entry), entry.scaling)
+    plan_fit = fit_plan(
+        learn,
+        names,
+        None if learn_target is None else learn_target.for_encodings(),
+        needs,
+        spec.preprocess,
+        spec.random_state,
+    )
+    found.extend(plan_fit.warnings)
+    sparse = _is_sparse(plan_fit.plan)
+    encoded = encode_table(plan_fit.plan, learn, sparse, plan_fit.overrides)
+    classes = None if learn_target is None else learn_target.classes
+    goal = None if learn_target is None else learn_target.values
+
+    hyperparameters = dict(spec.hyperparameters)
+    trials: list[dict[str, Any]] = []
+    if spec.search is not None:
+        from motadata_ml_server.training import search
+
+        progress("search", 0.2, {"rows": learn.rows})
+        base = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
+        best, trials = search.run(entry, base, spec.search, encoded, goal, spec.random_state)
+        hyperparameters |= best
+    progress("fit", 0.3, {"rows": learn.rows})
+    estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
+    started = time.perf_counter()
+    estimator.fit(encoded) if goal is None else estimator.fit(encoded, goal)
+    fit_seconds = time.perf_counter() - started
+
+    progress("score", 0.7, {"rows": held.rows})
+    checked = encoded if held is learn else encode_table(plan_fit.plan, held, sparse)
+    scores = _score(spec, estimator, checked, held_target)
+    if spec.cv is not None:
+        scores |= _cross_validate(spec, entry, hyperparameters, needs, rows, progress)
+    scores |= {"n_train": learn.rows, "n_test": held.rows if held is not learn else 0}
+    if held is learn:
+        notices.append("the scores are of the training rows themselves: none were held out")
+
+    progress("compile", 0.85, {"rows": learn.rows})
+    artifacts, runtime = _artifacts(spec, estimator, plan_fit, _check_rows(checked))
+    return TrainedModel(
+        artifacts=artifacts,
+        features=[column.summary() for column in plan_fit.plan.columns],
+        classes=classes,
+        label_type=spec.label_type,
+        metrics=scores,
+        algorithm=entry.name,
+        hyperparameters=estimators.full_hyperparameters(entry, estimator),
+        rows=rows.table.rows,
+        dropped_rows=rows.dropped,
+        warnings=found,
+        notices=notices,
+        runtime=runtime,
+        library_versions=_versions(entry),
+        fit_seconds=fit_seconds,
+        trials=trials,
+    )
+
+
+def _usable(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -> _Rows:
+    """Leave out rows without a target, and refuse what is left if it is too little."""
+    dropped = 0
+    if spec.target is not None:
+        there = target.present(spec, table)
+        dropped = table.rows - int(there.sum())
+        if dropped:
+            table = table.take(there)
+    if table.rows == 0:
+        why = f"target {spec.target.name!r} is NULL in every row" if dropped and spec.target else "there is no row to train on"
+        raise InsufficientDataError(why, hint="Check the table, the WHERE clause and your row security policies.")
+    if table.rows == 1 and classes is None:
+        raise InsufficientDataError("one row is not enough to train on", hint="Training needs two rows at the least.")
+    if spec.target is None:
+        return _Rows(table, None, dropped)
+    return _Rows(table, target.encode(spec, table.columns[spec.target.name], classes), dropped)
+
+
+def _divide(
+    spec: TrainingSpec, rows: _Rows, validation: ColumnTable | None
+) -> tuple[Split, ColumnTable | None]:
+    """Return the split, and the validation rows where they were given instead."""
+    if validation is not None:
+        everything = np.arange(rows.table.rows)
+        return Split(everything, everything, held_out=True), validation
+    codes = rows.target.values if rows.target is not None and rows.target.classes is not None else None
+    supervised = rows.target is not None
+    if not supervised and spec.split is None:
+        everything = np.arange(rows.table.rows)
+        return Split(everything, everything, held_out=False), None
+    return split_rows(spec, rows.table, None if codes is None else codes.astype(np.intp)), None
+
+
+def _sides(
+    spec: TrainingSpec, rows: _Rows, split: Split, validation: ColumnTable | None, notices: list[str]
+) -> tuple[ColumnTable, EncodedTarget | None, ColumnTable, EncodedTarget | None]:
+    """Return the rows to learn from and those to score on, with classes as the first have them."""
+    if validation is None and not split.held_out:
+        return rows.table, rows.target, rows.table, rows.target
+    learn = rows.table if len(split.train) == rows.table.rows else rows.table.take(split.train)
+    learn_target = None if spec.target is None else target.encode(spec, learn.columns[spec.target.name])
+    classes = None if learn_target is None else learn_target.classes
+    if validation is None:
+        held, held_target = rows.table.take(split.test), None
+        if spec.target is not None:
+            held_target = target.encode(spec, held.columns[spec.target.name], classes)
+    else:
+        other = _usable(spec, validation, classes or [])
+        held, held_target = other.table, other.target
+    if held_target is not None and classes is not None:
+        known = held_target.values < len(classes)
+        if not known.all():
+            notices.append(f"{int((~known).sum())} rows to score on have a class that training has not seen")
+            if not known.any():
+                raise InsufficientDataError(
+                    "no row to score on has a class that training has seen", hint="Choose another split."
+                )
+            held, held_target = held.take(known), held_target.take(np.flatnonzero(known))
+    return learn, learn_target, held, held_target
+
+
+def _takes_nan(entry: AlgorithmEntry) -> bool:
+    """Tell estimators that learn from NaN itself rather than merely accept it."""
+    return entry.nan_ok and ("HistGradientBoosting" in entry.name or entry.requires is not None)
+
+
+def _is_sparse(plan: FeaturePlan) -> bool:
+    return plan.width > SPARSE_WIDTH and any(column.kind == "text" for column in plan.columns)
+
+
+def _score(
+    spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None
+) -> dict[str, float]:
+    if spec.model_type == "classification":
+        assert goal is not None  # noqa: S101 - supervised
+        assert goal.classes is not None  # noqa: S101
+        probabilities = estimators.probabilities(estimator, encoded)
+        scores = None if probabilities is not None else estimators.decision(estimator, encoded)
+        labels = np.asarray(estimator.predict(encoded), dtype=np.intp)
+        return metrics.classification(goal.values.astype(np.intp), labels, probabilities, scores, len(goal.classes))
+    if spec.model_type == "regression":
+        assert goal is not None  # noqa: S101 - supervised
+        predicted = np.asarray(estimator.predict(encoded), dtype=np.float64).reshape(len(goal.values), -1)[:, 0]
+        return metrics.regression(np.asarray(goal.values, np.float64), predicted)
+    if spec.model_type == "clustering":
+        labels = np.asarray(estimator.predict(encoded), dtype=np.intp)
+        return metrics.clustering(encoded, labels, estimator, spec.random_state)
+    if spec.model_type == "anomaly":
+        return metrics.anomaly(np.asarray(estimator.predict(encoded)) == -1)
+    return metrics.decomposition(estimator)
+
+
+def _cross_validate(
+    spec: TrainingSpec,
+    entry: AlgorithmEntry,
+    hyperparameters: dict[str, Any],
+    needs: EncodingNeeds,
+    rows: _Rows,
+    progress: Progress,
+) -> dict[str, float]:
+    """Return mean and spread of each score over folds; the feature plan is fitted anew in each."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    assert spec.cv is not None  # noqa: S101 - asked for
+    stratified = rows.target is not None and rows.target.classes is not None
+    folds: list[dict[str, float]] = []
+    splitter = (StratifiedKFold if stratified else KFold)(spec.cv, shuffle=True, random_state=spec.random_state)
+    goal = np.zeros(rows.table.rows) if rows.target is None else rows.target.values
+    names = [schema.name for schema in spec.features]
+    for number, (train, test) in enumerate(splitter.split(goal, goal)):
+        progress("cross-validate", 0.7 + 0.1 * number / spec.cv, {"rows": len(train), "fold": number + 1})
+        learn = rows.table.take(train)
+        own = None if rows.target is None else rows.target.take(train)
+        fitted = fit_plan(
+            learn, names, None if own is None else own.for_encodings(), needs, spec.preprocess, spec.random_state
+        )
+        sparse = _is_sparse(fitted.plan)
+        encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)
+        classes = None if own is None else own.classes
+        estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
+        estimator.fit(encoded) if own is None else estimator.fit(encoded, own.values)
+        held = None if rows.target is None else rows.target.take(test)
+        folds.append(_score(spec, estimator, encode_table(fitted.plan, rows.table.take(test), sparse), held))
+    return {
+        key: value
+        for name in folds[0]
+        for key, value in _spread(f"cv_{name}", [fold[name] for fold in folds if name in fold])
+    }
+
+
+def _spread(name: str, values: list[float]) -> list[tuple[str, float]]:
+    mean = sum(values) / len(values)
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+    return [(f"{name}_mean", mean), (f"{name}_std", deviation)]
+
+
+def _check_rows(encoded: Any) -> NDArray[np.float64]:
+    rows = encoded[:CHECK_ROWS]
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+
+
+def _artifacts(
+    spec: TrainingSpec, estimator: Any, fitted: PlanFit, check: NDArray[np.float64]
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    import json
+
+    from motadata_ml_server import persistence
+    from motadata_ml_server.inference.compile import compile_estimator
+
+    if hasattr(estimator, "n_jobs"):
+        estimator.n_jobs = None
+    artifacts = {
+        "plan": json.dumps(fitted.plan.to_json()).encode(),
+        "skops": persistence.dump(estimator),
+    }
+    compiled = compile_estimator(estimator, spec.model_type, check)
+    if compiled.kind is not None:
+        artifacts[compiled.kind] = compiled.payload
+    runtime = {
+        "name": compiled.kind or "sklearn",
+        "max_difference": compiled.max_difference,
+        "reason": compiled.reason,
+        "rows_compared": len(check),
+    }
+    return artifacts, runtime
+
+
+def _versions(entry: AlgorithmEntry) -> dict[str, str]:
+    names = ["scikit-learn", "numpy", "skops", "onnx", *([entry.requires] if entry.requires else [])]
+    return {name: importlib.metadata.version(name) for name in names}

@@ -1,0 +1,106 @@
+"""Which rows a model learns from and which it is scored on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server.columns import ColumnTable
+from motadata_ml_server.errors import InsufficientDataError
+from motadata_ml_server.training.specification import TrainingSpec
+
+MIN_SPLIT_ROWS = 5
+"""Below this many rows nothing is held out."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row positions of both sides.
+
+    Attributes
+    ----------
+    train, test : ndarray of int
+        Positions; both name all rows where nothing is held out.
+    held_out : bool
+        Whether the test rows were kept from the fit.
+    notice : str or None
+        What differs from what was asked for.
+    """
+
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    held_out: bool
+    notice: str | None = None
+
+
+def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] | None) -> Split:
+    """Split the rows as the specification says.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+        split, test_size and random_state.
+    table : ColumnTable
+        The rows, with the split's column where it names one.
+    codes : ndarray of int or None
+        Class of each row, for stratification.
+
+    Raises
+    ------
+    InsufficientDataError
+        ML005: a side of the split is empty.
+    """
+    everything = np.arange(table.rows)
+    how, _, column = (spec.split or "").partition(":")
+    if how == "column":
+        chosen = table.columns[column].numbers == 1.0
+        return _checked(everything[~chosen], everything[chosen], f"split column {column!r}")
+    if spec.test_size == 0 or how == "none":
+        return Split(everything, everything, held_out=False)
+    if table.rows < MIN_SPLIT_ROWS:
+        return Split(
+            everything, everything, False, f"{table.rows} rows are too few to hold any out: scored on the training rows"
+        )
+    held = min(max(1, round(table.rows * spec.test_size)), table.rows - 1)
+    if how == "time":
+        order = np.argsort(table.columns[column].numbers, kind="stable")
+        return Split(np.sort(order[:-held]), np.sort(order[-held:]), held_out=True)
+    random = np.random.default_rng(spec.random_state)
+    if codes is not None and how in ("", "stratified"):
+        return _stratified(codes, spec.test_size, random, asked=how == "stratified")
+    order = random.permutation(table.rows)
+    return Split(np.sort(order[held:]), np.sort(order[:held]), held_out=True)
+
+
+def _stratified(
+    codes: NDArray[np.intp], share: float, random: np.random.Generator, asked: bool
+) -> Split:
+    """Hold out the same share of each class; a class of one row stays in training."""
+    counts = np.bincount(codes)
+    exact = counts * share
+    held = np.floor(exact).astype(np.intp)
+    # What rounding down lost goes to the largest remainders; each class of two rows and more keeps one in training.
+    missing = int(round(exact.sum())) - int(held.sum())
+    held[np.argsort(-(exact - held), kind="stable")[: max(missing, 0)]] += 1
+    held = np.minimum(held, np.maximum(counts - 1, 0))
+    if not held.sum():
+        held[counts.argmax()] = 1
+    order = random.permutation(len(codes))
+    rank = np.empty(len(codes), np.intp)
+    by_class = order[np.argsort(codes[order], kind="stable")]
+    rank[by_class] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    test = rank < held[codes]
+    single = int((counts == 1).sum())
+    notice = f"{single} classes have one row only, which stays in training" if asked and single else None
+    return Split(np.flatnonzero(~test), np.flatnonzero(test), held_out=True, notice=notice)
+
+
+def _checked(train: NDArray[np.intp], test: NDArray[np.intp], what: str) -> Split:
+    if not len(train) or not len(test):
+        raise InsufficientDataError(
+            f"{what} leaves no row to {'train' if not len(train) else 'score'} on",
+            hint="Both sides of the split need rows.",
+        )
+    return Split(train, test, held_out=True)
