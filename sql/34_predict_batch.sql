@@ -20,7 +20,7 @@ create function ml.predict_batch(
 select r.id, r.prediction, r.value, r.confidence,
     case when c.classes > 0 then c.probabilities[(r.position - 1) * c.classes + 1 : r.position * c.classes] end
 from ml._predict_chunks($1, $2, $3, $4, $5) as c,
-    lateral pg_catalog.unnest(c.ids, c.predictions, c.vals, c.confidences)
+    lateral unnest(c.ids, c.predictions, c.vals, c.confidences)
         with ordinality as r (id, prediction, value, confidence, position)
 $$;
 comment on function ml.predict_batch is 'Predict every row of a table, a view or a SELECT, in its order.';

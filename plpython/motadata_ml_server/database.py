@@ -82,7 +82,7 @@ class PlpyDatabase:
             result = self._plpy.execute(plan, list(values))
         except self._plpy.SPIError as error:
             raise _translate(error) from None
-        return list(result) if result.nrows() and isinstance(result.colnames(), list) else []
+        return list(result)
 
     def run(self, sql: str) -> None:
         """Run a statement that cannot be prepared or is run once (DDL, CLOSE)."""

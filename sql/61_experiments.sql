@@ -1,0 +1,78 @@
+-- Runs that the experiment tracker logs. Trainings need no row here: ml.model_version tells of each.
+
+create sequence ml.experiment_run_seq;
+create table ml.experiment_run (
+    id bigint primary key default nextval('ml.experiment_run_seq'),
+    tenant_id text not null references ml.tenant on delete cascade,
+    experiment text not null check (experiment <> '' and length(experiment) <= 200),
+    name text,
+    status text not null default 'running' check (status in ('running', 'finished', 'failed')),
+    tags jsonb not null default '{}',
+    started_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    created_by name not null default current_user,
+    unique (id, tenant_id)
+);
+alter sequence ml.experiment_run_seq owned by ml.experiment_run.id;
+create index experiment_run_by_tenant on ml.experiment_run (tenant_id, experiment, id);
+comment on table ml.experiment_run is 'Runs of experiments, by tenant.';
+
+create table ml.experiment_param (
+    run_id bigint not null,
+    tenant_id text not null,
+    name text not null check (name <> '' and length(name) <= 200),
+    value jsonb not null,
+    primary key (run_id, name),
+    foreign key (run_id, tenant_id) references ml.experiment_run (id, tenant_id) on delete cascade
+);
+comment on table ml.experiment_param is 'Parameters of experiment runs.';
+
+create sequence ml.experiment_metric_seq;
+create table ml.experiment_metric (
+    id bigint primary key default nextval('ml.experiment_metric_seq'),
+    run_id bigint not null,
+    tenant_id text not null,
+    name text not null check (name <> '' and length(name) <= 200),
+    value float8 not null,
+    step bigint not null default 0,
+    logged_at timestamptz not null default clock_timestamp(),
+    foreign key (run_id, tenant_id) references ml.experiment_run (id, tenant_id) on delete cascade
+);
+alter sequence ml.experiment_metric_seq owned by ml.experiment_metric.id;
+create index experiment_metric_by_run on ml.experiment_metric (run_id, name, step, id);
+comment on table ml.experiment_metric is 'Metrics of experiment runs, step by step.';
+
+alter table ml.experiment_run enable row level security;
+alter table ml.experiment_param enable row level security;
+alter table ml.experiment_metric enable row level security;
+create policy own_tenants on ml.experiment_run
+    using (exists (select from ml.tenant_role r where r.tenant_id = experiment_run.tenant_id));
+create policy own_tenants on ml.experiment_param
+    using (exists (select from ml.tenant_role r where r.tenant_id = experiment_param.tenant_id));
+create policy own_tenants on ml.experiment_metric
+    using (exists (select from ml.tenant_role r where r.tenant_id = experiment_metric.tenant_id));
+
+-- The latest value of each metric: the highest step, the last one logged in it.
+create view ml.experiment_runs with (security_invoker = true) as
+select r.tenant_id, r.id as run_id, r.experiment, r.name, r.status, r.started_at, r.ended_at, r.created_by, r.tags,
+    coalesce((select jsonb_object_agg(p.name, p.value) from ml.experiment_param p where p.run_id = r.id), '{}')
+        as params,
+    coalesce((select jsonb_object_agg(m.name, m.value) from (
+        select distinct on (name) name, value from ml.experiment_metric
+        where run_id = r.id and value not in ('NaN', 'Infinity', '-Infinity')
+        order by name, step desc, id desc) as m), '{}') as metrics
+from ml.experiment_run r;
+comment on view ml.experiment_runs is 'Experiment runs with their parameters and the latest value of each metric.';
+
+create function ml.current_tenant(tenant_id text default null) returns text
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.experiments import current_tenant
+return current_tenant(tenant_id)
+$$;
+comment on function ml.current_tenant is 'Return the tenant that a call acts for: the one named, else the session''s.';
+
+select pg_catalog.pg_extension_config_dump('ml.experiment_run', '');
+select pg_catalog.pg_extension_config_dump('ml.experiment_run_seq', '');
+select pg_catalog.pg_extension_config_dump('ml.experiment_param', '');
+select pg_catalog.pg_extension_config_dump('ml.experiment_metric', '');
+select pg_catalog.pg_extension_config_dump('ml.experiment_metric_seq', '');
