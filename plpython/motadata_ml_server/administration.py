@@ -103,22 +103,30 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
 
 
 def _language(db: PlpyDatabase) -> Check:
-    rows = db.query("select lanpltrusted from pg_catalog.pg_language where lanname = 'plpython3u'")
-    public = db.query("select pg_catalog.has_language_privilege('public', 'plpython3u', 'usage') as granted")[0]["granted"]
-    detail = "plpython3u is installed" + (" and granted to PUBLIC" if public else "")
-    return bool(rows) and not public, detail, "revoke usage on language plpython3u from public"
+    rows = db.query("select lanpltrusted as trusted from pg_catalog.pg_language where lanname = 'plpython3u'")
+    trusted = bool(rows and rows[0]["trusted"])
+    detail = "plpython3u is " + ("marked as trusted" if trusted else "untrusted: only superusers write functions in it")
+    return not trusted, detail, "update pg_language set lanpltrusted = false where lanname = 'plpython3u'"
 
 
 def _interpreter() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     ok = sys.version_info[:2] >= (3, 11)
-    return ok, f"PL/Python embeds Python {version}", "Use a PostgreSQL whose PL/Python embeds Python 3.11 or later."
+    return (
+        ok,
+        f"PL/Python embeds Python {version}",
+        "Use a PostgreSQL whose PL/Python embeds Python 3.11 or later.",
+    )
 
 
 def _worker() -> Check:
     path = interpreter()
     ok = os.access(path, os.X_OK)
-    return ok, f"training workers run {path}", "Make the environment readable and executable for the server's user."
+    return (
+        ok,
+        f"training workers run {path}",
+        "Make the environment readable and executable for the server's user.",
+    )
 
 
 def _versions(db: PlpyDatabase) -> Check:
@@ -145,7 +153,11 @@ def _import_path() -> Check:
     open_folders = [path for path in sys.path if path and os.path.isdir(path) and os.stat(path).st_mode & 0o002]
     relative = [path for path in sys.path if not os.path.isabs(path)]
     bad = open_folders + relative
-    return not bad, f"{len(sys.path)} folders, writable by others: {bad or 'none'}", "Take write permission from others."
+    return (
+        not bad,
+        f"{len(sys.path)} folders, writable by others: {bad or 'none'}",
+        "Take write permission from others.",
+    )
 
 
 def _roles(db: PlpyDatabase) -> Check:

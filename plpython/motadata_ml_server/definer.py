@@ -69,5 +69,5 @@ def run_pending() -> None:
         )
     try:
         _result = operation(database.current())
-    except Exception as error:  # noqa: BLE001 - raised again by the caller
+    except Exception as error:
         _failure = error

@@ -12,8 +12,8 @@ from motadata_ml_server import catalog as _catalog
 from motadata_ml_server import database, registry, tenancy
 from motadata_ml_server.boundary import boundary, boundary_rows
 from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError
-from motadata_ml_server.inference import cache, visibility
 from motadata_ml_server.inference import batch as _batch
+from motadata_ml_server.inference import cache, visibility
 
 Input = str | list[Any]
 
@@ -110,9 +110,7 @@ def predict(model_id: str, input: Input | None, version: str | None, tenant_id: 
 
 
 @boundary
-def predict_value(
-    model_id: str, input: Input | None, version: str | None, tenant_id: str | None
-) -> float | None:
+def predict_value(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> float | None:
     """Predict one row as a number."""
     if input is None:
         return None
@@ -122,9 +120,7 @@ def predict_value(
 
 
 @boundary
-def predict_label(
-    model_id: str, input: Input | None, version: str | None, tenant_id: str | None
-) -> str | None:
+def predict_label(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
     """Predict one row as a class label."""
     if input is None:
         return None
@@ -134,9 +130,7 @@ def predict_label(
 
 
 @boundary
-def predict_proba(
-    model_id: str, input: Input | None, version: str | None, tenant_id: str | None
-) -> list[float] | None:
+def predict_proba(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> list[float] | None:
     """Predict the probability of each class for one row, in the order of the model's classes."""
     if input is None:
         return None

@@ -32,9 +32,7 @@ class Option:
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         "max_memory_mb": Option(4096, 512, 1 << 24, "Memory a training worker may allocate, in MB."),
-        "threads": Option(
-            min(4, len(os.sched_getaffinity(0))), 1, 1024, "Threads a training worker may use."
-        ),
+        "threads": Option(min(4, len(os.sched_getaffinity(0))), 1, 1024, "Threads a training worker may use."),
         "session_cache_mb": Option(512, 1, 1 << 20, "Memory for models in each session, in MB."),
         "chunk_rows": Option(10_000, 100, 1_000_000, "Rows read, predicted or streamed at a time."),
     }
@@ -51,9 +49,7 @@ def get(name: str) -> Option:
     """
     option = OPTIONS.get(name)
     if option is None:
-        raise InvalidArgumentError(
-            f"there is no option {name!r}", hint=f"Options are: {', '.join(sorted(OPTIONS))}."
-        )
+        raise InvalidArgumentError(f"there is no option {name!r}", hint=f"Options are: {', '.join(sorted(OPTIONS))}.")
     return option
 
 

@@ -127,7 +127,14 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
             "insert into ml.trial (version_id, tenant_id, number, hyperparameters, score, details) "
             "values ($1, $2, $3, $4, $5, $6)",
             ["bigint", "text", "integer", "jsonb", "float8", "jsonb"],
-            [version_id, new.tenant_id, trial["number"], trial["hyperparameters"], trial["score"], trial["details"]],
+            [
+                version_id,
+                new.tenant_id,
+                trial["number"],
+                trial["hyperparameters"],
+                trial["score"],
+                trial["details"],
+            ],
         )
     if new.deploy:
         _deploy(db, model, new.tenant_id, version_id, new.trained_by)
@@ -214,9 +221,7 @@ def load_artifacts(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[st
     return loaded
 
 
-def _load(
-    db: PlpyDatabase, version_id: int, kinds: Sequence[str]
-) -> tuple[list[tuple[str, str]], list[bytes]]:
+def _load(db: PlpyDatabase, version_id: int, kinds: Sequence[str]) -> tuple[list[tuple[str, str]], list[bytes]]:
     digests = [(row["kind"], row["digest"]) for row in db.query(_DIGESTS, ["bigint"], [version_id])]
     loaded = []
     for kind in kinds:
@@ -268,7 +273,9 @@ def _deploy(db: PlpyDatabase, model: int, tenant_id: str, version_id: int, role:
         [model, tenant_id, version_id, role],
     )
     db.query(
-        "update ml.model set deployed_version_id = $2 where id = $1", ["bigint", "bigint"], [model, version_id]
+        "update ml.model set deployed_version_id = $2 where id = $1",
+        ["bigint", "bigint"],
+        [model, version_id],
     )
 
 

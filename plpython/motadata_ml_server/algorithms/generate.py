@@ -18,11 +18,33 @@ from motadata_ml_server.algorithms.denied import DENIED
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 
 OURS = frozenset(
-    {"n_jobs", "random_state", "verbose", "verbosity", "memory", "warm_start", "copy", "copy_X", "copy_x", "copy_X_train"}
+    {
+        "n_jobs",
+        "random_state",
+        "verbose",
+        "verbosity",
+        "memory",
+        "warm_start",
+        "copy",
+        "copy_X",
+        "copy_x",
+        "copy_X_train",
+    }
 )
 """Parameters that arguments and options decide, or that change nothing but cost."""
 
-_DECOMPOSITION = {"PCA", "IncrementalPCA", "KernelPCA", "SparsePCA", "MiniBatchSparsePCA", "TruncatedSVD", "FastICA", "FactorAnalysis", "NMF", "MiniBatchNMF"}
+_DECOMPOSITION = {
+    "PCA",
+    "IncrementalPCA",
+    "KernelPCA",
+    "SparsePCA",
+    "MiniBatchSparsePCA",
+    "TruncatedSVD",
+    "FastICA",
+    "FactorAnalysis",
+    "NMF",
+    "MiniBatchNMF",
+}
 _ANOMALY = {"IsolationForest", "OneClassSVM", "SGDOneClassSVM", "EllipticEnvelope"}
 _MIXTURES = {"GaussianMixture", "BayesianGaussianMixture"}
 
@@ -137,7 +159,14 @@ def _plain(value: Any) -> bool:
 
 def _allowed(constraints: Any) -> Iterator[dict[str, Any]]:
     """Turn scikit-learn's constraints into JSON; what JSON cannot say (callables, objects) is left out."""
-    from sklearn.utils._param_validation import HasMethods, Hidden, Interval, MissingValues, Options, StrOptions
+    from sklearn.utils._param_validation import (
+        HasMethods,
+        Hidden,
+        Interval,
+        MissingValues,
+        Options,
+        StrOptions,
+    )
 
     if constraints == "no_validation":
         return

@@ -51,7 +51,8 @@ def check_one(entry: AlgorithmEntry, name: str, value: Any) -> Any:
         if accepted:
             return converted
     raise InvalidHyperparameterError(
-        f"The {name!r} parameter of {entry.name} must be {describe(parameter['allowed'])}. Got {_short(value)} instead.",
+        f"The {name!r} parameter of {entry.name} must be {describe(parameter['allowed'])}. "
+        f"Got {_short(value)} instead.",
         hint=f"Its default is {_short(parameter['default'])}.",
     )
 

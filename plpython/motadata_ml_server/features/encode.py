@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,13 +145,11 @@ def calendar_columns(seconds: NDArray[np.float64], parts: Sequence[str]) -> Matr
     shifted = whole + 719468.0
     era = np.floor(shifted / 146097.0)
     day_of_era = shifted - era * 146097.0
-    year_of_era = np.floor(
-        (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) / 365.0
-    )
+    year_of_era = np.floor((day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) / 365.0)
     day_of_year = day_of_era - (365.0 * year_of_era + year_of_era // 4 - year_of_era // 100)
     index = (5.0 * day_of_year + 2.0) // 153.0
     month = np.where(index < 10, index + 3.0, index - 9.0)
-    known = {
+    known: dict[str, Callable[[], Matrix]] = {
         "days": lambda: seconds / 86400.0,
         "year": lambda: year_of_era + era * 400.0 + (month <= 2),
         "month": lambda: month,

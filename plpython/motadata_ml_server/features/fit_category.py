@@ -47,7 +47,7 @@ def fit(
         return _target(column, target, seed)
     if encode == "onehot" and len(used) > MAX_ONEHOT:
         used = used[np.argsort(-counts[used], kind="stable")[:MAX_ONEHOT]]
-    categories = sorted(column.texts.dictionary[code] for code in used)
+    categories = sorted(column.texts.dictionary[code] for code in used.tolist())
     spec = _spec(column, "ordinal" if encode == "ordinal" else "onehot", categories)
     if encode == "ordinal":
         spec |= {"width": 1, "unknown": -1.0}

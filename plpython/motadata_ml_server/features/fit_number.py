@@ -23,7 +23,12 @@ QUANTILE_ROWS = 200_000
 def fit(column: Column, rule: ColumnRule, nan_ok: bool) -> dict[str, Any]:
     """Return the JSON form of a numeric column's feature."""
     schema = column.schema
-    spec: dict[str, Any] = {"name": schema.name, "kind": schema.kind, "source": schema.kind, "sql_type": schema.sql_type}
+    spec: dict[str, Any] = {
+        "name": schema.name,
+        "kind": schema.kind,
+        "source": schema.kind,
+        "sql_type": schema.sql_type,
+    }
     raw = column.numbers if column.numbers.ndim == 2 else column.numbers[:, None]
     if schema.kind == "timestamp":
         parts = _varying_parts(column.numbers)
@@ -33,7 +38,9 @@ def fit(column: Column, rule: ColumnRule, nan_ok: bool) -> dict[str, Any]:
         spec["size"] = raw.shape[1]
     impute = _impute(raw, rule, nan_ok, schema.kind)
     spec["width"] = raw.shape[1]
-    spec["impute"] = None if impute is None else (impute.tolist() if schema.kind in ("timestamp", "vector") else float(impute[0]))
+    spec["impute"] = (
+        None if impute is None else (impute.tolist() if schema.kind in ("timestamp", "vector") else float(impute[0]))
+    )
     shift, scale = _factors(raw, impute, rule.scale, schema.kind)
     spec["shift"] = None if shift is None else shift.tolist()
     spec["scale"] = None if scale is None else scale.tolist()
@@ -46,9 +53,7 @@ def _varying_parts(seconds: NDArray[np.float64]) -> list[str]:
     return [part for part, varies in zip(_PARTS, varying, strict=True) if varies or part == "days"]
 
 
-def _impute(
-    raw: NDArray[np.float64], rule: ColumnRule, nan_ok: bool, kind: str
-) -> NDArray[np.float64] | None:
+def _impute(raw: NDArray[np.float64], rule: ColumnRule, nan_ok: bool, kind: str) -> NDArray[np.float64] | None:
     how = rule.impute
     if how == "none" or (how is None and nan_ok):
         return None if nan_ok else np.zeros(raw.shape[1])

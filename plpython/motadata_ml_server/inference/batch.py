@@ -73,7 +73,7 @@ def feature_kinds(predictor: Predictor, source: Source) -> list[tuple[str, Colum
 
 def _readable(source: Source, name: str, kind: ColumnKind) -> ColumnSchema:
     column = source.column(name, "feature")
-    if kind != "text" and column.kind != kind and (kind, column.kind) != ("number", "boolean"):
+    if kind not in ("text", column.kind) and (kind, column.kind) != ("number", "boolean"):
         raise InvalidInputError(
             f"feature {name!r} must be a {kind}, input_data has {column.label}", hint="Cast it in a SELECT."
         )
@@ -91,7 +91,9 @@ def _with_id(source: Source, name: str) -> Source:
         f"from (\n{source.query}\n) as input"
     )
     return replace(
-        source, query=query, columns=(*source.columns, replace(column, name=_ID, type_name="text", kind="text"))
+        source,
+        query=query,
+        columns=(*source.columns, replace(column, name=_ID, type_name="text", kind="text")),
     )
 
 

@@ -164,9 +164,7 @@ def _answer(task: str, link: str, parameters: dict[str, Any], scores: Array) -> 
     return _Answer(None, links.batch_value(link, parameters, scores)[:, None])
 
 
-def _judged(
-    kind: Literal["linear", "onnx"], payload: bytes, found: _Answer, expected: _Answer, how: str
-) -> Compiled:
+def _judged(kind: Literal["linear", "onnx"], payload: bytes, found: _Answer, expected: _Answer, how: str) -> Compiled:
     if expected.labels is not None:
         assert found.labels is not None  # noqa: S101 - both come from the same task
         apart = int(np.count_nonzero(found.labels != expected.labels))

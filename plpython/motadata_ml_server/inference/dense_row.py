@@ -167,10 +167,7 @@ class DenseRow:
         part = self.buffer[0, column.start : column.start + column.width]
 
         if column.spec["encode"] == "onehot":
-            spots = {
-                category: (column.start + at, float(row[at]))
-                for at, (category, row) in enumerate(rows.items())
-            }
+            spots = {category: (column.start + at, float(row[at])) for at, (category, row) in enumerate(rows.items())}
             part[:] = other
             previous = [(column.start, float(other[0]))]
 

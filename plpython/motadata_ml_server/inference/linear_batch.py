@@ -18,6 +18,8 @@ from motadata_ml_server.inference.linear_row import category_shares, column_shar
 from motadata_ml_server.inference.plan_columns import PlanColumn
 
 Array = NDArray[np.float64]
+BLOCK_ROWS = 16384
+"""Rows of plain numbers taken at once: few enough to stay in the processor's cache."""
 
 
 class LinearBatch:
@@ -61,16 +63,26 @@ class LinearBatch:
         return scores
 
     def _numbers(self, columns: Sequence[PlanColumn], table: ColumnTable) -> Array:
-        moved = np.empty((len(columns), table.rows))
-        weights = np.empty((len(columns), len(self._model.intercepts)))
-        for at, column in enumerate(columns):
-            values = table.columns[column.name].numbers
-            np.subtract(values, column.shift[0], out=moved[at])
-            weights[at] = self._model.weights[:, column.start] / column.scale[0]
-            missing = np.isnan(values)
-            if missing.any():
-                moved[at, missing] = column.impute[0] - column.shift[0] if weights[at].any() else 0.0
-        return np.asarray(moved.T @ weights)
+        given = [table.columns[column.name].numbers for column in columns]
+        shifts = [float(column.shift[0]) for column in columns]
+        weights = np.stack([self._model.weights[:, column.start] / column.scale[0] for column in columns], axis=1)
+        # a missing value of a feature without weight must not make the score missing
+        defaults = [
+            float(column.impute[0]) - shift if row.any() else 0.0
+            for column, shift, row in zip(columns, shifts, weights.T, strict=True)
+        ]
+        scores = np.empty((table.rows, len(weights)))
+        moved = np.empty((len(columns), min(BLOCK_ROWS, table.rows)))
+        for first in range(0, table.rows, BLOCK_ROWS):
+            part = slice(first, min(first + BLOCK_ROWS, table.rows))
+            block = moved[:, : part.stop - first]
+            for at, (values, shift) in enumerate(zip(given, shifts, strict=True)):
+                np.subtract(values[part], shift, out=block[at])
+            if np.isnan(block.sum()):
+                for row, default in zip(block, defaults, strict=True):
+                    row[np.isnan(row)] = default
+            np.matmul(weights, block, out=scores[part].T)
+        return scores
 
     def _share(self, column: PlanColumn, block: Array, given: Column) -> Array:
         if isinstance(given.values, TextValues):
@@ -83,9 +95,7 @@ def _share_of_texts(column: PlanColumn, block: Array, texts: TextValues) -> Arra
     used, codes = np.unique(texts.codes, return_inverse=True)
     if column.kind == "category":
         shares, unknown = category_shares(column, block)
-        entries = [
-            shares.get(texts.dictionary[code], unknown) if code >= 0 else unknown for code in used.tolist()
-        ]
+        entries = [shares.get(texts.dictionary[code], unknown) if code >= 0 else unknown for code in used.tolist()]
     else:
         share = column_share(column, block)
         entries = [share(texts.dictionary[code] if code >= 0 else None) for code in used.tolist()]

@@ -39,9 +39,7 @@ def convert(estimator: Any, task: str, width: int, *, double: bool) -> bytes:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     if task not in {"classification", "regression"}:
-        raise UnsupportedOperationError(
-            f"no converter is used for {task}", hint="The estimator itself predicts."
-        )
+        raise UnsupportedOperationError(f"no converter is used for {task}", hint="The estimator itself predicts.")
     if task == "classification" and not hasattr(estimator, "predict_proba"):
         raise UnsupportedOperationError(
             "no converter is used without probabilities", hint="The estimator itself predicts."

@@ -92,9 +92,7 @@ class PlanColumn:
             unknown = self.spec.get("unknown")
             rows = {category: self.encode([float(at)]) for at, category in enumerate(categories)}
             return rows, self.encode([math.nan if unknown is None else float(unknown)])
-        rows = {
-            category: self.encode(row) for category, row in zip(categories, self.spec["values"], strict=True)
-        }
+        rows = {category: self.encode(row) for category, row in zip(categories, self.spec["values"], strict=True)}
         return rows, self.encode(self.spec["default"])
 
     def scalar_reader(self) -> Callable[[Any], list[float]]:
@@ -165,9 +163,7 @@ def plan_columns(plan: Mapping[str, Any]) -> list[PlanColumn]:
     for spec in plan["columns"]:
         width = int(spec["width"])
         columns.append(
-            PlanColumn(
-                spec, start, _factors(spec.get("shift"), width, 0.0), _factors(spec.get("scale"), width, 1.0)
-            )
+            PlanColumn(spec, start, _factors(spec.get("shift"), width, 0.0), _factors(spec.get("scale"), width, 1.0))
         )
         start += width
     return columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -101,7 +102,7 @@ class Predictor:
         If the artifact is not acceptable.
     """
 
-    def __init__(  # noqa: PLR0917 - the six parts of a stored model, in the order they are stored
+    def __init__(
         self,
         plan: FeaturePlan,
         kind: str,
@@ -260,9 +261,7 @@ class Predictor:
             return self._classified(scores)
         if self.task == "clustering":
             clusters = links.batch_class(self._link, scores)
-            return BatchPrediction(
-                labels=list(map(str, clusters.tolist())), values=clusters.astype(np.float64)
-            )
+            return BatchPrediction(labels=list(map(str, clusters.tolist())), values=clusters.astype(np.float64))
         if self.task == "decomposition":
             return BatchPrediction(components=scores)
         values = links.batch_value(self._link, self._runtime.parameters, scores)
@@ -276,7 +275,7 @@ class Predictor:
         labels: list[str] = np.array(self._classes, dtype=object)[at].tolist()
         values = None if self._numbers is None else np.array(self._numbers)[at]
         chances = links.batch_probabilities(self._link, scores)
-        confidence = None if chances is None else chances.max(axis=1)
+        confidence = None if chances is None else functools.reduce(np.maximum, chances.T).copy()
         return BatchPrediction(labels, values, chances, confidence)
 
     def _value_finisher(self) -> Callable[[Scores], float]:

@@ -95,9 +95,7 @@ class OnnxRuntime:
             session = ort.InferenceSession(payload, options, providers=["CPUExecutionProvider"])
             meaning = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         except Exception as exc:  # onnxruntime raises its own kinds, none with a common base
-            raise ArtifactError(
-                f"stored model cannot be loaded: {exc}", hint="Train the model again."
-            ) from exc
+            raise ArtifactError(f"stored model cannot be loaded: {exc}", hint="Train the model again.") from exc
         self._session = session
         self._plan = plan
         self.link = str(meaning["link"])
@@ -193,9 +191,7 @@ class SklearnRuntime:
         Model type.
     """
 
-    def __init__(
-        self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes, task: str
-    ) -> None:
+    def __init__(self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes, task: str) -> None:
         from threadpoolctl import threadpool_limits
 
         from motadata_ml_server.inference.reference import score_with_sklearn

@@ -34,8 +34,7 @@ def check_table(columns: Sequence[PlanColumn], table: ColumnTable) -> None:
         wants_text = column.spec["source"] == "text"
         if wants_text != isinstance(given.values, TextValues):
             raise InvalidInputError(
-                f"feature {column.name!r} was {column.spec['sql_type']} at training, "
-                f"got {given.schema.sql_type}",
+                f"feature {column.name!r} was {column.spec['sql_type']} at training, got {given.schema.sql_type}",
                 hint="Cast the column to the type the model was trained on.",
             )
         if isinstance(given.values, TextValues):

@@ -215,9 +215,7 @@ def _gradient_boosting(estimator: Any) -> Ensemble | None:
     rate = float(estimator.learning_rate)
     trees = [_constant(float(start[target]), target) for target in range(outputs)]
     for stage in estimator.estimators_:
-        trees += [
-            _tree(tree, rate * tree.tree_.value[:, 0, :1], None, target) for target, tree in enumerate(stage)
-        ]
+        trees += [_tree(tree, rate * tree.tree_.value[:, 0, :1], None, target) for target, tree in enumerate(stage)]
     if not hasattr(estimator, "classes_"):
         return Ensemble(trees, outputs, "identity")
     if outputs == 1 and estimator.loss == "exponential":

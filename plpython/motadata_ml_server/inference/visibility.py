@@ -17,7 +17,9 @@ from motadata_ml_server.errors import ModelNotFoundError, VersionNotFoundError
 _backend = ctypes.PyDLL(None)
 
 
-def _getter(name: str, restype: type[ctypes._SimpleCData[int]], *arguments: type[ctypes.c_bool]) -> ctypes._NamedFuncPointer:
+def _getter(
+    name: str, restype: type[ctypes._SimpleCData[int]], *arguments: type[ctypes.c_bool]
+) -> ctypes._NamedFuncPointer:
     function = _backend[name]
     function.restype = restype
     function.argtypes = list(arguments)
@@ -85,9 +87,7 @@ def forget() -> None:
         _memory.forget()
 
 
-def visible_version(
-    db: Database, model_id: str, version: str | None, tenant_id: str | None
-) -> VisibleVersion:
+def visible_version(db: Database, model_id: str, version: str | None, tenant_id: str | None) -> VisibleVersion:
     """Return the version of a model that the caller sees now.
 
     Parameters

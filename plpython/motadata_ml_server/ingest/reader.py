@@ -38,9 +38,7 @@ class Chunk:
         return sum(map(len, self.buffers))
 
 
-def read_chunks(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int
-) -> Iterator[Chunk]:
+def read_chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int) -> Iterator[Chunk]:
     """Read some columns of a source in the order of its rows, all in one snapshot.
 
     Parameters
@@ -65,9 +63,7 @@ def read_chunks(
         raise explain(error, source.argument) from None
 
 
-def _chunks(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int
-) -> Iterator[Chunk]:
+def _chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int) -> Iterator[Chunk]:
     utf8 = db.query("select pg_catalog.current_setting('server_encoding') as name")[0]["name"] == "UTF8"
     cursor = _open(db, source, schemas, utf8)
     pack = _pack_query(schemas, utf8)

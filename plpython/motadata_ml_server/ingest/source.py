@@ -154,7 +154,8 @@ def resolve(db: PlpyDatabase, text: str, argument: str) -> Source:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidQueryError(
-            f"{argument} has the column {twice[0]!r} more than once", hint="Give each column a name of its own."
+            f"{argument} has the column {twice[0]!r} more than once",
+            hint="Give each column a name of its own.",
         )
     return Source(text, query, _typed(db, described), argument)
 
@@ -220,7 +221,11 @@ def expression(column: SourceColumn, kind: ColumnKind, quoted: str, utf8: bool) 
         Whether the server's encoding is UTF-8.
     """
     if kind == "text":
-        return f"{quoted}::text" if utf8 else f"pg_catalog.convert_from(pg_catalog.convert_to({quoted}::text, 'UTF8'), 'UTF8')"
+        return (
+            f"{quoted}::text"
+            if utf8
+            else f"pg_catalog.convert_from(pg_catalog.convert_to({quoted}::text, 'UTF8'), 'UTF8')"
+        )
     if kind == "vector":
         cast = f"{quoted}::real[]" if column.type_name in _VECTORS else quoted
         return f"ml._bytes({cast}::float8[])"

@@ -30,7 +30,9 @@ def parts_per_column(schema: ColumnSchema) -> int:
     return 2 if schema.kind in ("text", "vector") else 1
 
 
-def array_of(buffer: Buffer, dtype: type[np.float64] | type[np.int32]) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+def array_of(
+    buffer: Buffer, dtype: type[np.float64] | type[np.int32]
+) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
     """Return the values of an array's image and a mask of those that are not NULL.
 
     Parameters
@@ -59,9 +61,7 @@ def array_of(buffer: Buffer, dtype: type[np.float64] | type[np.int32]) -> tuple[
     return values, present
 
 
-def decode_table(
-    schemas: Sequence[ColumnSchema], chunks: Sequence[tuple[int, Sequence[Buffer]]]
-) -> ColumnTable:
+def decode_table(schemas: Sequence[ColumnSchema], chunks: Sequence[tuple[int, Sequence[Buffer]]]) -> ColumnTable:
     """Decode chunks of packed columns.
 
     Parameters

@@ -43,9 +43,7 @@ def dump(estimator: object) -> bytes:
         archive = read_archive(data)
         audit(archive.schema, archive.arrays)
     except ArtifactError as exc:
-        raise UnsupportedOperationError(
-            f"a fitted {name} cannot be stored: {exc.message}", hint=hint
-        ) from exc
+        raise UnsupportedOperationError(f"a fitted {name} cannot be stored: {exc.message}", hint=hint) from exc
     return data
 
 

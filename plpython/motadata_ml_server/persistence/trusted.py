@@ -98,9 +98,7 @@ TRUSTED_GROUPS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Per group: why it is harmless, and its types by full name."""
 
-TRUSTED_TYPES: Final[frozenset[str]] = frozenset(
-    name for _, names in TRUSTED_GROUPS.values() for name in names
-)
+TRUSTED_TYPES: Final[frozenset[str]] = frozenset(name for _, names in TRUSTED_GROUPS.values() for name in names)
 """Every type trusted beyond what skops trusts by itself."""
 
 TRUSTED_LOADERS: Final[frozenset[str]] = frozenset(

@@ -108,9 +108,7 @@ class _Rows:
     dropped: int
 
 
-def fit(
-    spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress
-) -> TrainedModel:
+def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress) -> TrainedModel:
     """Fit, score, compile and serialise a model.
 
     Parameters
@@ -236,7 +234,11 @@ def _usable(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -
         if dropped:
             table = table.take(there)
     if table.rows == 0:
-        why = f"target {spec.target.name!r} is NULL in every row" if dropped and spec.target else "there is no row to train on"
+        why = (
+            f"target {spec.target.name!r} is NULL in every row"
+            if dropped and spec.target
+            else "there is no row to train on"
+        )
         raise InsufficientDataError(why, hint="Check the table, the WHERE clause and your row security policies.")
     if table.rows == 1 and classes is None:
         raise InsufficientDataError("one row is not enough to train on", hint="Training needs two rows at the least.")
@@ -245,9 +247,7 @@ def _usable(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -
     return _Rows(table, target.encode(spec, table.columns[spec.target.name], classes), dropped)
 
 
-def _divide(
-    spec: TrainingSpec, rows: _Rows, validation: ColumnTable | None
-) -> tuple[Split, ColumnTable | None]:
+def _divide(spec: TrainingSpec, rows: _Rows, validation: ColumnTable | None) -> tuple[Split, ColumnTable | None]:
     """Return the split, and the validation rows where they were given instead."""
     if validation is not None:
         everything = np.arange(rows.table.rows)
@@ -297,9 +297,7 @@ def _is_sparse(plan: FeaturePlan) -> bool:
     return plan.width > SPARSE_WIDTH and any(column.kind == "text" for column in plan.columns)
 
 
-def _score(
-    spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None
-) -> dict[str, float]:
+def _score(spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None) -> dict[str, float]:
     if spec.model_type == "classification":
         assert goal is not None  # noqa: S101 - supervised
         assert goal.classes is not None  # noqa: S101
@@ -341,7 +339,12 @@ def _cross_validate(
         learn = rows.table.take(train)
         own = None if rows.target is None else rows.target.take(train)
         fitted = fit_plan(
-            learn, names, None if own is None else own.for_encodings(), needs, spec.preprocess, spec.random_state
+            learn,
+            names,
+            None if own is None else own.for_encodings(),
+            needs,
+            spec.preprocess,
+            spec.random_state,
         )
         sparse = _is_sparse(fitted.plan)
         encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)

@@ -14,7 +14,11 @@ SILHOUETTE_ROWS = 5_000
 
 
 def classification(
-    truth: NDArray[np.intp], labels: NDArray[np.intp], probabilities: Array | None, scores: Array | None, classes: int
+    truth: NDArray[np.intp],
+    labels: NDArray[np.intp],
+    probabilities: Array | None,
+    scores: Array | None,
+    classes: int,
 ) -> dict[str, float]:
     """Return the scores of a classifier.
 

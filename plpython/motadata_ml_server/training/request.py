@@ -39,7 +39,8 @@ def model_id_of(value: str | None) -> str:
     """Return a model's name, or refuse it."""
     if not value or len(value) > MAX_MODEL_ID:
         raise InvalidArgumentError(
-            f"model_id must have 1 to {MAX_MODEL_ID} characters, got {value!r}"[:300], hint="Choose a short name."
+            f"model_id must have 1 to {MAX_MODEL_ID} characters, got {value!r}"[:300],
+            hint="Choose a short name.",
         )
     return value
 
@@ -74,7 +75,8 @@ def json_object(value: str | None, argument: str) -> dict[str, Any]:
     parsed = json.loads(value) if value is not None else {}
     if not isinstance(parsed, dict):
         raise InvalidArgumentError(
-            f"{argument} must be a JSON object, got {value}"[:300], hint=f"Write {argument} => '{{\"name\": value}}'."
+            f"{argument} must be a JSON object, got {value}"[:300],
+            hint=f"Write {argument} => '{{\"name\": value}}'.",
         )
     return parsed
 
@@ -132,11 +134,13 @@ def _check_mode(given: Mapping[str, Any]) -> None:
     mode = given.get("mode", "memory")
     if mode != "memory":
         raise InvalidArgumentError(
-            f"execution.mode must be 'memory', got {mode!r}", hint="Leave it out: rows are trained on in memory."
+            f"execution.mode must be 'memory', got {mode!r}",
+            hint="Leave it out: rows are trained on in memory.",
         )
     if given.get("gpu"):
         raise UnsupportedOperationError(
-            "execution.gpu: no GPU library is installed on this server", hint="Leave it out to train on the CPU."
+            "execution.gpu: no GPU library is installed on this server",
+            hint="Leave it out to train on the CPU.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from motadata_ml_server.columns import ColumnKind, ColumnSchema
 from motadata_ml_server.errors import (
@@ -128,7 +128,8 @@ def _refuse_wrong_names(columns: Sequence[SourceColumn], excluded: Sequence[str]
 def _type_of(name: str, rule: Any) -> ColumnKind | None:
     if not isinstance(rule, dict):
         raise InvalidArgumentError(
-            f"preprocess for {name!r} must be a JSON object, got {rule!r}", hint='Write {"column": {"type": "text"}}.'
+            f"preprocess for {name!r} must be a JSON object, got {rule!r}",
+            hint='Write {"column": {"type": "text"}}.',
         )
     kind = rule.get("type")
     if kind is None:
@@ -147,7 +148,5 @@ def _feature(column: SourceColumn, override: ColumnKind | None) -> ColumnSchema:
         hint = "Name the features without it, or cast or unpack it in a SELECT."
         if column.type_name in ("json", "jsonb"):
             hint = f"Unpack its fields in a SELECT, such as {column.name} ->> 'field', or name the features without it."
-        raise UnsupportedColumnError(
-            f"column {column.name!r} of type {column.label} cannot be a feature", hint=hint
-        )
-    return ColumnSchema(column.name, cast("ColumnKind", kind), column.label)
+        raise UnsupportedColumnError(f"column {column.name!r} of type {column.label} cannot be a feature", hint=hint)
+    return ColumnSchema(column.name, kind, column.label)

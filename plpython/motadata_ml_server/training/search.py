@@ -75,7 +75,8 @@ def _check(asked: Mapping[str, Any]) -> None:
         raise InvalidArgumentError(f"search has no key {unknown[0]!r}", hint=f"Its keys are {', '.join(_KEYS)}.")
     if asked.get("method", "grid") not in METHODS:
         raise InvalidArgumentError(
-            f"search method must be one of {', '.join(METHODS)}, got {asked['method']!r}", hint="grid tries all."
+            f"search method must be one of {', '.join(METHODS)}, got {asked['method']!r}",
+            hint="grid tries all.",
         )
     if not isinstance(asked.get("params"), dict) or not asked["params"]:
         raise InvalidArgumentError(
@@ -86,7 +87,8 @@ def _check(asked: Mapping[str, Any]) -> None:
         value = asked.get(name, low)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise InvalidArgumentError(
-                f"search {name} must be a whole number from {low} to {high}, got {value!r}", hint="Leave it out."
+                f"search {name} must be a whole number from {low} to {high}, got {value!r}",
+                hint="Leave it out.",
             )
     _check_scoring(asked.get("scoring"))
 
@@ -131,7 +133,12 @@ def _search(estimator: Any, asked: Mapping[str, Any], space: Mapping[str, Any], 
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     method = asked.get("method", "grid")
-    common = {"cv": asked.get("cv", 3), "scoring": asked.get("scoring"), "refit": True, "error_score": "raise"}
+    common = {
+        "cv": asked.get("cv", 3),
+        "scoring": asked.get("scoring"),
+        "refit": True,
+        "error_score": "raise",
+    }
     if method == "grid":
         ranges = sorted(name for name, values in space.items() if not isinstance(values, list))
         if ranges:
@@ -148,7 +155,11 @@ def _search(estimator: Any, asked: Mapping[str, Any], space: Mapping[str, Any], 
     from sklearn.model_selection import HalvingRandomSearchCV
 
     return HalvingRandomSearchCV(
-        estimator, dict(space), n_candidates=asked.get("n_iter", "exhaust"), random_state=random_state, **common
+        estimator,
+        dict(space),
+        n_candidates=asked.get("n_iter", "exhaust"),
+        random_state=random_state,
+        **common,
     )
 
 

@@ -61,7 +61,10 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
         return Split(everything, everything, held_out=False)
     if table.rows < MIN_SPLIT_ROWS:
         return Split(
-            everything, everything, False, f"{table.rows} rows are too few to hold any out: scored on the training rows"
+            everything,
+            everything,
+            False,
+            f"{table.rows} rows are too few to hold any out: scored on the training rows",
         )
     held = min(max(1, round(table.rows * spec.test_size)), table.rows - 1)
     if how == "time":
@@ -74,15 +77,13 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
     return Split(np.sort(order[held:]), np.sort(order[:held]), held_out=True)
 
 
-def _stratified(
-    codes: NDArray[np.intp], share: float, random: np.random.Generator, asked: bool
-) -> Split:
+def _stratified(codes: NDArray[np.intp], share: float, random: np.random.Generator, asked: bool) -> Split:
     """Hold out the same share of each class; a class of one row stays in training."""
     counts = np.bincount(codes)
     exact = counts * share
     held = np.floor(exact).astype(np.intp)
     # What rounding down lost goes to the largest remainders; each class of two rows and more keeps one in training.
-    missing = int(round(exact.sum())) - int(held.sum())
+    missing = round(float(exact.sum())) - int(held.sum())
     held[np.argsort(-(exact - held), kind="stable")[: max(missing, 0)]] += 1
     held = np.minimum(held, np.maximum(counts - 1, 0))
     if not held.sum():

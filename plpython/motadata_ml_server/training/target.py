@@ -77,7 +77,8 @@ def encode(spec: TrainingSpec, column: Column, classes: list[str] | None = None)
     if spec.model_type == "regression":
         if np.isinf(column.numbers).any():
             raise InvalidTargetError(
-                f"target {column.schema.name!r} holds infinite values", hint="Leave those rows out in a SELECT."
+                f"target {column.schema.name!r} holds infinite values",
+                hint="Leave those rows out in a SELECT.",
             )
         return EncodedTarget(None, column.numbers)
     texts = column.texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -248,13 +248,13 @@ def _artifacts(listed: Sequence[Sequence[Any]], file: MemoryFile) -> list[regist
     artifacts = []
     offset = 0
     for kind, size, digest in listed:
-        artifacts.append(
-            registry.StoredArtifact(
-                kind, digest, size, lambda start, count, base=offset: file.read(base + start, count)
-            )
-        )
+        artifacts.append(registry.StoredArtifact(kind, digest, size, _reader(file, offset)))
         offset += size
     return artifacts
+
+
+def _reader(file: MemoryFile, base: int) -> Callable[[int, int], bytes]:
+    return lambda start, count: file.read(base + start, count)
 
 
 def _json(value: Any) -> str:

@@ -98,9 +98,7 @@ class MemoryFile:
         os.close(self.descriptor)
 
 
-def map_chunks(
-    descriptor: int, layouts: Sequence[Layout]
-) -> list[list[tuple[int, list[memoryview]]]]:
+def map_chunks(descriptor: int, layouts: Sequence[Layout]) -> list[list[tuple[int, list[memoryview]]]]:
     """Map a memory file and cut it along its layouts, without copying."""
     size = os.fstat(descriptor).st_size
     if size == 0:

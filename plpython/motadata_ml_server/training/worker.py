@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         result = _train(sys.stdin.buffer, replies, rows_fd, artifacts_fd)
-    except BaseException as error:  # noqa: BLE001 - every end is reported
+    except BaseException as error:
         result = _describe(error, max_memory_mb)
     transport.send(replies, result)
     return 0

@@ -13,25 +13,72 @@ CASES = [
     ("unknown table", TRAIN + "'m', 'classification', 'nowhere', 'label')", "ML002"),
     ("unknown target", TRAIN + "'m', 'classification', 'people', 'nowhere')", "ML003"),
     ("unknown feature", TRAIN + "'m', 'classification', 'people', 'label', ARRAY['nowhere'])", "ML003"),
-    ("unknown column in a query", TRAIN + "'m', 'classification', 'select nowhere from people', 'label')", "ML003"),
+    (
+        "unknown column in a query",
+        TRAIN + "'m', 'classification', 'select nowhere from people', 'label')",
+        "ML003",
+    ),
     ("two statements", TRAIN + "'m', 'classification', 'select 1; drop table people', 'label')", "ML004"),
     ("a delete", TRAIN + "'m', 'classification', 'delete from people returning *', 'label')", "ML004"),
-    ("a modifying cte", TRAIN + "'m', 'classification', 'with d as (delete from people returning *) select * from d', 'label')", "ML004"),
+    (
+        "a modifying cte",
+        TRAIN + "'m', 'classification', 'with d as (delete from people returning *) select * from d', 'label')",
+        "ML004",
+    ),
     ("a utility statement", TRAIN + "'m', 'classification', 'show all', 'label')", "ML004"),
     ("broken syntax", TRAIN + "'m', 'classification', 'selekt 1 from', 'label')", "ML004"),
     ("empty source", TRAIN + "'m', 'classification', '', 'label')", "ML009"),
     ("empty table", TRAIN + "'m', 'classification', 'select * from people where false', 'label')", "ML005"),
     ("one row", TRAIN + "'m', 'classification', 'select * from people limit 1', 'label')", "ML005"),
-    ("one class", TRAIN + "'m', 'classification', $$select * from people where label = 'yes'$$, 'label')", "ML005"),
-    ("target all null", TRAIN + "'m', 'classification', 'select age, null::text as label from people', 'label')", "ML005"),
+    (
+        "one class",
+        TRAIN + "'m', 'classification', $$select * from people where label = 'yes'$$, 'label')",
+        "ML005",
+    ),
+    (
+        "target all null",
+        TRAIN + "'m', 'classification', 'select age, null::text as label from people', 'label')",
+        "ML005",
+    ),
     ("text target for regression", TRAIN + "'m', 'regression', 'people', 'label')", "ML006"),
-    ("array as label", TRAIN + "'m', 'classification', 'select age, array[age] as label from people', 'label')", "ML006"),
-    ("unknown algorithm", TRAIN + "'m', 'classification', 'people', 'label', algorithm => 'random_florest')", "ML007"),
-    ("algorithm of another type", TRAIN + "'m', 'regression', 'people', 'age', algorithm => 'LogisticRegression')", "ML007"),
-    ("unknown hyperparameter", TRAIN + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"depth\": 3}')", "ML008"),
-    ("hyperparameter of a wrong type", TRAIN + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"max_depth\": \"deep\"}')", "ML008"),
-    ("hyperparameter out of range", TRAIN + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"max_depth\": -3}')", "ML008"),
-    ("hyperparameters not an object", TRAIN + "'m', 'classification', 'people', 'label', hyperparameters => '[1]')", "ML009"),
+    (
+        "array as label",
+        TRAIN + "'m', 'classification', 'select age, array[age] as label from people', 'label')",
+        "ML006",
+    ),
+    (
+        "unknown algorithm",
+        TRAIN + "'m', 'classification', 'people', 'label', algorithm => 'random_florest')",
+        "ML007",
+    ),
+    (
+        "algorithm of another type",
+        TRAIN + "'m', 'regression', 'people', 'age', algorithm => 'LogisticRegression')",
+        "ML007",
+    ),
+    (
+        "unknown hyperparameter",
+        TRAIN
+        + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"depth\": 3}')",
+        "ML008",
+    ),
+    (
+        "hyperparameter of a wrong type",
+        TRAIN
+        + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"max_depth\": \"deep\"}')",
+        "ML008",
+    ),
+    (
+        "hyperparameter out of range",
+        TRAIN
+        + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"max_depth\": -3}')",
+        "ML008",
+    ),
+    (
+        "hyperparameters not an object",
+        TRAIN + "'m', 'classification', 'people', 'label', hyperparameters => '[1]')",
+        "ML009",
+    ),
     ("unknown model type", TRAIN + "'m', 'guessing', 'people', 'label')", "ML009"),
     ("no target", TRAIN + "'m', 'classification', 'people')", "ML009"),
     ("target for clustering", TRAIN + "'m', 'clustering', 'people', 'label')", "ML009"),
@@ -40,19 +87,43 @@ CASES = [
     ("test size of one", TRAIN + "'m', 'classification', 'people', 'label', test_size => 1)", "ML009"),
     ("unknown split", TRAIN + "'m', 'classification', 'people', 'label', split => 'fair')", "ML009"),
     ("one fold", TRAIN + "'m', 'classification', 'people', 'label', cv => 1)", "ML009"),
-    ("unknown execution key", TRAIN + "'m', 'classification', 'people', 'label', execution => '{\"speed\": 1}')", "ML009"),
-    ("memory above the option", TRAIN + "'m', 'classification', 'people', 'label', execution => '{\"max_memory_mb\": 1000000}')", "ML009"),
-    ("json feature", TRAIN + "'m', 'classification', 'select *, to_jsonb(people) as j from people', 'label')", "ML010"),
-    ("column twice", TRAIN + "'m', 'classification', 'select age, age, label from people', 'label')", "ML004"),
-    ("infinite number", TRAIN + "'m', 'classification', $$select 'infinity'::float8 as x, label from people$$, 'label')", "ML010"),
+    (
+        "unknown execution key",
+        TRAIN + "'m', 'classification', 'people', 'label', execution => '{\"speed\": 1}')",
+        "ML009",
+    ),
+    (
+        "memory above the option",
+        TRAIN + "'m', 'classification', 'people', 'label', execution => '{\"max_memory_mb\": 1000000}')",
+        "ML009",
+    ),
+    (
+        "json feature",
+        TRAIN + "'m', 'classification', 'select *, to_jsonb(people) as j from people', 'label')",
+        "ML010",
+    ),
+    (
+        "column twice",
+        TRAIN + "'m', 'classification', 'select age, age, label from people', 'label')",
+        "ML004",
+    ),
+    (
+        "infinite number",
+        TRAIN + "'m', 'classification', $$select 'infinity'::float8 as x, label from people$$, 'label')",
+        "ML010",
+    ),
     ("model not found", "select ml.predict('nothing', '{\"age\": 1}')", "ML001"),
     ("version not found", "select ml.predict('known', '{\"age\": 1}', version => '9.9.9')", "ML014"),
     ("features missing", "select ml.predict('known', '{\"age\": 1}')", "ML011"),
     ("array for text features", "select ml.predict('known', ARRAY[1, 2])", "ML011"),
     ("array of a wrong length", "select ml.predict('numbers', ARRAY[1.5])", "ML011"),
     ("input is not json", "select ml.predict('known', 'hello')", "ML011"),
-    ("text for a number", "select ml.predict('numbers', '{\"age\": \"old\", \"height\": 1}')", "ML011"),
-    ("value of a text label", "select ml.predict_value('known', '{\"age\": 1, \"height\": 2, \"city\": null}')", "ML020"),
+    ("text for a number", 'select ml.predict(\'numbers\', \'{"age": "old", "height": 1}\')', "ML011"),
+    (
+        "value of a text label",
+        'select ml.predict_value(\'known\', \'{"age": 1, "height": 2, "city": null}\')',
+        "ML020",
+    ),
     ("batch without a feature", "select * from ml.predict_batch('known', 'select age from people')", "ML011"),
     ("batch on an unknown table", "select * from ml.predict_batch('known', 'nowhere')", "ML002"),
     ("batch with an unknown id", "select * from ml.predict_batch('known', 'people', 'nowhere')", "ML003"),
@@ -92,7 +163,9 @@ def test_bad_input_is_a_clear_error(trained: psycopg.Connection[Any], statement:
     assert diagnosis.message_hint
     assert "Traceback" not in (diagnosis.message_primary or "")
     assert trained.execute("select count(*) from ml.model_version").fetchone() == before
-    assert trained.execute("select ml.predict_label('known', '{\"age\": 60, \"height\": 170, \"city\": \"Pune\"}')").fetchone() == ("yes",)
+    assert trained.execute(
+        'select ml.predict_label(\'known\', \'{"age": 60, "height": 170, "city": "Pune"}\')'
+    ).fetchone() == ("yes",)
 
 
 def test_rows_with_null_target_are_left_out_and_counted(db: psycopg.Connection[Any]) -> None:

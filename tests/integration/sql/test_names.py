@@ -33,7 +33,8 @@ RELATIONS = {
     "values of a domain and an enum": (
         "create domain positive as integer check (value > 0); create type colour as enum ('a', 'b'); "
         "create table de (x positive, z numeric(10, 2), y colour); insert into de select x, z, y::colour from ("
-        + ROWS + ") as r",
+        + ROWS
+        + ") as r",
         "de",
     ),
     "column named like a keyword": (
@@ -41,7 +42,7 @@ RELATIONS = {
         "k",
     ),
     "column with odd characters": (
-        "create table o as select x as \"a \"\"b\"\" $1 %s {c}\", z as \"naïve;--\", y from (" + ROWS + ") as r",
+        'create table o as select x as "a ""b"" $1 %s {c}", z as "naïve;--", y from (' + ROWS + ") as r",
         "o",
     ),
 }
@@ -101,7 +102,9 @@ def test_every_feature_type_needs_no_declaration(db: psycopg.Connection[Any]) ->
     )
     db.execute("select ml.train('m', 'classification', 'kinds', 'y')")
     one = db.execute("select ml.predict('m', to_jsonb(kinds)) from kinds where i = 190").fetchone()
-    batch = db.execute("select prediction, confidence from ml.predict_batch('m', 'select * from kinds where i = 190')").fetchone()
+    batch = db.execute(
+        "select prediction, confidence from ml.predict_batch('m', 'select * from kinds where i = 190')"
+    ).fetchone()
     assert one is not None
     assert batch is not None
     assert one[0]["prediction"] is True

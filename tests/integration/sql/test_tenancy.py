@@ -65,13 +65,14 @@ def test_each_role_uses_its_only_tenant_unnamed(
         f"select ml.train('m', 'classification', '{SOURCE}', 'y', tenant_id => 'blue')",
     ],
 )
-def test_tenant_of_another_role_is_out_of_reach(
-    tenants: tuple[psycopg.Connection[Any], ...], statement: str
-) -> None:
+def test_tenant_of_another_role_is_out_of_reach(tenants: tuple[psycopg.Connection[Any], ...], statement: str) -> None:
     red, blue = tenants
     assert refused(red, statement) == "ML012"
     red.execute("set ml.tenant_id = 'blue'")
-    assert refused(red, statement.replace(", tenant_id => 'blue'", "").replace(", 'blue'", "").replace("'blue'", "")) == "ML012"
+    assert (
+        refused(red, statement.replace(", tenant_id => 'blue'", "").replace(", 'blue'", "").replace("'blue'", ""))
+        == "ML012"
+    )
     assert blue.execute("select ml.predict_label('m', ARRAY[99])").fetchone() == ("true",)
 
 
@@ -83,13 +84,22 @@ def test_tables_show_only_own_rows_and_take_no_writes(
     assert red.execute(f"select count(*) from ml.{table} where tenant_id <> 'red'").fetchone() == (0,)  # type: ignore[call-overload]
     if table != "trial":
         assert red.execute(f"select count(*) from ml.{table}").fetchone() == (1,)  # type: ignore[call-overload]
-    for statement in (f"delete from ml.{table}", f"update ml.{table} set tenant_id = 'red'", f"insert into ml.{table} select * from ml.{table}"):
+    for statement in (
+        f"delete from ml.{table}",
+        f"update ml.{table} set tenant_id = 'red'",
+        f"insert into ml.{table} select * from ml.{table}",
+    ):
         assert refused(red, statement) == "42501"
 
 
 def test_artifacts_are_out_of_reach(tenants: tuple[psycopg.Connection[Any], ...]) -> None:
     red, _ = tenants
-    for statement in ("select * from ml.artifact", "delete from ml.artifact", "select ml._run_read()", "select ml._run_write()"):
+    for statement in (
+        "select * from ml.artifact",
+        "delete from ml.artifact",
+        "select ml._run_read()",
+        "select ml._run_write()",
+    ):
         assert refused(red, statement) == "42501"
     assert refused(red, "select ml.set_option('threads', '1')") == "42501"
 
@@ -117,7 +127,10 @@ def test_revoked_role_stops_predicting_with_a_cached_model(
 
 
 def test_set_role_changes_what_a_cached_session_sees(
-    db: psycopg.Connection[Any], tenants: tuple[psycopg.Connection[Any], ...], connect: Connect, role_factory: RoleFactory
+    db: psycopg.Connection[Any],
+    tenants: tuple[psycopg.Connection[Any], ...],
+    connect: Connect,
+    role_factory: RoleFactory,
 ) -> None:
     red, blue = tenants
     train(red, "only_red")
@@ -132,7 +145,9 @@ def test_set_role_changes_what_a_cached_session_sees(
     assert refused(session, "select ml.predict_label('only_red', ARRAY[99])") == "ML001"
 
 
-def test_role_with_two_tenants_names_one(db: psycopg.Connection[Any], connect: Connect, role_factory: RoleFactory) -> None:
+def test_role_with_two_tenants_names_one(
+    db: psycopg.Connection[Any], connect: Connect, role_factory: RoleFactory
+) -> None:
     role = role_factory("both")
     for tenant in ("red", "blue"):
         db.execute("select ml.grant_usage(%s, %s)", [role, tenant])

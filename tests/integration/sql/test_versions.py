@@ -16,7 +16,9 @@ def train(db: psycopg.Connection[Any], label: str = "a", deploy: bool = True) ->
     """Train a model that answers `label` for every row above 50."""
     row = db.execute(
         "select model_version from ml.train('m', 'classification', "
-        "'select i as x, case when i > 50 then ''" + label + "'' else ''other'' end as y from generate_series(1, 100) as i', "
+        "'select i as x, case when i > 50 then ''"
+        + label
+        + "'' else ''other'' end as y from generate_series(1, 100) as i', "
         "'y', algorithm => 'decision_tree', deploy => %s)",  # type: ignore[call-overload]
         [deploy],
     ).fetchone()
@@ -118,15 +120,17 @@ def test_savepoint_takes_a_deployment_back_within_one_statement(db: psycopg.Conn
             insert into seen values ('deployed', ml.predict_label('m', ARRAY[99]));
         end $$"""
     )
-    assert db.execute("select step, label from seen").fetchall() == [("before", "b"), ("after", "b"), ("deployed", "a")]
+    assert db.execute("select step, label from seen").fetchall() == [
+        ("before", "b"),
+        ("after", "b"),
+        ("deployed", "a"),
+    ]
 
 
 def test_two_sessions_retraining_one_model_make_two_versions(db: psycopg.Connection[Any], connect: Connect) -> None:
     train(db)
     made: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: made.append(train(connect(dbname=db.info.dbname)))) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: made.append(train(connect(dbname=db.info.dbname)))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
