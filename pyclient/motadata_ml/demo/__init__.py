@@ -1,0 +1,5 @@
+"""The main job on real data, step by step, on a private cluster."""
+
+from motadata_ml.demo._run import main
+
+__all__ = ["main"]
