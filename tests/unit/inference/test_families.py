@@ -120,9 +120,7 @@ def name_of(value: object) -> str | None:
 def test_classifier_equals_scikit_learn(estimator: Any, kind: str, data: str) -> None:
     features, target = (CANCER, MALIGNANT) if data == "two classes" else (IRIS, SPECIES)
     fitted = estimator.fit(features[::2], target[::2])
-    compiled, predictor = compiled_predictor(
-        fitted, "classification", numeric_plan(features.shape[1]), features
-    )
+    compiled, predictor = compiled_predictor(fitted, "classification", numeric_plan(features.shape[1]), features)
     assert predictor.kind == kind, compiled.reason
     rows = features[1::7]
     batch = predictor.batch(number_table(rows))

@@ -17,9 +17,7 @@ from tests.unit.inference.models import MIXED, NULLS, ROW, number_table, numeric
 WIDTH = sum(column["width"] for column in MIXED["columns"])
 
 
-def linear(
-    plan: FeaturePlan, *, classes: list[str] | None = None, label_type: str | None = None
-) -> Predictor:
+def linear(plan: FeaturePlan, *, classes: list[str] | None = None, label_type: str | None = None) -> Predictor:
     task = "regression" if classes is None else "classification"
     link = "identity" if classes is None else "logit"
     model = LinearModel(np.linspace(-1, 1, plan.width)[None, :], np.array([0.5]), link)
@@ -116,12 +114,8 @@ def test_a_value_of_the_wrong_type_is_named(mixed: Predictor, feature: str, valu
         ("note", "", None),
     ],
 )
-def test_spellings_of_one_value_predict_the_same(
-    mixed: Predictor, feature: str, value: Any, same: Any
-) -> None:
-    assert mixed.value({**ROW, feature: value}) == pytest.approx(
-        mixed.value({**ROW, feature: same}), rel=1e-12
-    )
+def test_spellings_of_one_value_predict_the_same(mixed: Predictor, feature: str, value: Any, same: Any) -> None:
+    assert mixed.value({**ROW, feature: value}) == pytest.approx(mixed.value({**ROW, feature: same}), rel=1e-12)
 
 
 def test_an_array_of_another_length_is_refused() -> None:

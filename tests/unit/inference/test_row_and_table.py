@@ -80,12 +80,8 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
     for spec in draw(st.permutations(MIXED["columns"])):
         column = dict(spec)
         if draw(st.booleans()):
-            column["shift"] = draw(
-                st.lists(st.floats(-100, 100), min_size=column["width"], max_size=column["width"])
-            )
-            column["scale"] = draw(
-                st.lists(st.floats(0.5, 100), min_size=column["width"], max_size=column["width"])
-            )
+            column["shift"] = draw(st.lists(st.floats(-100, 100), min_size=column["width"], max_size=column["width"]))
+            column["scale"] = draw(st.lists(st.floats(0.5, 100), min_size=column["width"], max_size=column["width"]))
         if column["kind"] == "text":
             column["sublinear"] = draw(st.booleans())
             column["ngram"] = draw(st.sampled_from([[1, 1], [1, 2]]))
@@ -96,9 +92,7 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=150, deadline=None)
 @given(plans(), st.lists(ROWS, min_size=1, max_size=6))
-def test_encoded_row_equals_encoded_table_for_any_plan(
-    plan: dict[str, Any], rows: list[dict[str, Any]]
-) -> None:
+def test_encoded_row_equals_encoded_table_for_any_plan(plan: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     expected = encode_table(FeaturePlan.from_json(plan), table_of(rows, plan))
     assert_close(encode_rows(plan, rows), expected, rtol=1e-12, atol=1e-12)
 
