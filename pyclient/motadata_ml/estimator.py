@@ -65,7 +65,7 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
         Number of columns.
     """
 
-    def __init__(  # noqa: PLR0917 - scikit-learn's estimators take their parameters by name
+    def __init__(
         self,
         system: MLSystem | None = None,
         model_id: str = "pg_estimator",

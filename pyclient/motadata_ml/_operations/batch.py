@@ -18,6 +18,7 @@ from motadata_ml._operations.functions import select_function, to_json
 from motadata_ml._operations.records import Records, decode
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.upload import drop, upload
+from motadata_ml.errors import UnsupportedOperationError
 from motadata_ml.results import Prediction
 
 RECORD_ROWS = 50_000
@@ -30,7 +31,8 @@ _INFO = "get_model_info as info, pg_catalog.current_setting('transaction_read_on
 
 _PACKED = sql.SQL("""
 with answer as (
-    select row_number() over () as n, id, prediction, value, confidence, probabilities
+    select row_number() over () as n, (row_number() over () - 1) / %s as run,
+        id, prediction, value, confidence, probabilities
     from ml.predict_batch(
         %s::text, %s::text, id_column => %s::text, version => %s::text, tenant_id => %s::text)
 )
@@ -42,7 +44,7 @@ select count(*)::integer as rows,
         ''::bytea order by n) as records,
     case when %s then array_agg(prediction order by n) end as texts,
     case when %s then array_agg(id order by n) end as ids
-from answer group by (n - 1) / %s order by (n - 1) / %s
+from answer group by run order by run
 """)
 
 _ONE_BY_ONE = sql.SQL("""
@@ -152,11 +154,17 @@ def predict_batch(
             "get_model_info", {"model_id": model_id, "version": version, "tenant_id": tenant}, _INFO
         )
         found = _Version(model_id, tenant, rows[0]["info"])
+        scalar = found.info["model_type"] != "decomposition"
         if frame is None:
+            if not scalar:
+                raise UnsupportedOperationError(
+                    "a decomposition of a table or SELECT has no column to return",
+                    hint="pass the rows as a frame, or select ml.predict(model_id, to_jsonb(t)) from t",
+                )
             batch = yield from _packed(found, input_data, id_column)
             return batch
         columns = batch_columns(frame, input_data, found.info)
-        if rows[0]["read_only"]:
+        if rows[0]["read_only"] or not scalar:
             batch = yield from _one_by_one(found, frame)
             return replace(batch, index=frame.index)
         table = yield from upload(columns)
@@ -170,10 +178,10 @@ def predict_batch(
 def _packed(version: _Version, source: str, id_column: str | None) -> Steps[Batch]:
     """Fetch the predictions as packed records."""
     info, classes = version.info, version.classes
-    as_text = info["model_type"] in {"anomaly", "decomposition"}
+    as_text = info["model_type"] == "anomaly"
     arguments = (version.model_id, source, id_column, version.number, version.tenant)
-    shape = (classes, as_text, id_column is not None, RECORD_ROWS, RECORD_ROWS)
-    chunks = yield Fetch(_PACKED, (*arguments, *shape), binary=True)
+    shape = (classes, as_text, id_column is not None)
+    chunks = yield Fetch(_PACKED, (RECORD_ROWS, *arguments, *shape), binary=True)
     records: Records = decode(chunks, info["model_type"], info.get("label_type"), classes)
     return Batch(
         version.model_id,
@@ -187,7 +195,7 @@ def _packed(version: _Version, source: str, id_column: str | None) -> Steps[Batc
 
 
 def _one_by_one(version: _Version, frame: pd.DataFrame) -> Steps[Batch]:
-    """Predict row by row inside one statement: a standby has no temporary tables."""
+    """Predict row by row inside one statement: for a standby, which has no temporary tables."""
     classes = version.classes
     answers: list[dict[str, Any]] = []
     for start in range(0, len(frame), JSON_ROWS):

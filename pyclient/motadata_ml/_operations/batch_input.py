@@ -39,7 +39,7 @@ def batch_columns(frame: pd.DataFrame, given: Any, info: Mapping[str, Any]) -> l
     InvalidInputError
         If features are missing or a value cannot be sent.
     """
-    plan = info["features"]["columns"]
+    plan = info["features"]
     names = [str(column["name"]) for column in plan]
     if _unnamed(given) and not set(names) <= set(frame.columns):
         if len(frame.columns) != len(names):

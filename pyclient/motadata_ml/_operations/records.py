@@ -43,7 +43,7 @@ def decode(
     Parameters
     ----------
     chunks : sequence of mapping
-        Each with ``rows``, ``records`` and, for decompositions, ``texts``.
+        Each with ``rows``, ``records`` and, for anomalies, ``texts``.
     model_type, label_type : str
         The model's.
     classes : sequence of str

@@ -82,7 +82,7 @@ class AsyncMLSystem:
         self.extension_version = checked.extension
         self.model_manager = AsyncModelManager(db, settings)
 
-    async def train_model(  # noqa: PLR0917 - the documented order of arguments
+    async def train_model(
         self,
         model_id: str,
         model_type: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
 import pandas as pd
 from psycopg import sql
@@ -31,11 +31,15 @@ class _Component:
         self.db = db
         self.settings = settings or Settings()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # scikit-learn's clone() copies the parameters of an estimator: a connection is shared, not copied.
+        return self
+
 
 class Trainer(_Component):
     """Train models in the database."""
 
-    def train_model(  # noqa: PLR0917 - the documented order of arguments
+    def train_model(
         self,
         model_id: str,
         model_type: str,

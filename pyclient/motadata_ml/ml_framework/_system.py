@@ -79,7 +79,7 @@ class MLSystem(Trainer, Predictor):
         return DataProcessor(self.db, self.settings)
 
 
-def settings_of(  # noqa: PLR0917 - handed through by the factories in this order
+def settings_of(
     checked: Checked,
     tenant_id: str | None,
     max_memory_mb: int | None,
@@ -97,7 +97,7 @@ def settings_of(  # noqa: PLR0917 - handed through by the factories in this orde
     return Settings(tenant_id, max_memory_mb, cache, gpu=enable_gpu and checked.gpu)
 
 
-def open_system(  # noqa: PLR0917 - handed through by the factories in this order
+def open_system(
     db: DatabaseConnection,
     tenant_id: str | None,
     max_memory_mb: int | None,

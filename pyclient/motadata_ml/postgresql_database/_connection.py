@@ -81,10 +81,6 @@ class DatabaseConnection:
     ) -> None:
         self.close()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # scikit-learn's clone() copies the parameters of an estimator: a pool is shared, not copied.
-        return self
-
     @property
     def is_open(self) -> bool:
         """Whether `connect` was called and `close` was not."""
