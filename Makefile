@@ -1,0 +1,45 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap demo up down test lint format typecheck pytest clean
+
+HOME_FOLDER = $$(.ci/bootstrap --print-home)
+BIN = $(HOME_FOLDER)/venv/bin
+ARGS ?= tests -m "not slow"
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap: ## install what is missing: system packages, the environment, the extension's files
+	@.ci/bootstrap
+
+demo: up ## train and predict on real rows in a private cluster
+	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml demo
+
+up: bootstrap ## create and start the private cluster
+	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml up
+
+down: ## stop the private cluster
+	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml down
+
+test: bootstrap ## everything that has to be green: ruff, mypy, pytest
+	@$(MAKE) --no-print-directory lint typecheck
+	@.ci/pytest $(ARGS)
+
+lint: bootstrap ## ruff
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+typecheck: bootstrap ## mypy --strict
+	@$(BIN)/mypy --strict plpython pyclient
+
+format: bootstrap ## let ruff lay out the sources
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
+	@.ci/pytest $(ARGS)
+
+clean: down ## stop the private cluster, remove the environment; the cluster's data stay
+	@rm -rf "$(HOME_FOLDER)/venv" "$(HOME_FOLDER)/tests" .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -f "$(HOME_FOLDER)"/*.stamp
+	@echo "The private cluster's data are still in $(HOME_FOLDER)/cluster"
