@@ -58,20 +58,17 @@ CASES = [
     ),
     (
         "unknown hyperparameter",
-        TRAIN
-        + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"depth\": 3}')",
+        TRAIN + "'m', 'classification', 'people', 'label', null, 'random_forest', '{\"depth\": 3}')",
         "ML008",
     ),
     (
         "hyperparameter of a wrong type",
-        TRAIN
-        + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"max_depth\": \"deep\"}')",
+        TRAIN + "'m', 'classification', 'people', 'label', null, 'random_forest', '{\"max_depth\": \"deep\"}')",
         "ML008",
     ),
     (
         "hyperparameter out of range",
-        TRAIN
-        + "'m', 'classification', 'people', 'label', algorithm => 'random_forest', hyperparameters => '{\"max_depth\": -3}')",
+        TRAIN + "'m', 'classification', 'people', 'label', null, 'random_forest', '{\"max_depth\": -3}')",
         "ML008",
     ),
     (
@@ -170,7 +167,8 @@ def test_bad_input_is_a_clear_error(trained: psycopg.Connection[Any], statement:
 
 def test_rows_with_null_target_are_left_out_and_counted(db: psycopg.Connection[Any]) -> None:
     db.execute(
-        "create table t as select i as x, case when i % 4 > 0 then (i > 50)::text end as y from generate_series(1, 100) i"
+        "create table t as select i as x, case when i % 4 > 0 then (i > 50)::text end as y "
+        "from generate_series(1, 100) as i"
     )
     notices: list[str] = []
     db.add_notice_handler(lambda diagnosis: notices.append(diagnosis.message_primary or ""))

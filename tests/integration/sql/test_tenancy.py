@@ -168,7 +168,7 @@ def test_training_reads_with_the_callers_rights_and_row_security(
     assert refused(red, "select * from ml.predict_batch('m', 'secret')") == "42501"
     db.execute(f'grant select on secret to "{red.info.user}"')  # type: ignore[call-overload]
     db.execute("alter table secret enable row level security")
-    db.execute("create policy some on secret using (x > 20)")
+    db.execute("create policy above_twenty on secret using (x > 20)")
     red.execute("select ml.train('s', 'classification', 'secret', 'y')")
     assert red.execute("select training_rows from ml.models where model_id = 's'").fetchone() == (80,)
     assert red.execute("select count(*) from ml.predict_batch('s', 'secret')").fetchone() == (80,)
@@ -201,7 +201,8 @@ def test_public_may_execute_nothing(db: psycopg.Connection[Any]) -> None:
 
 def test_definer_functions_pin_their_search_path_and_take_no_arguments(db: psycopg.Connection[Any]) -> None:
     rows = db.execute(
-        "select proname, pronargs, proconfig from pg_proc where pronamespace = 'ml'::regnamespace and prosecdef order by 1"
+        "select proname, pronargs, proconfig from pg_proc "
+        "where pronamespace = 'ml'::regnamespace and prosecdef order by 1"
     ).fetchall()
     assert [row[0] for row in rows] == ["_run_read", "_run_write"]
     assert {row[1] for row in rows} == {0}
