@@ -1,0 +1,151 @@
+"""Where the private cluster lives, and whose it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from motadata_ml.install.errors import SetupError
+
+SOCKET_LIMIT = 90
+"""Longest socket folder in bytes: a socket's path may not pass 107 (``sun_path``), its name takes 17."""
+
+
+def default_home() -> Path:
+    """Return the folder that holds the private cluster.
+
+    Returns
+    -------
+    Path
+        ``MOTADATA_ML_HOME``; without it the folder of the environment, where that was made as
+        ``<home>/venv`` by the project's bootstrap; else one of the user's.
+    """
+    if named := os.environ.get("MOTADATA_ML_HOME"):
+        return Path(named).absolute()
+    prefix = Path(sys.prefix)
+    if prefix.name == "venv" and (prefix.parent / "sources.stamp").is_file():
+        return prefix.parent
+    if os.getuid() == 0:
+        return Path("/var/lib/motadata-ml/default")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "motadata-ml"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The operating system's user that runs the server.
+
+    Parameters
+    ----------
+    name : str
+        The user's name.
+    uid, gid : int
+        The user's numbers.
+    """
+
+    name: str
+    uid: int
+    gid: int
+
+    def run(self, command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a program as this user, in the root folder, with nothing but `env` as environment."""
+        root = os.getuid() == 0
+        return subprocess.run(
+            command,
+            cwd="/",
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            user=self.uid if root else None,
+            group=self.gid if root else None,
+            extra_groups=[] if root else None,
+        )
+
+    def give(self, path: Path, mode: int) -> None:
+        """Make a file or folder this user's, with a mode."""
+        path.chmod(mode)
+        if os.getuid() == 0:
+            os.chown(path, self.uid, self.gid)
+
+
+def server_account() -> Account:
+    """Return the user that runs the server: the caller, or ``postgres`` where the caller is root.
+
+    Raises
+    ------
+    SetupError
+        The caller is root and there is no user ``postgres``.
+    """
+    uid = os.getuid()
+    try:
+        entry = pwd.getpwnam("postgres") if uid == 0 else pwd.getpwuid(uid)
+    except KeyError as error:
+        raise SetupError(
+            "PostgreSQL does not run as root, and there is no user postgres to run it",
+            remedy="Install postgresql-15, which makes that user, or run this as an ordinary user.",
+        ) from error
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a private cluster.
+
+    Parameters
+    ----------
+    home : Path
+        The folder that holds them.
+    """
+
+    home: Path
+
+    @property
+    def folder(self) -> Path:
+        """Holds what follows; belongs to the caller, so the server cannot plant links in it."""
+        return self.home / "cluster"
+
+    @property
+    def data(self) -> Path:
+        """The data folder, mode 0700."""
+        return self.folder / "data"
+
+    @property
+    def password(self) -> Path:
+        """The superuser's password, mode 0600."""
+        return self.folder / "password"
+
+    @property
+    def settings(self) -> Path:
+        """The server's settings of ours, which ``postgresql.conf`` includes."""
+        return self.folder / "server.conf"
+
+    @property
+    def port(self) -> Path:
+        """The port that the cluster keeps."""
+        return self.folder / "port"
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.folder / "log" / "server.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the cluster is made, started or stopped."""
+        return self.folder / "lock"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the server's socket, mode 0700."""
+        folder = self.folder / "run"
+        if len(os.fsencode(folder)) <= SOCKET_LIMIT:
+            return folder
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+        return Path(f"/tmp/motadata-ml-{os.getuid()}-{digest}")  # noqa: S108 - its owner and mode are checked

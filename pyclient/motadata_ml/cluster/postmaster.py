@@ -1,0 +1,108 @@
+"""Start, find and stop the process of a private cluster."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from motadata_ml.cluster.layout import Account, Layout
+from motadata_ml.install.errors import SetupError
+from motadata_ml.install.server import Server
+
+WAIT = 60
+"""Seconds that a start or a stop may take."""
+
+
+def environment(server: Server) -> dict[str, str]:
+    """Return the whole environment of the server's process.
+
+    PL/Python finds its packages by the first folder on the PATH, this environment's ``bin``; nothing of the
+    caller's environment, least of all a variable of Python's, gets through.
+    """
+    return {
+        "PATH": f"{sys.prefix}/bin:{server.bindir}:/usr/local/bin:/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/nonexistent",
+    }
+
+
+def find(layout: Layout) -> int | None:
+    """Return the process that runs the cluster.
+
+    Returns
+    -------
+    int or None
+        None where none does. A ``postmaster.pid`` left by a machine that lost power may name a process that is
+        now something else, so the process has to be a PostgreSQL in this data folder.
+    """
+    try:
+        pid = int((layout.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+        folder = os.readlink(f"/proc/{pid}/cwd")
+    except (OSError, ValueError):
+        return None
+    return pid if Path(program).name == "postgres" and folder == str(layout.data.resolve()) else None
+
+
+def require_readable(account: Account, env: dict[str, str]) -> None:
+    """Make sure that the server's user can read the packages.
+
+    Raises
+    ------
+    SetupError
+        It cannot, or they are not installed.
+    """
+    found = importlib.util.find_spec("motadata_ml_server")
+    if found is None or found.origin is None:
+        raise SetupError(
+            "the package motadata_ml_server is not installed in this environment",
+            remedy="Run: pip install 'motadata-ml[server]'",
+        )
+    for path in (found.origin, f"{sys.prefix}/bin/python3"):
+        if account.run(["/usr/bin/test", "-r", path], env).returncode != 0:
+            raise SetupError(
+                f"the user {account.name}, who runs the server, cannot read {path}",
+                remedy="Put the environment where that user can read it: every folder above it needs the mode 0755.",
+            )
+
+
+def start(layout: Layout, account: Account, server: Server) -> None:
+    """Start the server and wait until it answers.
+
+    Raises
+    ------
+    SetupError
+        It did not start; the message holds the end of its log.
+    """
+    env = environment(server)
+    require_readable(account, env)
+    (layout.data / "postmaster.pid").unlink(missing_ok=True)  # stale: `find` saw nobody
+    before = layout.log.stat().st_size if layout.log.exists() else 0
+    command = [str(server.program("pg_ctl")), "start", "-D", str(layout.data), "-l", str(layout.log)]
+    done = account.run([*command, "-w", "-t", str(WAIT), "-s"], env)
+    if done.returncode == 0:
+        return
+    said = done.stdout.strip()
+    if layout.log.exists():
+        with layout.log.open(encoding="utf-8", errors="replace") as file:
+            file.seek(before)
+            said += "\n" + "".join(file.readlines()[-10:])
+    raise SetupError(f"PostgreSQL did not start:\n{said.strip()}", remedy=f"Its log, {layout.log}, has the reason.")
+
+
+def stop(layout: Layout, account: Account, server: Server) -> None:
+    """Stop the server; open sessions are ended.
+
+    Raises
+    ------
+    SetupError
+        It did not stop in time.
+    """
+    command = [str(server.program("pg_ctl")), "stop", "-D", str(layout.data), "-m", "fast"]
+    done = account.run([*command, "-w", "-t", str(WAIT), "-s"], environment(server))
+    if done.returncode != 0:
+        raise SetupError(
+            f"PostgreSQL did not stop:\n{done.stdout.strip()}", remedy=f"Its log, {layout.log}, has the reason."
+        )
