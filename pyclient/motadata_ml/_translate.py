@@ -15,6 +15,7 @@ from motadata_ml.errors import (
     DatabaseError,
     DatabaseUnreachableError,
     ExtensionMissingError,
+    InvalidArgumentError,
     MLError,
     ModelNotFoundError,
     QueryCanceledError,
@@ -143,6 +144,8 @@ def _without_sqlstate(error: psycopg.Error) -> MLError:
         return ConnectionLostError(
             "the connection is closed", hint="use it inside its with block, or call connect() again"
         )
+    if isinstance(error, psycopg.DataError):
+        return InvalidArgumentError(f"a value cannot be sent: {error}", hint="leave NUL characters out of text")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return ConnectionLostError(f"the connection was lost: {error}", hint=_RECONNECT)
     return DatabaseError(str(error))

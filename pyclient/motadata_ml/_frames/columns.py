@@ -95,9 +95,7 @@ def to_column(series: pd.Series[Any], name: str, argument: str = "X") -> Column:
         return Column(name, kind, missing, packing.fixed(values.astype("u1")[:, None], missing))
     if kind == "bigint":
         whole = _plain(series, missing, 0, "object" if series.dtype == object else None)
-        return Column(
-            name, kind, missing, packing.fixed(packing.big_endian(_int64(whole, name), ">i8"), missing)
-        )
+        return Column(name, kind, missing, packing.fixed(packing.big_endian(_int64(whole, name), ">i8"), missing))
     if kind == "double precision":
         numbers = _plain(series, missing, np.nan, "float64")
         _finite(numbers, name, argument)
@@ -159,9 +157,7 @@ def _object_kind(present: pd.Series[Any], name: str, argument: str) -> SqlType:
     )
 
 
-def _plain(
-    series: pd.Series[Any], missing: NDArray[np.bool_], filler: Any, dtype: str | None
-) -> NDArray[Any]:
+def _plain(series: pd.Series[Any], missing: NDArray[np.bool_], filler: Any, dtype: str | None) -> NDArray[Any]:
     """Return the values as a NumPy array, with a filler where they are missing."""
     if not missing.any():
         return np.asarray(series.to_numpy(dtype=dtype))

@@ -41,9 +41,7 @@ def to_frame(data: Any, argument: str = "X") -> pd.DataFrame:
     if not len(frame.columns):
         raise InsufficientDataError(f"{argument} has no columns", hint=_ACCEPTED)
     if not len(frame):
-        raise InsufficientDataError(
-            f"{argument} has no rows", hint="check the filter or the file it was read with"
-        )
+        raise InsufficientDataError(f"{argument} has no rows", hint="check the filter or the file it was read with")
     return frame
 
 
@@ -162,17 +160,14 @@ def _from_sequence(data: Sequence[Any], argument: str) -> pd.DataFrame:
         for number, row in enumerate(data):
             if row.keys() != names:
                 raise InvalidArgumentError(
-                    f"row {number} of {argument} has other keys than row 0: "
-                    f"{sorted(map(str, row.keys() ^ names))}",
+                    f"row {number} of {argument} has other keys than row 0: {sorted(map(str, row.keys() ^ names))}",
                     hint="give every row the same keys; None stands for an unknown value",
                 )
         return pd.DataFrame({name: [row[name] for row in data] for name in names})
     if data and any(isinstance(row, Mapping) for row in data):
         raise InvalidArgumentError(f"{argument} mixes dicts with other rows", hint=_ACCEPTED)
     if data and not all(isinstance(row, Sequence | np.ndarray) and not isinstance(row, str) for row in data):
-        raise InvalidArgumentError(
-            f"{argument} is a flat list, not rows", hint="put each row into a list of its own"
-        )
+        raise InvalidArgumentError(f"{argument} is a flat list, not rows", hint="put each row into a list of its own")
     widths = sorted({len(row) for row in data})
     if len(widths) > 1:
         raise InvalidArgumentError(f"the rows of {argument} differ in length: {widths}", hint=_ACCEPTED)

@@ -90,7 +90,9 @@ def plain(value: Any, name: str) -> Any:
         value = pd.Timedelta(value)
     elif isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _whole(value, name)
+    if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item, name) for item in value]
@@ -108,6 +110,17 @@ def plain(value: Any, name: str) -> Any:
         f"the value of {name} has type {type(value).__name__}, which no feature takes",
         hint="pass numbers, text, booleans, dates or lists of numbers",
     )
+
+
+def _whole(value: int, name: str) -> int:
+    """Return a whole number; refuse those that no float reaches."""
+    try:
+        float(value)
+    except OverflowError:
+        raise InvalidInputError(
+            f"the value of {name} is too large for a number", hint="pass a number below 1.8e308"
+        ) from None
+    return value
 
 
 def _number(value: float, name: str) -> float | None:

@@ -54,9 +54,7 @@ def batch_columns(frame: pd.DataFrame, given: Any, info: Mapping[str, Any]) -> l
             f"input_data lacks the features {', '.join(map(repr, missing))}",
             hint="add them; None stands for a value that is not known",
         )
-    return [
-        _column(frame[name], name, str(column["source"])) for name, column in zip(names, plan, strict=True)
-    ]
+    return [_column(frame[name], name, str(column["source"])) for name, column in zip(names, plan, strict=True)]
 
 
 def _unnamed(given: Any) -> bool:

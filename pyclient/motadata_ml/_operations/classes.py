@@ -18,9 +18,7 @@ class ClassOrder:
         self._known: dict[tuple[str | None, str, str], list[str]] = {}
         self._lock = threading.Lock()
 
-    def steps(
-        self, model_id: str, version: str, tenant_id: str | None, labels: Iterable[str]
-    ) -> Steps[list[str]]:
+    def steps(self, model_id: str, version: str, tenant_id: str | None, labels: Iterable[str]) -> Steps[list[str]]:
         """Return the classes in the model's order, asking the server the first time.
 
         Parameters

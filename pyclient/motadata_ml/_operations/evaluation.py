@@ -64,9 +64,7 @@ def _split(data: Any, target: str | None) -> tuple[Any, pd.Series[Any]]:
         return data[0], labels
     frame = to_frame(data, "data")
     if target is None or target not in frame.columns:
-        raise InvalidArgumentError(
-            f"target must name a column of data, got {target!r}", hint="or pass data=(X, y)"
-        )
+        raise InvalidArgumentError(f"target must name a column of data, got {target!r}", hint="or pass data=(X, y)")
     return frame, frame[target]
 
 
@@ -80,9 +78,7 @@ def _scores(model_type: str, actual: list[Any], predicted: list[Any]) -> dict[st
     """Return the metrics over the rows whose target is known."""
     known = [(a, p) for a, p in zip(actual, predicted, strict=True) if not pd.isna(a)]
     if not known:
-        raise InsufficientDataError(
-            "no row has a value in the target", hint="score on rows whose outcome is known"
-        )
+        raise InsufficientDataError("no row has a value in the target", hint="score on rows whose outcome is known")
     truth, guess = [a for a, _ in known], [p for _, p in known]
     if model_type == "regression":
         return regression(np.array(truth, dtype=np.float64), np.array(guess, dtype=np.float64))

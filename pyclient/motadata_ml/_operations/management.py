@@ -28,9 +28,7 @@ def list_models(settings: Settings, tenant_id: str | None) -> Call[ModelList]:
     return Call(steps, transaction=False, repeat=True)
 
 
-def get_model_info(
-    settings: Settings, model_id: str, tenant_id: str | None, version: str | None
-) -> Call[ModelInfo]:
+def get_model_info(settings: Settings, model_id: str, tenant_id: str | None, version: str | None) -> Call[ModelInfo]:
     """Return the call that describes a model version."""
 
     def steps() -> Steps[ModelInfo]:
@@ -40,9 +38,7 @@ def get_model_info(
     return Call(steps, model_id=model_id, transaction=False, repeat=True)
 
 
-def info_steps(
-    settings: Settings, model_id: str, tenant_id: str | None, version: str | None
-) -> Steps[ModelInfo]:
+def info_steps(settings: Settings, model_id: str, tenant_id: str | None, version: str | None) -> Steps[ModelInfo]:
     """Ask the server for the description of a model version."""
     rows = yield select_function(
         "get_model_info",

@@ -15,9 +15,7 @@ from motadata_ml._operations.functions import select_function, to_json
 from motadata_ml._operations.settings import Settings
 from motadata_ml.results import Prediction
 
-_BY_NAME = sql.SQL(
-    "select ml.predict(%s::text, %s::jsonb, version => %s::text, tenant_id => %s::text) as answer"
-)
+_BY_NAME = sql.SQL("select ml.predict(%s::text, %s::jsonb, version => %s::text, tenant_id => %s::text) as answer")
 _BY_POSITION = sql.SQL(
     "select ml.predict(%s::text, %s::float8[], version => %s::text, tenant_id => %s::text) as answer"
 )
@@ -54,9 +52,7 @@ def _result(settings: Settings, answer: dict[str, Any], tenant: str | None) -> S
     by_label = answer["probabilities"]
     probabilities = by_label
     if isinstance(by_label, dict):
-        classes = yield from settings.classes.steps(
-            answer["model_id"], answer["model_version"], tenant, by_label
-        )
+        classes = yield from settings.classes.steps(answer["model_id"], answer["model_version"], tenant, by_label)
         probabilities = [by_label[label] for label in classes]
     return Prediction(
         prediction=answer["prediction"],

@@ -38,9 +38,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         limit = self.max_memory_mb
-        if limit is not None and (
-            isinstance(limit, bool) or not isinstance(limit, int) or limit < MIN_MEMORY_MB
-        ):
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < MIN_MEMORY_MB):
             raise InvalidArgumentError(
                 f"max_memory_mb must be a whole number of at least {MIN_MEMORY_MB}, got {limit!r}",
                 hint="2048 is enough for a million rows of ten numbers",

@@ -65,9 +65,7 @@ class Training:
     execution: Mapping[str, Any] | None = None
 
 
-def train_model(
-    settings: Settings, training: Training, on_notice: NoticeHandler | None = None
-) -> Call[TrainingResult]:
+def train_model(settings: Settings, training: Training, on_notice: NoticeHandler | None = None) -> Call[TrainingResult]:
     """Return the call that trains a model; the data is checked here, before any connection is used."""
     rows = read_rows(training.training_data, training.target, "training_data")
     validation = None

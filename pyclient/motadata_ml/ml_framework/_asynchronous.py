@@ -50,9 +50,7 @@ class AsyncModelManager:
         """Deploy the version that was deployed before, and return it."""
         return await self.db.run(management.rollback(self.settings, model_id, tenant_id))
 
-    async def delete_model(
-        self, model_id: str, tenant_id: str | None = None, *, version: str | None = None
-    ) -> bool:
+    async def delete_model(self, model_id: str, tenant_id: str | None = None, *, version: str | None = None) -> bool:
         """Delete a model with all its versions, or one version that is not deployed."""
         return await self.db.run(management.delete_model(self.settings, model_id, tenant_id, version))
 
@@ -67,9 +65,7 @@ class AsyncModelManager:
     ) -> dict[str, Any]:
         """Score a model on rows it was not trained on."""
         return await self.db.run(
-            evaluation.evaluate(
-                self.settings, model_id, data, target=target, tenant_id=tenant_id, version=version
-            )
+            evaluation.evaluate(self.settings, model_id, data, target=target, tenant_id=tenant_id, version=version)
         )
 
 
@@ -95,9 +91,7 @@ class AsyncMLSystem:
         **more: Any,
     ) -> TrainingResult:
         """Train a model; see `MLSystem.train_model`. Cancelling the task cancels the training."""
-        training = training_of(
-            more, model_id, model_type, training_data, validation_data, hyperparameters, tenant_id
-        )
+        training = training_of(more, model_id, model_type, training_data, validation_data, hyperparameters, tenant_id)
         with progress_shown(progress, model_id) as on_notice:
             result = await self.db.run(train_model(self.settings, training, on_notice))
         log_result(result)

@@ -84,9 +84,7 @@ class Trainer(_Component):
         MLTrainingError
             If the data, the algorithm or its hyperparameters do not do, or the fit fails.
         """
-        training = training_of(
-            more, model_id, model_type, training_data, validation_data, hyperparameters, tenant_id
-        )
+        training = training_of(more, model_id, model_type, training_data, validation_data, hyperparameters, tenant_id)
         with progress_shown(progress, model_id) as on_notice:
             result = self.db.run(train_model(self.settings, training, on_notice))
         log_result(result)
@@ -211,9 +209,7 @@ class ModelRegistry(_Component):
         """List the versions of a model, oldest first."""
         return self.db.run(management.versions(self.settings, model_id, tenant_id))
 
-    def get_model_info(
-        self, model_id: str, tenant_id: str | None = None, *, version: str | None = None
-    ) -> ModelInfo:
+    def get_model_info(self, model_id: str, tenant_id: str | None = None, *, version: str | None = None) -> ModelInfo:
         """Describe a version of a model, by default the deployed one."""
         return self.db.run(management.get_model_info(self.settings, model_id, tenant_id, version))
 
@@ -233,9 +229,7 @@ class ModelManager(ModelRegistry):
         """List a tenant's models, each with its deployed version."""
         return self.db.run(management.list_models(self.settings, tenant_id))
 
-    def delete_model(
-        self, model_id: str, tenant_id: str | None = None, *, version: str | None = None
-    ) -> bool:
+    def delete_model(self, model_id: str, tenant_id: str | None = None, *, version: str | None = None) -> bool:
         """Delete a model with all its versions, or one version that is not deployed."""
         return self.db.run(management.delete_model(self.settings, model_id, tenant_id, version))
 
@@ -265,9 +259,7 @@ class ModelManager(ModelRegistry):
             accuracy, precision, recall, f1_score, their macro means; or r2, rmse, mae, mape; and n_test.
         """
         return self.db.run(
-            evaluation.evaluate(
-                self.settings, model_id, data, target=target, tenant_id=tenant_id, version=version
-            )
+            evaluation.evaluate(self.settings, model_id, data, target=target, tenant_id=tenant_id, version=version)
         )
 
 

@@ -11,9 +11,7 @@ from motadata_ml.ml_framework._components import ModelManager, Predictor, Traine
 from motadata_ml.ml_framework._system import MLSystem, open_system
 from motadata_ml.postgresql_database import DatabaseConfig, DatabaseConnection
 
-Database: TypeAlias = (
-    DatabaseConnection | DatabaseConfig | Connection[Any] | ConnectionPool[Connection[Any]] | str
-)
+Database: TypeAlias = DatabaseConnection | DatabaseConfig | Connection[Any] | ConnectionPool[Connection[Any]] | str
 """A connection, or what one is made from."""
 
 

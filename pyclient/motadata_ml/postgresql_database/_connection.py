@@ -7,6 +7,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
@@ -17,6 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from motadata_ml._calls import Call, Fetch, Row, Statement, Steps, drive
 from motadata_ml._translate import translate, translate_connect, translated
 from motadata_ml.errors import ConnectionLostError, InvalidArgumentError
+from motadata_ml.postgresql_database._asynchronous import AsyncDatabaseConnection
 from motadata_ml.postgresql_database._config import DatabaseConfig
 
 T = TypeVar("T")
@@ -154,6 +156,20 @@ class DatabaseConnection:
             except psycopg.Error as error:
                 raise translate(error) from error
             yield connection
+
+    def asynchronous(self, max_connections: int = 8) -> AsyncDatabaseConnection:
+        """Return an asynchronous connection to the same database, as the same role.
+
+        Parameters
+        ----------
+        max_connections : int
+            The size of its pool.
+        """
+        if self.config is not None:
+            return AsyncDatabaseConnection(replace(self.config, max_connections=max_connections))
+        with self.connection() as connection:
+            found = DatabaseConfig.from_dsn(connection.info.dsn, password=connection.info.password or None)
+        return AsyncDatabaseConnection(replace(found, max_connections=max_connections))
 
     def run(self, call: Call[T]) -> T:
         """Perform a call; used by the other modules of this package.

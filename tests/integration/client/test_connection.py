@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -52,8 +53,23 @@ def test_unreachable_server_is_a_typed_error(config: DatabaseConfig) -> None:
     assert isinstance(caught.value.__cause__, psycopg.Error)
 
 
-def test_wrong_password_is_a_typed_error(config: DatabaseConfig, make_role: Any) -> None:
-    role = replace(make_role("default"), host="127.0.0.1", password="falsch")
+@pytest.fixture
+def with_password(module_db: psycopg.Connection[Any], make_role: Any) -> Iterator[DatabaseConfig]:
+    """A role that the server asks for its password."""
+    role = replace(make_role("default"), host="127.0.0.1")
+    rules = Path(module_db.execute("select current_setting('hba_file')").fetchall()[0][0])
+    before = rules.read_text()
+    rules.write_text(f"host all {role.user} 127.0.0.1/32 scram-sha-256\n{before}")
+    module_db.execute("select pg_reload_conf()")
+    yield role
+    rules.write_text(before)
+    module_db.execute("select pg_reload_conf()")
+
+
+def test_wrong_password_is_a_typed_error(with_password: DatabaseConfig) -> None:
+    with DatabaseConnection(with_password) as db:
+        assert db.execute("select 1 as one") == [{"one": 1}]
+    role = replace(with_password, password="falsch")
     with pytest.raises(errors.AuthenticationError) as caught:
         DatabaseConnection(role).connect()
     assert "falsch" not in str(caught.value)

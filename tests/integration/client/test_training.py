@@ -15,7 +15,7 @@ import pytest
 
 from motadata_ml import DatabaseConfig, DatabaseConnection, MLSystem, TrainingProgress, create_ml_system, errors
 
-FAST = {"algorithm": "LogisticRegression", "progress": False}
+FAST: dict[str, Any] = {"algorithm": "LogisticRegression", "progress": False}
 
 
 def _leftovers(module_db: psycopg.Connection[Any]) -> list[Any]:
@@ -82,12 +82,13 @@ def test_nothing_is_left_behind_by_trainings(
     X, y = tickets.drop(columns="category"), tickets["category"]
     system.train_model("clean", "classification", (X, y), **FAST)
     assert _leftovers(module_db) == []
-    for more, kind in (
+    cases: list[tuple[dict[str, Any], type[errors.MLError]]] = [
         ({"hyperparameters": {"depth": 3}}, errors.InvalidHyperparameterError),
         ({"algorithm": "random_florest"}, errors.AlgorithmNotFoundError),
         ({"split": "time:nope"}, errors.ColumnNotFoundError),
         ({"test_size": 2}, errors.InvalidArgumentError),
-    ):
+    ]
+    for more, kind in cases:
         with pytest.raises(kind) as caught:
             system.train_model("clean", "classification", (X, y), **{**FAST, **more})
         assert caught.value.hint

@@ -1,0 +1,53 @@
+"""Limits of the serving process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from motadata_ml.errors import InvalidArgumentError
+
+
+@dataclass(frozen=True)
+class ServingOptions:
+    """Limits of the serving process.
+
+    Attributes
+    ----------
+    max_body_bytes : int
+        Larger bodies are refused with 413 before they are read to the end.
+    max_batch_rows : int
+        More rows in one request are refused with 422.
+    timeout_seconds : float
+        A prediction that takes longer is cancelled in the database and answered with 504.
+    max_concurrent : int
+        Predictions at a time, each on a connection of its own.
+    max_waiting : int
+        Requests that may wait for their turn; further ones are answered with 503 at once.
+    shutdown_seconds : float
+        How long running requests may finish after a stop.
+    anonymous_loopback : bool
+        Answer without a key, for development: only on a loopback address.
+    """
+
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_batch_rows: int = 10_000
+    timeout_seconds: float = 30.0
+    max_concurrent: int = 8
+    max_waiting: int = 64
+    shutdown_seconds: float = 10.0
+    anonymous_loopback: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("max_body_bytes", 1),
+            ("max_batch_rows", 1),
+            ("timeout_seconds", 0.001),
+            ("max_concurrent", 1),
+            ("max_waiting", 0),
+            ("shutdown_seconds", 0),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+                raise InvalidArgumentError(
+                    f"{name} must be a number of at least {least}, got {value!r}", hint="leave it out"
+                )
