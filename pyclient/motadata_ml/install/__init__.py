@@ -1,6 +1,21 @@
 """Bring the extension and its packages to a PostgreSQL server."""
 
+from motadata_ml.install.doctor import Check, check_database, check_machine
+from motadata_ml.install.environment import hide_packages, show_packages
 from motadata_ml.install.errors import SetupError
-from motadata_ml.install.script import extension_files, write_files
+from motadata_ml.install.script import extension_files, remove_files, write_files
+from motadata_ml.install.server import Server, find_server
 
-__all__ = ["SetupError", "extension_files", "write_files"]
+__all__ = [
+    "Check",
+    "Server",
+    "SetupError",
+    "check_database",
+    "check_machine",
+    "extension_files",
+    "find_server",
+    "hide_packages",
+    "remove_files",
+    "show_packages",
+    "write_files",
+]

@@ -111,3 +111,34 @@ def write_files(folder: Path) -> list[Path]:
             remedy="Run the same command with the rights of the folder's owner, usually with sudo.",
         ) from error
     return written
+
+
+def remove_files(folder: Path) -> list[Path]:
+    """Remove the extension's files, of every version, from a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where from.
+
+    Returns
+    -------
+    list of Path
+        The files removed.
+
+    Raises
+    ------
+    SetupError
+        The folder cannot be written to.
+    """
+    removed = []
+    for path in sorted([*folder.glob(f"{NAME}.control"), *folder.glob(f"{NAME}--*.sql")]):
+        try:
+            path.unlink()
+        except OSError as error:
+            raise SetupError(
+                f"cannot remove {path}: {error.strerror}",
+                remedy="Run the same command with the rights of the folder's owner, usually with sudo.",
+            ) from error
+        removed.append(path)
+    return removed
