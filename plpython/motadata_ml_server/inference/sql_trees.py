@@ -48,7 +48,8 @@ class _Forest:
             else exp.LTE(this=exp.Paren(this=value()), expression=number(split))
         )
         if self.missing[node]:
-            goes_left = exp.or_(goes_left, exp.Is(this=exp.Paren(this=value()), expression=exp.null()))
+            missing = exp.Is(this=exp.Paren(this=value()), expression=exp.null())
+            goes_left = exp.Or(this=goes_left, expression=missing)
         (true_ids, true_leafs), (false_ids, false_leafs) = self.branches
         sides = [
             number(leaf_value(ids[node])) if leafs[node] else self.expression(ids[node], leaf_value, depth + 1)
