@@ -1,0 +1,106 @@
+"""The commands for an existing server: install and doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from motadata_ml import cluster
+from motadata_ml.cli.console import explained
+from motadata_ml.install import (
+    Check,
+    SetupError,
+    check_database,
+    check_machine,
+    find_server,
+    hide_packages,
+    remove_files,
+    show_packages,
+    write_files,
+)
+
+PgConfig = Annotated[
+    Path | None,
+    typer.Option("--pg-config", help="The program pg_config of the server meant.", metavar="PATH", show_default=False),
+]
+
+
+@explained
+def install(
+    pg_config: PgConfig = None,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove what an earlier install wrote.")] = False,
+    site_packages: Annotated[
+        Path | None,
+        typer.Option(
+            help="The package folder that the server's Python reads .pth files from.",
+            metavar="PATH",
+            show_default="the system's",
+        ),
+    ] = None,
+) -> None:
+    """Install the extension into an existing PostgreSQL server.
+
+    Copies the extension's files to the folder that pg_config names, and writes two small files to the system's
+    Python packages that let this server's PL/Python, and no other program, import the packages of this
+    environment. Usually needs sudo:
+
+        sudo $(which motadata-ml) install
+
+        sudo $(which motadata-ml) install --pg-config /usr/lib/postgresql/15/bin/pg_config
+
+        sudo $(which motadata-ml) install --uninstall
+
+    Then, as superuser in each database that should have it:
+
+        create extension motadata_ml cascade;
+    """
+    server = find_server(pg_config)
+    if uninstall:
+        for path in [*hide_packages(server, site_packages), *remove_files(server.extension_folder)]:
+            typer.echo(f"removed {path}")
+        return
+    shown = show_packages(server, site_packages)
+    for path in [*shown, *write_files(server.extension_folder)]:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"PostgreSQL {server.version} in {server.bindir} is ready. New sessions can run, as superuser:")
+    typer.echo("  create extension motadata_ml cascade;")
+
+
+def _private_cluster() -> Iterable[Check]:
+    try:
+        found = cluster.status()
+    except SetupError as error:
+        return [Check("private cluster", False, str(error), error.remedy)]
+    if found.pid is None:
+        return [Check("private cluster", False, f"the one in {found.home} is down", "motadata-ml up")]
+    return [Check("private cluster", True, f"on 127.0.0.1:{found.port}"), *check_database(found.dsn)]
+
+
+@explained
+def doctor(
+    dsn: Annotated[
+        str | None,
+        typer.Option(help="Look at this server instead of the private cluster.", metavar="DSN", show_default=False),
+    ] = None,
+    pg_config: PgConfig = None,
+) -> None:
+    """Look at the installation; every check that fails comes with its remedy.
+
+    The exit status is 1 where a check fails. For example:
+
+        motadata-ml doctor
+
+        motadata-ml doctor --dsn postgresql://me@db.example.com/sales
+    """
+    failed = 0
+    for check in [*check_machine(pg_config), *(check_database(dsn) if dsn else _private_cluster())]:
+        typer.secho("ok     " if check.ok else "FAILED ", fg="green" if check.ok else "red", nl=False)
+        typer.echo(f"{check.name}: {check.detail}")
+        if not check.ok:
+            failed += 1
+            typer.echo(f"       remedy: {check.remedy}")
+    if failed:
+        raise typer.Exit(1)
