@@ -51,7 +51,7 @@ def _bearer(key: str) -> dict[str, str]:
 def _row(tickets: pd.DataFrame, position: int = 1) -> dict[str, Any]:
     row = tickets.drop(columns="category").iloc[position]
     return {
-        name: (None if pd.isna(value) else str(value) if name == "opened" else value)
+        str(name): (None if pd.isna(value) else str(value) if name == "opened" else value)
         for name, value in row.to_dict().items()
     }
 
@@ -238,6 +238,7 @@ def test_unknown_option_and_taken_port_are_refused(trained: MLSystem, serving: M
 def test_answers_conform_to_the_openapi_description(serving: ModelServer, key: str) -> None:
     schema = schemathesis.openapi.from_url(serving.url + "/openapi.json")
 
+    found: Any
     for found in schema.get_all_operations():
         _try_operation(found.ok(), key)
 
