@@ -23,7 +23,7 @@ READABLE = (
 )
 """Tables (each with row security, but for the options) and views that a user reads."""
 
-ADMINISTRATION = ("set_option",)
+OWNER_ONLY = ("set_option", "_as_float8_array", "_as_int4_array")
 """Functions that stay with the extension's owner and superusers."""
 
 _CALLER = """
@@ -126,7 +126,7 @@ def _role(db: PlpyDatabase, role_name: str) -> int:
 def _for_role(db: PlpyDatabase, role_name: str, verb: str, preposition: str) -> None:
     """Grant or revoke what a user of the extension needs."""
     role = db.query("select pg_catalog.quote_ident($1) as name", ["text"], [role_name])[0]["name"]
-    functions = ", ".join(row["name"] for row in db.query(_FUNCTIONS, ["text[]"], [list(ADMINISTRATION)]))
+    functions = ", ".join(row["name"] for row in db.query(_FUNCTIONS, ["text[]"], [list(OWNER_ONLY)]))
     tables = ", ".join(f"ml.{name}" for name in READABLE)
     db.run(f"{verb} usage on schema ml {preposition} {role}")
     db.run(f"{verb} select on {tables} {preposition} {role}")

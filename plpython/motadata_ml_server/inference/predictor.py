@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -52,23 +51,38 @@ class BatchPrediction:
 
     Attributes
     ----------
-    labels : list of str or None
-        Labels as text; None for regression and decomposition.
+    codes : ndarray of int32, shape (rows,), or None
+        Positions in `names`; None for regression and decomposition.
+    names : list of str
+        Labels as text.
     values : ndarray of shape (rows,) or None
         Numbers: the value, the cluster, the anomaly score, or a label that is a number.
     probabilities : ndarray of shape (rows, classes) or None
         In the order of the model's classes.
-    confidence : ndarray of shape (rows,) or None
-        The largest probability of each row.
     components : ndarray of shape (rows, components) or None
         Of a decomposition.
     """
 
-    labels: list[str] | None = None
+    codes: NDArray[np.int32] | None = None
+    names: Sequence[str] = ()
     values: NDArray[np.float64] | None = None
     probabilities: NDArray[np.float64] | None = None
-    confidence: NDArray[np.float64] | None = None
     components: NDArray[np.float64] | None = None
+
+    @property
+    def labels(self) -> list[str] | None:
+        """Each row's label as text; None for regression and decomposition."""
+        if self.codes is None:
+            return None
+        labels: list[str] = np.array(self.names, dtype=object)[self.codes].tolist()
+        return labels
+
+    @property
+    def confidence(self) -> NDArray[np.float64] | None:
+        """The probability of each row's label; None where there are no probabilities."""
+        if self.probabilities is None or self.codes is None:
+            return None
+        return np.asarray(np.take_along_axis(self.probabilities, self.codes[:, None].astype(np.intp), 1)[:, 0])
 
 
 class Predictor:
@@ -225,11 +239,11 @@ class Predictor:
         """
         scores = self._scores(row)
         if self.task == "classification":
-            native = self._natives[self._class_of(scores)]
+            at = self._class_of(scores)
             if self._chances is None:
-                return Prediction(native)
+                return Prediction(self._natives[at])
             chances = self._chances(scores)
-            return Prediction(native, chances, max(chances))
+            return Prediction(self._natives[at], chances, chances[at])
         if self.task == "clustering":
             return Prediction(self._class_of(scores))
         if self.task == "decomposition":
@@ -261,22 +275,22 @@ class Predictor:
             return self._classified(scores)
         if self.task == "clustering":
             clusters = links.batch_class(self._link, scores)
-            return BatchPrediction(labels=list(map(str, clusters.tolist())), values=clusters.astype(np.float64))
+            lowest, highest = int(clusters.min(initial=0)), int(clusters.max(initial=0))
+            names = [str(number) for number in range(lowest, highest + 1)]
+            return BatchPrediction((clusters - lowest).astype(np.int32), names, clusters.astype(np.float64))
         if self.task == "decomposition":
             return BatchPrediction(components=scores)
         values = links.batch_value(self._link, self._runtime.parameters, scores)
         if self.task == "anomaly":
-            labels = np.array(["false", "true"], dtype=object)[(values < 0.0).astype(np.intp)]
-            return BatchPrediction(labels=labels.tolist(), values=values)
+            return BatchPrediction((values < 0.0).astype(np.int32), ("false", "true"), values)
         return BatchPrediction(values=values)
 
     def _classified(self, scores: NDArray[np.float64]) -> BatchPrediction:
         at = links.batch_class(self._link, scores)
-        labels: list[str] = np.array(self._classes, dtype=object)[at].tolist()
         values = None if self._numbers is None else np.array(self._numbers)[at]
-        chances = links.batch_probabilities(self._link, scores)
-        confidence = None if chances is None else functools.reduce(np.maximum, chances.T).copy()
-        return BatchPrediction(labels, values, chances, confidence)
+        return BatchPrediction(
+            at.astype(np.int32), self._classes, values, links.batch_probabilities(self._link, scores)
+        )
 
     def _value_finisher(self) -> Callable[[Scores], float]:
         class_of = self._class_of

@@ -199,11 +199,27 @@ def test_public_may_execute_nothing(db: psycopg.Connection[Any]) -> None:
     assert db.execute("select has_schema_privilege('public', 'ml', 'usage')").fetchone() == (False,)
 
 
-def test_definer_functions_pin_their_search_path_and_take_no_arguments(db: psycopg.Connection[Any]) -> None:
+def test_definer_functions_pin_their_search_path(db: psycopg.Connection[Any]) -> None:
     rows = db.execute(
         "select proname, pronargs, proconfig from pg_proc "
         "where pronamespace = 'ml'::regnamespace and prosecdef order by 1"
     ).fetchall()
-    assert [row[0] for row in rows] == ["_run_read", "_run_write"]
-    assert {row[1] for row in rows} == {0}
+    # The two that act on stored models take nothing; the other two take bytes and make a valid array of any.
+    assert [(row[0], row[1]) for row in rows] == [
+        ("_float8_array", 1),
+        ("_int4_array", 1),
+        ("_run_read", 0),
+        ("_run_write", 0),
+    ]
     assert all(row[2] == ["search_path=pg_catalog, pg_temp"] for row in rows)
+
+
+def test_any_bytes_make_a_valid_array(tenants: tuple[psycopg.Connection[Any], ...]) -> None:
+    red, _ = tenants
+    for data in (b"", b"\x01", b"\xff" * 7, b"\xff" * 8, b"\x00" * 16, bytes(range(256))):
+        for function, size in (("_float8_array", 8), ("_int4_array", 4)):
+            row = red.execute(f"select cardinality(a), a::text from ml.{function}(%s) as a", [data]).fetchone()  # type: ignore[call-overload]
+            assert row is not None
+            assert row[0] == len(data) // size
+    for function in ("_as_float8_array", "_as_int4_array"):
+        assert refused(red, f"select ml.{function}(%s)", b"\x00" * 32) == "42501"
