@@ -18,6 +18,7 @@ from motadata_ml.install import (
     find_server,
     hide_packages,
     remove_files,
+    require_readable_by_all,
     show_packages,
     write_files,
 )
@@ -62,6 +63,7 @@ def install(
         for path in [*hide_packages(server, site_packages), *remove_files(server.extension_folder)]:
             typer.echo(f"removed {path}")
         return
+    require_readable_by_all()
     shown = show_packages(server, site_packages)
     for path in [*shown, *write_files(server.extension_folder)]:
         typer.echo(f"wrote {path}")

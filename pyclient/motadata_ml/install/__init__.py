@@ -1,7 +1,7 @@
 """Bring the extension and its packages to a PostgreSQL server."""
 
 from motadata_ml.install.doctor import Check, check_database, check_machine
-from motadata_ml.install.environment import hide_packages, show_packages
+from motadata_ml.install.environment import hide_packages, require_readable_by_all, show_packages
 from motadata_ml.install.errors import SetupError
 from motadata_ml.install.script import extension_files, remove_files, write_files
 from motadata_ml.install.server import Server, find_server
@@ -16,6 +16,7 @@ __all__ = [
     "find_server",
     "hide_packages",
     "remove_files",
+    "require_readable_by_all",
     "show_packages",
     "write_files",
 ]

@@ -95,14 +95,20 @@ def require_matching_python(server: Server) -> None:
         )
 
 
-def require_readable_by_all(path: Path) -> None:
+def require_readable_by_all(path: Path | None = None) -> None:
     """Make sure that any user, so the server's too, can read a folder and get to it.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The folder; by default that of this environment's packages.
 
     Raises
     ------
     SetupError
         The folder or one above it is closed to others.
     """
+    path = path or Path(sysconfig.get_path("purelib"))
     for folder in (path, *path.parents):
         wanted = 0o005 if folder == path else 0o001
         if folder.stat().st_mode & wanted != wanted:
@@ -131,11 +137,10 @@ def show_packages(server: Server, folder: Path | None = None) -> list[Path]:
     Raises
     ------
     SetupError
-        The environment does not fit, is closed to the server's user, or the folder cannot be written to.
+        The environment does not fit, or the folder cannot be written to.
     """
     require_matching_python(server)
     packages = Path(sysconfig.get_path("purelib"))
-    require_readable_by_all(packages)
     module, pth = _paths(server, folder or system_packages())
     program = str(server.program("postgres").resolve())
     texts = {module: MODULE.format(server=program, packages=str(packages)), pth: f"import {module.stem}\n"}
