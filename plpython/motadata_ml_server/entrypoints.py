@@ -151,6 +151,51 @@ def predict_chunks(
     )
 
 
+@boundary
+def predict_into(
+    model_id: str,
+    input_data: str,
+    target_table: str,
+    id_column: str | None,
+    version: str | None,
+    tenant_id: str | None,
+) -> int:
+    """Write the predictions of every row to a new or an existing table, and return how many."""
+    from motadata_ml_server.inference import into
+
+    return into.predict_into(
+        database.current(),
+        _required("model_id", model_id),
+        _required("input_data", input_data),
+        _required("target_table", target_table),
+        id_column,
+        version,
+        tenant_id,
+    )
+
+
+@boundary
+def to_sql(model_id: str, output: str | None, dialect: str | None, version: str | None, tenant_id: str | None) -> str:
+    """Return a linear model, a tree or a small ensemble as a SQL expression over its features."""
+    from motadata_ml_server import sql_export
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    return sql_export.expression(db, visible, output, _required("dialect", dialect))
+
+
+@boundary
+def create_sql_function(
+    model_id: str, function_name: str, output: str | None, version: str | None, tenant_id: str | None
+) -> str:
+    """Install a model as a plain SQL function of its features, owned by the caller, and return its signature."""
+    from motadata_ml_server import sql_export
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    return sql_export.create_function(db, visible, _required("function_name", function_name), output)
+
+
 @boundary_rows
 def algorithms() -> Iterator[dict[str, Any]]:
     """List the algorithms that ml.train accepts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from motadata_ml_server.inference.predictor import Predictor
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.ingest.wire import decode_table
+from motadata_ml_server.names import quote_identifier
 
 _ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
@@ -81,10 +83,6 @@ def _readable(source: Source, name: str, kind: ColumnKind) -> ColumnSchema:
 
 
 def _with_id(source: Source, name: str) -> Source:
-    from dataclasses import replace
-
-    from motadata_ml_server.ingest.reader import quote_identifier
-
     column = source.column(name, "id_column")
     query = (
         f"select input.*, input.{quote_identifier(name)}::text as {quote_identifier(_ID)} "  # noqa: S608

@@ -9,6 +9,7 @@ from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.database import DatabaseError, PlpyDatabase
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.wire import parts_per_column
+from motadata_ml_server.names import quote_identifier
 
 FIRST_CHUNK = 1_000
 """Rows of the first chunk: from its size the next one's is chosen."""
@@ -116,8 +117,3 @@ def _pack_query(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
     named = [packed[0], *(f"{part} as b{i}" for i, part in enumerate(packed[1:]))]
     columns = ", ".join(types) or "c0 integer"
     return f"select {', '.join(named)} from ml._fetch($1, $2) as input ({columns})"  # noqa: S608 - our own names
-
-
-def quote_identifier(name: str) -> str:
-    """Quote a name as PostgreSQL's ``quote_ident`` would, always with quotes."""
-    return '"' + name.replace('"', '""') + '"'

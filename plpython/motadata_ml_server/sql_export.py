@@ -1,0 +1,120 @@
+"""Models as plain SQL: an expression, or a function that the planner inlines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from motadata_ml_server import registry
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.inference.visibility import VisibleVersion
+from motadata_ml_server.names import qualified, quote_identifier
+
+Output = Literal["value", "label"]
+
+_DESCRIBE = """
+select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+"""
+
+_TYPES = {"value": "double precision", "label": "text"}
+
+
+def expression(db: PlpyDatabase, visible: VisibleVersion, output: str | None, dialect: str) -> str:
+    """Return a model as a SQL expression over its feature columns.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The session.
+    visible : VisibleVersion
+        The version, looked up as the caller.
+    output : str or None
+        value or label; None takes the value where the model has one.
+    dialect : str
+        A dialect of sqlglot, such as postgres or duckdb.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: the model has no form in SQL.
+    InvalidArgumentError
+        ML009: an unknown output or dialect.
+    """
+    row, plan, payload = _load(db, visible)
+    return _expression(row, plan, payload, _output(row, output), dialect)
+
+
+def create_function(db: PlpyDatabase, visible: VisibleVersion, function_name: str, output: str | None) -> str:
+    """Install a model as a SQL function of its features, with the caller's rights; returns its signature.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: the model has no form in SQL.
+    InvalidArgumentError
+        ML009: the name is not one of a function.
+    """
+    row, plan, payload = _load(db, visible)
+    chosen = _output(row, output)
+    body = _expression(row, plan, payload, chosen, "postgres")
+    arguments = ", ".join(f"{quote_identifier(column['name'])} {_argument_type(column)}" for column in plan["columns"])
+    name = qualified(db, "function_name", function_name)
+    types = ", ".join(_argument_type(column) for column in plan["columns"])
+    db.run(
+        f"create or replace function {name}({arguments}) returns {_TYPES[chosen]} "
+        f"language sql immutable parallel safe return {body}"
+    )
+    return f"{name}({types})"
+
+
+def _load(db: PlpyDatabase, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
+    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    if row["runtime"] not in ("linear", "onnx"):
+        raise UnsupportedOperationError(
+            f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
+        )
+    plan, payload = registry.load_artifacts(db, visible, [registry.PLAN, row["runtime"]])
+    return row, json.loads(plan), payload
+
+
+def _output(row: Any, output: str | None) -> Output:
+    if output is None:
+        return "label" if row["model_type"] == "classification" and row["label_type"] == "text" else "value"
+    if output == "value":
+        return "value"
+    if output == "label":
+        return "label"
+    raise InvalidArgumentError(
+        f"output must be value or label, got {output!r}", hint="Leave it out to let the model decide."
+    )
+
+
+def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, dialect: str) -> str:
+    from motadata_ml_server.inference.to_sql import to_sql
+
+    return to_sql(
+        plan,
+        row["runtime"],
+        payload,
+        task=row["model_type"],
+        classes=row["classes"],
+        label_type=row["label_type"],
+        output=output,
+        dialect=dialect,
+    )
+
+
+def _argument_type(column: dict[str, Any]) -> str:
+    """Return the type of a function's argument: the column's own where it is a common one."""
+    kind = column["source"]
+    if kind == "number":
+        return "double precision"
+    if kind == "text":
+        return "text"
+    if kind == "boolean":
+        return "boolean"
+    raise UnsupportedOperationError(
+        f"feature {column['name']!r} is a {column['kind']}, which an immutable function does not take",
+        hint="Use the expression of ml.to_sql in a query or a view.",
+    )
