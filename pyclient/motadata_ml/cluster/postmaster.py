@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import time
 from pathlib import Path
 
 from motadata_ml.cluster.layout import Account, Layout
@@ -13,6 +14,12 @@ from motadata_ml.install.server import Server
 
 WAIT = 60
 """Seconds that a start or a stop may take."""
+
+OUTLIVED = "pre-existing shared memory block"
+"""In PostgreSQL's words: processes of a server that was killed have not ended yet."""
+
+OUTLIVED_WAIT = 10
+"""Seconds to wait for those."""
 
 
 def environment(server: Server) -> dict[str, str]:
@@ -68,6 +75,21 @@ def require_readable(account: Account, env: dict[str, str]) -> None:
             )
 
 
+def _clear_stale_locks(layout: Layout) -> None:
+    """Remove lock files whose process is now something else; `find` saw no server of ours.
+
+    PostgreSQL itself sees to those whose process is gone, and by the data folder's shared memory it still
+    refuses to start beside sessions that outlived their server.
+    """
+    for path in (layout.data / "postmaster.pid", *layout.sockets.glob(".s.PGSQL.*.lock")):
+        try:
+            pid = abs(int(path.read_text(encoding="utf-8").split("\n", 1)[0]))
+        except (OSError, ValueError):
+            continue
+        if Path(f"/proc/{pid}").exists():
+            path.unlink()
+
+
 def start(layout: Layout, account: Account, server: Server) -> None:
     """Start the server and wait until it answers.
 
@@ -78,17 +100,22 @@ def start(layout: Layout, account: Account, server: Server) -> None:
     """
     env = environment(server)
     require_readable(account, env)
-    (layout.data / "postmaster.pid").unlink(missing_ok=True)  # stale: `find` saw nobody
-    before = layout.log.stat().st_size if layout.log.exists() else 0
+    _clear_stale_locks(layout)
     command = [str(server.program("pg_ctl")), "start", "-D", str(layout.data), "-l", str(layout.log)]
-    done = account.run([*command, "-w", "-t", str(WAIT), "-s"], env)
-    if done.returncode == 0:
-        return
-    said = done.stdout.strip()
-    if layout.log.exists():
-        with layout.log.open(encoding="utf-8", errors="replace") as file:
-            file.seek(before)
-            said += "\n" + "".join(file.readlines()[-10:])
+    deadline = time.monotonic() + OUTLIVED_WAIT
+    while True:
+        before = layout.log.stat().st_size if layout.log.exists() else 0
+        done = account.run([*command, "-w", "-t", str(WAIT), "-s"], env)
+        if done.returncode == 0:
+            return
+        said = done.stdout.strip()
+        if layout.log.exists():
+            with layout.log.open(encoding="utf-8", errors="replace") as file:
+                file.seek(before)
+                said += "\n" + "".join(file.readlines()[-10:])
+        if OUTLIVED not in said or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
     raise SetupError(f"PostgreSQL did not start:\n{said.strip()}", remedy=f"Its log, {layout.log}, has the reason.")
 
 
