@@ -172,7 +172,7 @@ def hide_packages(server: Server, folder: Path | None = None) -> list[Path]:
     """
     module, pth = _paths(server, folder or system_packages())
     removed = []
-    for path in (pth, module):
+    for path in (pth, module, *module.parent.glob(f"__pycache__/{module.stem}.*.pyc")):
         try:
             path.unlink()
             removed.append(path)
