@@ -89,10 +89,10 @@ def test_our_packages_come_before_those_of_the_system(existing: Existing) -> Non
     show_packages(existing.server, existing.packages)
     with existing.session() as session:
         session.execute(
-            "create function search_path_of_python() returns text[] language plpython3u as 'import sys; return sys.path'"
+            "create function python_path() returns text[] language plpython3u as 'import sys; return sys.path'"
         )
-        row = session.execute("select search_path_of_python()").fetchone()
-        session.execute("drop function search_path_of_python()")
+        row = session.execute("select python_path()").fetchone()
+        session.execute("drop function python_path()")
     assert row is not None
     assert isinstance(row[0], list)
     folders = [folder for folder in row[0] if folder.endswith("-packages")]
