@@ -1,20 +1,17 @@
 """The factory API: create a system, train, predict, manage models."""
 
 from motadata_ml.ml_framework._asynchronous import AsyncMLSystem, AsyncModelManager, create_async_ml_system
-from motadata_ml.ml_framework._components import (
-    DataProcessor,
-    ModelManager,
-    ModelRegistry,
-    Predictor,
-    Trainer,
-)
+from motadata_ml.ml_framework._data import DataProcessor
 from motadata_ml.ml_framework._factories import (
     create_ml_system,
     create_model_manager,
     create_predictor,
     create_trainer,
 )
+from motadata_ml.ml_framework._models import ModelManager, ModelRegistry
+from motadata_ml.ml_framework._predictor import Predictor
 from motadata_ml.ml_framework._system import MLSystem
+from motadata_ml.ml_framework._trainer import Trainer
 
 __all__ = [
     "AsyncMLSystem",

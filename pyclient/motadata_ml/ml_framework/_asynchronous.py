@@ -15,8 +15,8 @@ from motadata_ml._operations.check import Checked, check
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.training import train_model
 from motadata_ml._progress import ProgressOption, progress_shown
-from motadata_ml.ml_framework._components import log_result, training_of
 from motadata_ml.ml_framework._system import settings_of
+from motadata_ml.ml_framework._trainer import log_result, training_of
 from motadata_ml.postgresql_database import AsyncDatabaseConnection, DatabaseConfig
 from motadata_ml.results import ModelInfo, ModelList, Prediction, TrainingResult
 

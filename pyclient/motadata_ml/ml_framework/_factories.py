@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from motadata_ml.ml_framework._components import ModelManager, Predictor, Trainer
+from motadata_ml.ml_framework._models import ModelManager
+from motadata_ml.ml_framework._predictor import Predictor
 from motadata_ml.ml_framework._system import MLSystem, open_system
+from motadata_ml.ml_framework._trainer import Trainer
 from motadata_ml.postgresql_database import DatabaseConfig, DatabaseConnection
 
 Database: TypeAlias = DatabaseConnection | DatabaseConfig | Connection[Any] | ConnectionPool[Connection[Any]] | str

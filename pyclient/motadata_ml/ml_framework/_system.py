@@ -10,13 +10,10 @@ from typing import Any, Self
 
 from motadata_ml._operations.check import Checked, check
 from motadata_ml._operations.settings import Settings
-from motadata_ml.ml_framework._components import (
-    DataProcessor,
-    ModelManager,
-    ModelRegistry,
-    Predictor,
-    Trainer,
-)
+from motadata_ml.ml_framework._data import DataProcessor
+from motadata_ml.ml_framework._models import ModelManager, ModelRegistry
+from motadata_ml.ml_framework._predictor import Predictor
+from motadata_ml.ml_framework._trainer import Trainer
 from motadata_ml.postgresql_database import DatabaseConnection
 
 _log = logging.getLogger("motadata_ml")

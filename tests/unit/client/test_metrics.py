@@ -21,17 +21,13 @@ def test_classification_scores_equal_scikit_learns(pairs: list[tuple[str, str]])
     macro = metrics.precision_recall_fscore_support(actual, predicted, average="macro", zero_division=0)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(actual, predicted))
     assert [found[k] for k in ("precision", "recall", "f1_score")] == pytest.approx(list(weighted[:3]))
-    assert [found[k] for k in ("precision_macro", "recall_macro", "f1_macro")] == pytest.approx(
-        list(macro[:3])
-    )
+    assert [found[k] for k in ("precision_macro", "recall_macro", "f1_macro")] == pytest.approx(list(macro[:3]))
 
 
 NUMBERS = st.floats(-1e6, 1e6)
 
 
-@given(
-    st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30, unique_by=lambda pair: round(pair[0], 3))
-)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30, unique_by=lambda pair: round(pair[0], 3)))
 def test_regression_scores_equal_scikit_learns(pairs: list[tuple[float, float]]) -> None:
     actual, predicted = np.array(pairs).T
     found = regression(actual, predicted)

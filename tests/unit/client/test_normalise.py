@@ -62,9 +62,7 @@ def test_rows_of_another_shape_are_refused_with_a_remedy(data: Any, match: str) 
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "data", [pd.DataFrame(), pd.DataFrame({"a": []}), [], np.empty((0, 2)), np.empty((2, 0))]
-)
+@pytest.mark.parametrize("data", [pd.DataFrame(), pd.DataFrame({"a": []}), [], np.empty((0, 2)), np.empty((2, 0))])
 def test_empty_rows_are_refused(data: Any) -> None:
     with pytest.raises(InsufficientDataError):
         to_frame(data)

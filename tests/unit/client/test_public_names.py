@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 import motadata_ml
-from motadata_ml import ml_framework, postgresql_database
+from motadata_ml import estimator, ml_framework, mlops, model_serving, postgresql_database
 from motadata_ml_server import __version__ as server_version
 
 
@@ -59,6 +64,29 @@ def test_database_module_exports_exactly_these_names() -> None:
         "DatabaseConnection",
         "last_connection",
     ]
+
+
+def test_serving_and_mlops_export_exactly_these_names() -> None:
+    assert model_serving.__all__ == [
+        "ModelServer",
+        "ServingOptions",
+        "create_api_key",
+        "create_model_server",
+        "list_api_keys",
+        "revoke_api_key",
+    ]
+    assert mlops.__all__ == ["ExperimentTracker", "Run", "create_experiment_tracker"]
+    assert estimator.__all__ == ["PgEstimator"]
+
+
+def test_package_is_typed() -> None:
+    assert (Path(motadata_ml.__file__).parent / "py.typed").exists()
+
+
+@pytest.mark.parametrize("optional", ["fastapi", "uvicorn", "sklearn", "pyarrow", "polars"])
+def test_client_needs_no_optional_package(optional: str) -> None:
+    program = f"import sys; sys.modules[{optional!r}] = None; import motadata_ml, motadata_ml.mlops"
+    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": ":".join(sys.path)})
 
 
 def test_documented_signatures_are_kept() -> None:

@@ -1,0 +1,121 @@
+"""Predict one row or many."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import pandas as pd
+
+from motadata_ml._operations import prediction
+from motadata_ml._operations.batch import Batch, predict_batch
+from motadata_ml.ml_framework._component import Component
+from motadata_ml.results import Prediction
+
+
+class Predictor(Component):
+    """Predict with models in the database."""
+
+    def predict(
+        self, model_id: str, input_data: Any, tenant_id: str | None = None, *, version: str | None = None
+    ) -> Prediction:
+        """Predict one row.
+
+        Parameters
+        ----------
+        model_id : str
+            The model.
+        input_data : dict, Series, one-row frame, array or list
+            By feature name, or numbers by position.
+        tenant_id : str, optional
+            Whose model it is; by default the system's tenant.
+        version : str, optional
+            By default the deployed one.
+
+        Returns
+        -------
+        Prediction
+            A dict of prediction, probabilities, confidence, model_id and model_version.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is no such model.
+        InvalidInputError
+            If the row lacks features or has values of the wrong type.
+        """
+        return self.db.run(prediction.predict(self.settings, model_id, input_data, tenant_id, version))
+
+    @overload
+    def predict_batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        tenant_id: str | None = ...,
+        *,
+        as_frame: Literal[False] = ...,
+        id_column: str | None = ...,
+        version: str | None = ...,
+    ) -> list[Prediction]: ...
+
+    @overload
+    def predict_batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        tenant_id: str | None = ...,
+        *,
+        as_frame: Literal[True],
+        id_column: str | None = ...,
+        version: str | None = ...,
+    ) -> pd.DataFrame: ...
+
+    def predict_batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        tenant_id: str | None = None,
+        *,
+        as_frame: bool = False,
+        id_column: str | None = None,
+        version: str | None = None,
+    ) -> list[Prediction] | pd.DataFrame:
+        """Predict many rows.
+
+        Parameters
+        ----------
+        model_id : str
+            The model.
+        input_data : frame, array, list of dicts or str
+            Rows, or a table name or SELECT.
+        tenant_id : str, optional
+            Whose model it is; by default the system's tenant.
+        as_frame : bool
+            Return a DataFrame with the index of `input_data` instead of a list of dicts.
+        id_column : str, optional
+            With a table or SELECT: the column to know the rows by.
+        version : str, optional
+            By default the deployed one.
+
+        Returns
+        -------
+        list of Prediction or DataFrame
+            In the order of the rows. The frame has ``prediction``, ``confidence`` and a
+            ``probability_<class>`` for each class.
+        """
+        batch = self.batch(model_id, input_data, tenant_id, id_column=id_column, version=version)
+        return batch.as_frame() if as_frame else batch.as_dicts()
+
+    def batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        tenant_id: str | None = None,
+        *,
+        id_column: str | None = None,
+        version: str | None = None,
+    ) -> Batch:
+        """Predict many rows and return them column by column, as arrays."""
+        call = predict_batch(
+            self.settings, model_id, input_data, tenant_id=tenant_id, version=version, id_column=id_column
+        )
+        return self.db.run(call)
