@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from motadata_ml.cluster.layout import Account, Layout
@@ -46,11 +47,32 @@ def find(layout: Layout) -> int | None:
     """
     try:
         pid = int((layout.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
-        folder = os.readlink(f"/proc/{pid}/cwd")
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    return pid if Path(program).name == "postgres" and folder == str(layout.data.resolve()) else None
+    return pid if serves(arguments, layout.data) else None
+
+
+def serves(arguments: list[bytes], data: Path) -> bool:
+    """Say whether a command line is that of a server with this data folder.
+
+    The command line is what everybody may read of a process. Its program and folder, ``/proc/<pid>/exe`` and
+    ``cwd``, are for its owner and for a root that may trace, and in a container root often may not: a running
+    server would look dead.
+
+    Parameters
+    ----------
+    arguments : list of bytes
+        The program and its arguments; empty ones for a process that has ended and was not collected.
+    data : Path
+        The data folder.
+    """
+    if Path(os.fsdecode(arguments[0])).name != "postgres":
+        return False
+    return any(
+        option == b"-D" and Path(os.fsdecode(folder)).resolve() == data.resolve()
+        for option, folder in pairwise(arguments)
+    )
 
 
 def require_readable(account: Account, env: dict[str, str]) -> None:
