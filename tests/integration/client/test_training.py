@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -175,14 +179,43 @@ def test_statement_timeout_is_a_typed_error(system: MLSystem, config: DatabaseCo
         assert limited.model_manager.list_models() is not None
 
 
-def _kill_training(module_db: psycopg.Connection[Any]) -> None:
-    query = (
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and state = 'active' and query like '%%\"train\"%%' "
-        "and pid <> pg_backend_pid()"
+def test_interrupt_from_the_keyboard_cancels_the_training(
+    config: DatabaseConfig, module_db: psycopg.Connection[Any]
+) -> None:
+    program = """
+import numpy as np, sys
+from motadata_ml import create_ml_system
+rng = np.random.default_rng(0)
+with create_ml_system(sys.argv[1]) as system:
+    data = rng.random((20_000, 10)), rng.random(20_000) > 0.5
+    system.train_model("interrupted", "classification", data, hyperparameters={"n_estimators": 1000})
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, config.conninfo()], env=environment, stderr=subprocess.PIPE, text=True
     )
+    _wait_for_training(module_db)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in said
+    assert module_db.execute(f"select count(*) {_TRAINING}").fetchall() == [(0,)]
+    assert module_db.execute("select * from ml.models where model_id = 'interrupted'").fetchall() == []
+
+
+_TRAINING = (
+    "from pg_stat_activity where datname = current_database() and state = 'active' "
+    "and query like '%\"train\"%' and pid <> pg_backend_pid()"
+)
+
+
+def _wait_for_training(module_db: psycopg.Connection[Any]) -> None:
     deadline = time.monotonic() + 30
-    time.sleep(2)
-    while not module_db.execute(query).fetchall():
+    while not module_db.execute(f"select pid {_TRAINING}").fetchall():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    time.sleep(1.5)
+
+
+def _kill_training(module_db: psycopg.Connection[Any]) -> None:
+    _wait_for_training(module_db)
+    module_db.execute(f"select pg_terminate_backend(pid) {_TRAINING}")
