@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -22,13 +21,12 @@ from motadata_ml.ml_framework import ModelManager
 from motadata_ml.model_serving import _schemas as schemas
 from motadata_ml.model_serving._access import Access, requests_tenant
 from motadata_ml.model_serving._limits import BodyLimit, Gate
-from motadata_ml.model_serving._metrics import Metrics
+from motadata_ml.model_serving._metrics import Measured, Metrics
 from motadata_ml.model_serving._options import ServingOptions
 from motadata_ml.model_serving._problems import ANSWERS, install
 
 ModelId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\u0000/]+$")]
 Tenant = Annotated[str | None, Depends(requests_tenant)]
-Next = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(manager: ModelManager, options: ServingOptions) -> FastAPI:
@@ -64,16 +62,7 @@ def create_app(manager: ModelManager, options: ServingOptions) -> FastAPI:
         # A page in a browser must not reach an open process through a name that it controls.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
 
-    @app.middleware("http")
-    async def measure(request: Request, call_next: Next) -> Response:
-        started, status = time.perf_counter(), 500
-        try:
-            response = await call_next(request)
-            status = response.status_code
-            return response
-        finally:
-            route = getattr(request.scope.get("route"), "path", "other")
-            metrics.observe(route, status, time.perf_counter() - started)
+    app.add_middleware(Measured, metrics=metrics)
 
     @app.get("/health", tags=["process"])
     async def health() -> schemas.StatusAnswer:

@@ -5,7 +5,10 @@ Labels are routes, never model names or tenants: their number is bounded and the
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histogram, in seconds."""
@@ -51,3 +54,38 @@ class Metrics:
             lines.append(f'motadata_ml_request_seconds_sum{{route="{route}"}} {row[-1]:.6f}')
         lines += ["# TYPE motadata_ml_in_flight gauge", f"motadata_ml_in_flight {in_flight}", ""]
         return "\n".join(lines)
+
+
+class Measured:
+    """Measure every request that passes.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What follows.
+    metrics : Metrics
+        Where to count.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and count it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.observe(route, status, time.perf_counter() - started)
