@@ -46,7 +46,9 @@ class Show:
 
     def rows(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print rows as a table."""
-        table = Table(*names)
+        table = Table()
+        for name in names:
+            table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
         self._console.print(table)

@@ -1,0 +1,90 @@
+"""The README's code blocks do what the README says, on the tables that the demonstration leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from motadata_ml.demo import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PROMPT = re.compile(r"^motadata[=-]# ", re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def demonstration(module_dsn: str) -> tuple[str, str]:
+    """Run the demonstration once; returns the database's DSN and what was printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        main(module_dsn)
+    return module_dsn, printed.getvalue()
+
+
+def test_demonstration_beats_the_majority_class_and_shows_each_step(demonstration: tuple[str, str]) -> None:
+    _, printed = demonstration
+    for words in (
+        "336,776 departures",
+        "load into table flights",
+        "train on January to November",
+        "majority class",
+        "predict one flight",
+        "predict all flights of December",
+        "join the predictions back",
+        "generated support tickets",
+        "list the models",
+        "late_flights",
+    ):
+        assert words in printed
+    assert len(re.findall(r": \d+\.\d\d s$", printed, re.MULTILINE)) >= 9
+
+
+def test_psql_session_prints_what_the_readme_shows(demonstration: tuple[str, str]) -> None:
+    dsn, _ = demonstration
+    (session,) = blocks("psql")
+    statements: list[list[str]] = []
+    shown: list[list[str]] = []
+    for line in session.splitlines():
+        if line.startswith("motadata=# "):
+            statements.append([])
+            shown.append([])
+        if PROMPT.match(line):
+            statements[-1].append(PROMPT.sub("", line))
+        else:
+            shown[-1].append(line)
+    script = "\n".join("\\echo @@@\n" + "\n".join(lines) for lines in statements)
+    run = subprocess.run(["psql", "-X", dsn], input=script, capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+    printed = [part.strip("\n").split("\n") for part in run.stdout.split("@@@\n")[1:]]
+    assert printed == ["\n".join(lines).strip("\n").split("\n") for lines in shown]
+
+
+def test_python_program_prints_what_the_readme_shows(demonstration: tuple[str, str]) -> None:
+    (program,) = blocks("python")
+    (expected,) = blocks("text")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, "README.md", "exec"), {"dsn": demonstration[0]})  # noqa: S102 - our own README
+    assert printed.getvalue() == expected
+
+
+def test_shell_commands_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    assert len(commands) >= 7
+    for command in commands:
+        program, word = command.split()[:2]
+        if program == "make":
+            assert re.search(rf"^{word}:", makefile, re.MULTILINE), command
+        else:
+            assert program == "motadata-ml"
+            subprocess.run([program, word, "--help"], check=True, capture_output=True)
