@@ -6,6 +6,10 @@ HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
 ARGS ?= tests -m "not slow"
 
+# make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
+export PG_MAJOR ?= 15
+export PG_BINDIR ?= /usr/lib/postgresql/$(PG_MAJOR)/bin
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -39,7 +43,8 @@ format: bootstrap ## let ruff lay out the sources
 pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/pytest $(ARGS)
 
-clean: down ## stop the private cluster, remove the environment; the cluster's data stay
+clean: ## stop the private cluster, remove the environment; the cluster's data stay
+	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down
 	@rm -rf "$(HOME_FOLDER)/venv" "$(HOME_FOLDER)/tests" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -f "$(HOME_FOLDER)"/*.stamp
 	@echo "The private cluster's data are still in $(HOME_FOLDER)/cluster"
