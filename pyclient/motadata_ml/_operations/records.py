@@ -59,10 +59,10 @@ def decode(
     confidence = packed["confidence"].astype(np.float64)
     predictions: Sequence[Any]
     if model_type == "classification":
-        labels = [native(label, label_type) for label in classes]
-        predictions = [labels[code - 1] for code in packed["code"].tolist()]
+        labels = [None, *(native(label, label_type) for label in classes)]
+        predictions = [labels[code] for code in packed["code"].tolist()]
     elif model_type == "regression":
-        predictions = packed["value"].astype(np.float64).tolist()
+        predictions = _numbers(packed["value"].astype(np.float64))
     elif model_type == "clustering":
         predictions = packed["value"].astype(np.int64).tolist()
     else:
@@ -88,6 +88,14 @@ def native(label: str, label_type: str | None) -> Any:
     if label_type == "number":
         return float(label)
     return label
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    """Return numbers as Python's, None for what the server could not tell."""
+    if not np.isnan(values).any():
+        found: list[float | None] = values.tolist()
+        return found
+    return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - NaN differs from itself
 
 
 def _chunk(data: bytes, rows: int) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,21 @@ def test_connections_killed_while_idle_are_replaced_unseen(
         assert isinstance(system.model_manager.list_models(), list)
         _kill_others(module_db)
         assert db.execute("select 1 as one") == [{"one": 1}]
+
+
+def test_no_connection_is_left_behind(config: DatabaseConfig, module_db: psycopg.Connection[Any]) -> None:
+    named = replace(config, application_name="left_behind")
+    with DatabaseConnection(named) as db:
+        system = create_ml_system(db)
+        with pytest.raises(errors.MLError):
+            system.train_model("m", "nonsense", [{"a": 1}, {"a": 2}])
+        with pytest.raises(errors.MLError):
+            system.predict("nothing", {"a": 1})
+    query = "select count(*) from pg_stat_activity where application_name = 'left_behind'"
+    deadline = time.monotonic() + 5
+    while module_db.execute(query).fetchall() != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_threads_share_one_connection_object(config: DatabaseConfig) -> None:

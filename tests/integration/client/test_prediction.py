@@ -154,6 +154,15 @@ def test_other_model_types_predict_single_and_many(system: MLSystem) -> None:
         assert one["probabilities"] is None
 
 
+def test_classifier_without_probabilities_has_none(system: MLSystem) -> None:
+    X, y = pd.DataFrame({"a": np.arange(40.0)}), np.repeat(["low", "high"], 20)
+    system.train_model("bare", "classification", (X, y), algorithm="RidgeClassifier")
+    one, many = system.predict("bare", [39.0]), system.predict_batch("bare", X)
+    assert (one["prediction"], one["probabilities"]) == ("high", None)
+    assert (many[-1]["prediction"], many[-1]["probabilities"]) == ("high", None)
+    assert list(system.predict_batch("bare", X, as_frame=True).columns) == ["prediction"]
+
+
 def test_cache_never_serves_an_old_answer(system: MLSystem, config: DatabaseConfig) -> None:
     X = pd.DataFrame({"a": np.arange(40.0)})
     cache: dict[str, str] = {}
