@@ -7,7 +7,7 @@ import os
 import typer
 
 from motadata_ml import cluster
-from motadata_ml.cli.console import Steps, explained, fail
+from motadata_ml.cli.console import Steps, explained, fail, program
 from motadata_ml.cluster.create import SUPERUSER
 from motadata_ml.cluster.lifecycle import DATABASE, Cluster
 from motadata_ml.install import find_server
@@ -34,7 +34,7 @@ def up() -> None:
     """
     say = Steps()
     found = cluster.up(say=say)
-    say(f"running on 127.0.0.1:{found.port}, process {found.pid}; go on with: motadata-ml psql")
+    say(f"running on 127.0.0.1:{found.port}, process {found.pid}; go on with: {program()} psql")
 
 
 @explained
@@ -109,3 +109,4 @@ def demo() -> None:
         raise fail(
             f"the demonstration needs {error.name}", "pip install 'motadata-ml[server,demo]', or: make demo"
         ) from error
+    typer.echo(f"\nThe tables and models stay. Go on with: {program()} psql")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import shutil
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import psycopg
@@ -25,6 +28,13 @@ class Steps:
     def __call__(self, text: str) -> None:
         """Say one step."""
         typer.echo(f"[{time.monotonic() - self._started:5.1f} s] {text}")
+
+
+def program() -> str:
+    """Return how to call this program again: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which(called.name)
+    return called.name if found and Path(found).absolute() == called else str(called)
 
 
 def fail(message: str, remedy: str) -> typer.Exit:

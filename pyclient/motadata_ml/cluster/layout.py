@@ -132,6 +132,11 @@ class Layout:
         return self.folder / "port"
 
     @property
+    def script(self) -> Path:
+        """The digest of the install script that made the extension."""
+        return self.folder / "extension.sha256"
+
+    @property
     def log(self) -> Path:
         """What the server says."""
         return self.folder / "log" / "server.log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from motadata_ml._version import __version__
 from motadata_ml.cluster import create, postmaster
 from motadata_ml.cluster.layout import Layout, default_home, server_account
 from motadata_ml.install.errors import SetupError
@@ -138,7 +140,8 @@ def up(home: Path | None = None, say: Callable[[str], None] = _silent) -> Cluste
             say(f"starting it on 127.0.0.1:{port}")
             postmaster.start(layout, account, server)
         cluster = status(layout.home)
-        _prepare_database(cluster, say)
+        changed = _prepare_database(cluster, say)
+        _compare_script(layout, server, changed, say)
     return cluster
 
 
@@ -173,7 +176,21 @@ def _require_extension_files(server: Server) -> None:
         )
 
 
-def _prepare_database(cluster: Cluster, say: Callable[[str], None]) -> None:
+def _compare_script(layout: Layout, server: Server, changed: bool, say: Callable[[str], None]) -> None:
+    """Tell a developer that the database has an older SQL of the same version, which no update brings up to date."""
+    script = server.extension_folder / f"motadata_ml--{__version__}.sql"
+    digest = hashlib.sha256(script.read_bytes()).hexdigest() if script.exists() else ""
+    if changed or not layout.script.exists():
+        layout.script.write_text(digest, encoding="ascii")
+    elif layout.script.read_text(encoding="ascii") != digest:
+        say(
+            f"the SQL of version {__version__} is not what it was when the extension was made; to get it, and lose "
+            "all models: drop extension motadata_ml cascade, then motadata-ml up"
+        )
+
+
+def _prepare_database(cluster: Cluster, say: Callable[[str], None]) -> bool:
+    """Make the database and the extension where they are missing; say whether the extension was touched."""
     with psycopg.connect(cluster.dsn, dbname="postgres", autocommit=True) as session:
         if session.execute("select from pg_database where datname = %s", [DATABASE]).fetchone() is None:
             say(f"creating the database {DATABASE}")
@@ -185,6 +202,9 @@ def _prepare_database(cluster: Cluster, say: Callable[[str], None]) -> None:
         if versions is None or versions[0] is None:
             say("installing the extension: create extension motadata_ml cascade")
             session.execute("create extension if not exists motadata_ml cascade")
-        elif versions[0] != versions[1]:
+            return True
+        if versions[0] != versions[1]:
             say(f"updating the extension from {versions[0]} to {versions[1]}")
             session.execute("alter extension motadata_ml update")
+            return True
+    return False

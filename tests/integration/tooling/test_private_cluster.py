@@ -45,6 +45,18 @@ def test_second_up_leaves_the_server_alone(running: Cluster) -> None:
     assert cluster.up(running.home) == running
 
 
+def test_up_tells_of_sql_that_changed_within_a_version(running: Cluster) -> None:
+    digest = Layout(running.home).script
+    said: list[str] = []
+    before = digest.read_text(encoding="ascii")
+    digest.write_text("another", encoding="ascii")
+    cluster.up(running.home, said.append)
+    digest.write_text(before, encoding="ascii")
+    cluster.up(running.home, said.append)
+    assert len(said) == 1
+    assert "drop extension motadata_ml cascade" in said[0]
+
+
 def test_data_and_password_are_closed_to_others(running: Cluster) -> None:
     layout = Layout(running.home)
     assert (mode(layout.data), mode(layout.sockets), mode(layout.password)) == (0o700, 0o700, 0o600)

@@ -28,7 +28,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     call = Program(tmp_path_factory.mktemp("program"))
     done = call("up")
     assert done.returncode == 0, done.stderr
-    assert "go on with: motadata-ml psql" in done.stdout
+    assert f"go on with: {sys.prefix}/bin/motadata-ml psql" in done.stdout
     yield call
     call("down")
 
