@@ -12,6 +12,8 @@ from motadata_ml.errors import InsufficientDataError, InvalidArgumentError
 
 MAX_NAME_BYTES = 63
 """PostgreSQL cuts longer identifiers (NAMEDATALEN - 1)."""
+MAX_ARRAY_COLUMNS = 800
+"""A wider array travels as one vector: a row of a table has to fit into a page of 8 kB."""
 _ACCEPTED = "pass a DataFrame, a 2-d array, a list of dicts, a dict of columns, Arrow or polars data"
 
 
@@ -21,7 +23,8 @@ def to_frame(data: Any, argument: str = "X") -> pd.DataFrame:
     Parameters
     ----------
     data : DataFrame, Series, ndarray of shape (rows, columns), list of dict, dict of columns, Arrow or polars
-        The rows. Columns of an array are named ``x0``, ``x1``, ... as scikit-learn does.
+        The rows. Columns of an array are named ``x0``, ``x1``, ... as scikit-learn does; those of an array with
+        more than 800 columns become one vector, ``x``.
     argument : str
         Its name, for messages.
 
@@ -129,6 +132,8 @@ def _from_array(data: np.ndarray[Any, Any], argument: str) -> pd.DataFrame:
             f"{argument} must have two dimensions (rows, columns), got shape {data.shape}",
             hint="one column: X.reshape(-1, 1); one row: X.reshape(1, -1)",
         )
+    if data.shape[1] > MAX_ARRAY_COLUMNS and data.dtype.kind in "biuf":
+        return pd.DataFrame({"x": list(data)})
     return pd.DataFrame(data, columns=pd.RangeIndex(data.shape[1]))
 
 

@@ -121,6 +121,24 @@ def test_names_that_trip_others_train_and_predict(system: MLSystem) -> None:
     assert system.predict("names", X.iloc[0])["prediction"] in {True, False}
 
 
+def test_array_wider_than_a_table_trains_as_a_vector(system: MLSystem) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.random((60, 2000)), np.arange(60) % 2
+    X[:, 0] += y
+    system.train_model("wide", "classification", (X, y), **FAST)
+    assert system.model_manager.get_model_info("wide")["features"][0]["kind"] == "vector"
+    many = system.predict_batch("wide", X)
+    assert system.predict("wide", X[0])["prediction"] == many[0]["prediction"]
+
+
+def test_frame_wider_than_a_table_is_a_typed_error(system: MLSystem) -> None:
+    for columns in (1200, 2000):
+        wide = pd.DataFrame(np.ones((10, columns)), columns=[f"c{n}" for n in range(columns)])
+        with pytest.raises(errors.DatabaseError) as caught:
+            system.train_model("wide", "clustering", wide)
+        assert "fewer columns" in (caught.value.hint or "")
+
+
 def test_progress_reaches_a_callable(system: MLSystem, tickets: pd.DataFrame) -> None:
     seen: list[TrainingProgress] = []
     X, y = tickets.drop(columns="category"), tickets["category"]
