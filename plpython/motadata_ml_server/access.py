@@ -17,6 +17,7 @@ READABLE = (
     "models",
     "model_versions",
     "trials",
+    "training_progress",
     "algorithms",
     "options",
     "cache_status",

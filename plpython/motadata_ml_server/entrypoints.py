@@ -36,6 +36,7 @@ def train(
     random_state: int | None,
     deploy: bool | None,
     execution: str | None,
+    group_by: str | None,
     tenant_id: str | None,
 ) -> dict[str, Any]:
     """Train a model on a table, a view or a SELECT, and store it as a new version."""
@@ -60,6 +61,7 @@ def train(
             random_state,
             deploy,
             execution,
+            group_by,
             tenant_id,
         ),
     )
@@ -200,6 +202,14 @@ def create_sql_function(
 def algorithms() -> Iterator[dict[str, Any]]:
     """List the algorithms that ml.train accepts."""
     yield from _catalog.algorithms()
+
+
+@boundary_rows
+def training_progress() -> Iterator[dict[str, Any]]:
+    """List the trainings that run now."""
+    from motadata_ml_server.training import progress
+
+    yield from progress.running(database.current())
 
 
 @boundary_rows

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,11 @@ from motadata_ml_server.errors import (
     TrainingMemoryError,
     WorkerDiedError,
 )
+from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.transport import FrameReader, MemoryFile, Message, send
 
 POLL_SECONDS = 0.02
 """How long the backend sleeps before it looks for a cancel again."""
-
-NOTICE_SECONDS = 0.5
-"""The shortest time between two progress notices."""
 
 STDERR_TAIL = 2_000
 
@@ -89,7 +85,6 @@ class Worker:
             cwd="/",
             start_new_session=True,
         )
-        self._notice_due = time.monotonic() + NOTICE_SECONDS
 
     def __enter__(self) -> Worker:
         return self
@@ -118,8 +113,8 @@ class Worker:
         except BrokenPipeError:
             raise self._death() from None
 
-    def result(self) -> Message:
-        """Wait for the worker's result, showing progress, answering cancels.
+    def result(self, report: ProgressReport) -> Message:
+        """Wait for the worker's result, reporting progress, answering cancels.
 
         Raises
         ------
@@ -128,17 +123,17 @@ class Worker:
         DatabaseError
             57014 and the like: a cancel, a timeout.
         """
-        for message in self._messages():
+        for message in self._messages(report):
             kind = message.pop("type")
             if kind == "progress":
-                self._progress(message)
+                report.tell(**message)
             elif kind == "error":
                 raise _reported(message)
             elif kind == "result":
                 return message
         raise self._death()
 
-    def _messages(self) -> Iterator[Message]:
+    def _messages(self, report: ProgressReport) -> Iterator[Message]:
         stdout = self._process.stdout
         assert stdout is not None  # noqa: S101 - PIPE was asked for
         reader = FrameReader(stdout.fileno())
@@ -146,16 +141,10 @@ class Worker:
         while not ended:
             ready, _, _ = select.select([stdout], [], [], POLL_SECONDS)
             self._db.query("select pg_catalog.pg_sleep(0)")
+            report.flush()
             if ready:
                 messages, ended = reader.read()
                 yield from messages
-
-    def _progress(self, message: Message) -> None:
-        now = time.monotonic()
-        if now < self._notice_due:
-            return
-        self._notice_due = now + NOTICE_SECONDS
-        self._db.notice(f"training: {message['step']}", detail=json.dumps(message))
 
     def _death(self) -> WorkerDiedError | TrainingMemoryError:
         code = self._process.wait()

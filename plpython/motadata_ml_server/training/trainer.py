@@ -17,6 +17,7 @@ from motadata_ml_server.errors import ReadOnlyError
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.training import lineage, request, roles
+from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.supervisor import Worker, out_of_memory
 from motadata_ml_server.training.transport import Layout, MemoryFile, Message
@@ -26,6 +27,10 @@ WORKER_BASE_MB = 300
 
 COPIES = 2
 """How often the rows lie in the worker's own memory at the least: typed and encoded."""
+
+
+READ_SHARE = 0.05
+"""What reading counts for in the progress of a training, before its length is known."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Arguments:
     random_state: int | None
     deploy: bool | None
     execution: str | None
+    group_by: str | None
     tenant_id: str | None
 
 
@@ -71,8 +77,17 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
     tenant_id = tenancy.resolve(db, arguments.tenant_id)
     role = str(db.query("select current_user::text as name")[0]["name"])
     job = _prepare(db, arguments)
-    with Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker:
-        result = _run(db, worker, job)
+    subject = {
+        "tenant_id": tenant_id,
+        "model_id": model_id,
+        "model_type": job.spec.model_type,
+        "algorithm": job.spec.algorithm,
+    }
+    with (
+        Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker,
+        ProgressReport(db, {**subject, "worker": worker.pid}) as report,
+    ):
+        result = _run(db, worker, job, report)
         model = result["model"]
         _tell(db, model)
         new = _new_version(db, job, result, worker.artifacts, tenant_id, model_id, role)
@@ -172,22 +187,25 @@ def _split(source: Source, split: str | None) -> tuple[str | None, ColumnSchema 
     return f"{how}:{column.name}", column.schema
 
 
-def _run(db: PlpyDatabase, worker: Worker, job: _Job) -> Message:
+def _run(db: PlpyDatabase, worker: Worker, job: _Job, report: ProgressReport) -> Message:
     worker.tell({"spec": job.spec.to_json(), "columns": [vars(column) for column in job.columns]})
-    layouts: dict[str, Layout | None] = {"train": _read(db, worker, job, job.training), "validation": None}
+    layouts: dict[str, Layout | None] = {"train": _read(db, worker, job, job.training, report), "validation": None}
     if job.validation is not None:
-        layouts["validation"] = _read(db, worker, job, job.validation)
+        layouts["validation"] = _read(db, worker, job, job.validation, report)
     least = WORKER_BASE_MB + COPIES * worker.rows.size // (1024 * 1024)
     if least > job.execution.max_memory_mb:
         raise out_of_memory(job.execution.max_memory_mb, least)
     worker.tell(layouts)
-    return worker.result()
+    return worker.result(report)
 
 
-def _read(db: PlpyDatabase, worker: Worker, job: _Job, source: Source) -> Layout:
+def _read(db: PlpyDatabase, worker: Worker, job: _Job, source: Source, report: ProgressReport) -> Layout:
     layout: Layout = []
+    rows = 0
     for chunk in read_chunks(db, source, job.columns, job.execution.chunk_rows):
         worker.rows.append_chunk(chunk, layout)
+        rows += chunk.rows
+        report.tell("read", READ_SHARE, rows)
     return layout
 
 

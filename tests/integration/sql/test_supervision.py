@@ -124,11 +124,26 @@ def test_segfault_of_the_worker_is_an_ordinary_error(db: psycopg.Connection[Any]
     nothing_left(db, running)
 
 
-def test_worker_ends_with_a_backend_that_is_stopped_and_killed(db: psycopg.Connection[Any], running: Running) -> None:
-    descriptors = Path(f"/proc/{running.pid}/fd")
-    assert any("motadata_ml_rows" in os.readlink(entry) for entry in descriptors.iterdir())
-    db.execute("select pg_terminate_backend(%s)", [running.pid])
-    wait_for(lambda: not Path(f"/proc/{running.worker}").exists(), 5)
+def test_killed_backend_takes_its_worker_along_and_the_server_recovers(
+    db: psycopg.Connection[Any], dsn: str, running: Running
+) -> None:
+    assert any("motadata_ml_rows" in name for name in _open_files(running.pid))
+    os.kill(running.pid, signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{running.worker}").exists(), 2)
+    running.join()
+    with wait_for(lambda: _connected(dsn)) as session:
+        assert session.execute("select count(*) from ml.model").fetchone() == (0,)
+
+
+def _connected(dsn: str) -> psycopg.Connection[Any] | None:
+    try:
+        return psycopg.connect(dsn)
+    except psycopg.OperationalError:
+        return None
+
+
+def _open_files(pid: int) -> list[str]:
+    return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 def test_statement_timeout_ends_a_training(db: psycopg.Connection[Any]) -> None:
@@ -149,8 +164,7 @@ def test_cancel_while_rows_are_read(db: psycopg.Connection[Any]) -> None:
             "from generate_series(1, 10000) as i', 'y')"
         )
     wait_for(lambda: not workers_of(db.info.backend_pid))
-    names = [os.readlink(entry) for entry in Path(f"/proc/{db.info.backend_pid}/fd").iterdir()]
-    assert not any("motadata_ml" in name for name in names)
+    assert not any("motadata_ml" in name for name in _open_files(db.info.backend_pid))
 
 
 def test_memory_cap_is_an_ordinary_error(db: psycopg.Connection[Any]) -> None:
@@ -174,6 +188,21 @@ def test_cap_too_small_for_the_rows_names_the_least(db: psycopg.Connection[Any])
         )
     assert caught.value.diag.sqlstate == "ML017"
     assert "needs at least" in (caught.value.diag.message_primary or "")
+
+
+def test_progress_is_seen_by_other_sessions_of_the_tenant_alone(
+    db: psycopg.Connection[Any], connect: Connect, role_factory: Callable[..., str], running: Running
+) -> None:
+    rows = db.execute("select tenant_id, model_id, pid, step, seconds > 0 from ml.training_progress").fetchall()
+    assert rows == [("default", "m", running.pid, "fit", True)]
+    for tenant, seen in (("default", 1), ("other", 0)):
+        role = role_factory("watcher")
+        db.execute("select ml.grant_usage(%s, %s)", [role, tenant])
+        watcher = connect(role=role, dbname=db.info.dbname)
+        assert watcher.execute("select count(*) from ml.training_progress").fetchone() == (seen,)
+    os.kill(running.worker, signal.SIGKILL)
+    running.join()
+    assert db.execute("select count(*) from ml.training_progress").fetchone() == (0,)
 
 
 def test_progress_comes_as_notices_that_can_be_silenced(db: psycopg.Connection[Any]) -> None:
