@@ -13,7 +13,7 @@ export PG_BINDIR ?= /usr/lib/postgresql/$(PG_MAJOR)/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-bootstrap: ## install what is missing: system packages, the environment, the extension's files
+bootstrap: ## install what is missing: system packages and the environment
 	@.ci/bootstrap
 
 demo: up ## train and predict on real rows in a private cluster

@@ -15,13 +15,14 @@ from psycopg import sql
 from pytest_postgresql import factories
 from pytest_postgresql.executors import PostgreSQLExecutor
 
+from motadata_ml.install import Server, find_server, relocate
+
 BINDIR = Path(os.environ.get("PG_BINDIR", "/usr/lib/postgresql/15/bin"))
 TEMPLATE = "motadata_ml_template"
 
 Connection = psycopg.Connection[Any]
 
 postgresql_process = factories.postgresql_proc(
-    executable=str(BINDIR / "pg_ctl"),
     port=None,
     postgres_options="-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=60",
 )
@@ -42,7 +43,13 @@ def execute(server: PostgreSQLExecutor, *statements: str | sql.Composed, dbname:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> PostgreSQLExecutor:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Lay out a PostgreSQL whose extension folder is this run's own, writable and seen by nobody else."""
+    return relocate(find_server(BINDIR / "pg_config"), tmp_path_factory.mktemp("postgresql"))
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, installation: Server) -> PostgreSQLExecutor:
     """Run a server whose template database holds the extension.
 
     Its PL/Python finds the packages by the first folder on its PATH: the environment that pytest runs in.
@@ -52,6 +59,7 @@ def server(request: pytest.FixtureRequest) -> PostgreSQLExecutor:
     os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"
     for name in ("PYTHONPATH", "PYTHONHOME"):
         os.environ.pop(name, None)
+    request.config.option.postgresql_exec = str(installation.program("pg_ctl"))
     running: PostgreSQLExecutor = request.getfixturevalue("postgresql_process")
     execute(running, f"create database {TEMPLATE}")
     execute(

@@ -28,7 +28,8 @@ def make_folders(layout: Layout, account: Account) -> None:
         A folder cannot be made, or belongs to somebody else.
     """
     try:
-        layout.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        layout.folder.mkdir(parents=True, exist_ok=True)
+        layout.folder.chmod(0o755)  # whatever the umask: the server has to get through
         for folder in (layout.log.parent, layout.sockets):
             if not folder.exists():
                 folder.mkdir(mode=0o700)

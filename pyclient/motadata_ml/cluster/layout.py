@@ -117,6 +117,11 @@ class Layout:
         return self.folder / "data"
 
     @property
+    def server(self) -> Path:
+        """The server's programs and the extension's files, this cluster's own."""
+        return self.folder / "server"
+
+    @property
     def password(self) -> Path:
         """The superuser's password, mode 0600."""
         return self.folder / "password"

@@ -16,6 +16,7 @@ from motadata_ml._version import __version__
 from motadata_ml.cluster import create, postmaster
 from motadata_ml.cluster.layout import Layout, default_home, server_account
 from motadata_ml.install.errors import SetupError
+from motadata_ml.install.relocate import relocate
 from motadata_ml.install.server import Server, find_server
 
 DATABASE = "motadata"
@@ -128,17 +129,18 @@ def up(home: Path | None = None, say: Callable[[str], None] = _silent) -> Cluste
     layout = Layout(home or default_home())
     account = server_account()
     server = server_of(layout)
-    _require_extension_files(server)
+    _require_language(server)
     create.make_folders(layout, account)
     with _locked(layout):
+        own = relocate(server, layout.server)
         if not layout.data.exists():
             say(f"creating a private PostgreSQL {server.version} cluster in {layout.folder}")
-            create.initialise(layout, account, server, postmaster.environment(server))
+            create.initialise(layout, account, own, postmaster.environment(server))
         if postmaster.find(layout) is None:
             port = create.choose_port(layout)
             create.write_settings(layout, port)
             say(f"starting it on 127.0.0.1:{port}")
-            postmaster.start(layout, account, server)
+            postmaster.start(layout, account, own, postmaster.environment(server))
         cluster = status(layout.home)
         changed = _prepare_database(cluster, say)
         _compare_script(layout, server, changed, say)
@@ -163,16 +165,11 @@ def down(home: Path | None = None) -> bool:
     return True
 
 
-def _require_extension_files(server: Server) -> None:
+def _require_language(server: Server) -> None:
     if server.embedded_python() is None:
         raise SetupError(
             f"PostgreSQL {server.version} has no PL/Python",
             remedy=f"sudo apt-get install postgresql-plpython3-{server.major}",
-        )
-    if not (server.extension_folder / "motadata_ml.control").exists():
-        raise SetupError(
-            f"the extension's files are not in {server.extension_folder}",
-            remedy="Run `make bootstrap` in the checkout, or: sudo motadata-ml install",
         )
 
 

@@ -112,7 +112,7 @@ def _clear_stale_locks(layout: Layout) -> None:
             path.unlink()
 
 
-def start(layout: Layout, account: Account, server: Server) -> None:
+def start(layout: Layout, account: Account, server: Server, env: dict[str, str]) -> None:
     """Start the server and wait until it answers.
 
     Raises
@@ -120,7 +120,6 @@ def start(layout: Layout, account: Account, server: Server) -> None:
     SetupError
         It did not start; the message holds the end of its log.
     """
-    env = environment(server)
     require_readable(account, env)
     _clear_stale_locks(layout)
     command = [str(server.program("pg_ctl")), "start", "-D", str(layout.data), "-l", str(layout.log)]

@@ -3,6 +3,7 @@
 from motadata_ml.install.doctor import Check, check_database, check_machine
 from motadata_ml.install.environment import hide_packages, require_readable_by_all, show_packages
 from motadata_ml.install.errors import SetupError
+from motadata_ml.install.relocate import relocate
 from motadata_ml.install.script import extension_files, remove_files, write_files
 from motadata_ml.install.server import Server, find_server
 
@@ -15,6 +16,7 @@ __all__ = [
     "extension_files",
     "find_server",
     "hide_packages",
+    "relocate",
     "remove_files",
     "require_readable_by_all",
     "show_packages",

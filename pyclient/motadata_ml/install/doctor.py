@@ -89,7 +89,7 @@ def _extension(server: Server) -> str:
     except OSError as error:
         raise SetupError(
             f"{control}: {error.strerror}",
-            remedy="Run `make bootstrap` in the checkout, or: sudo motadata-ml install",
+            remedy="sudo motadata-ml install",
         ) from error
     if version != __version__:
         raise SetupError(
@@ -100,12 +100,13 @@ def _extension(server: Server) -> str:
 
 
 def check_machine(pg_config: Path | None = None) -> Iterator[Check]:
-    """Look at the server, its Python, the packages and the extension's files.
+    """Look at the server, its Python, the packages and, for a server that is named, the extension's files.
 
     Parameters
     ----------
     pg_config : Path, optional
-        The program that describes the server; by default one is found.
+        The program that describes the server; by default one is found, for a private cluster to run, which
+        has extension files of its own.
 
     Yields
     ------
@@ -122,7 +123,8 @@ def check_machine(pg_config: Path | None = None) -> Iterator[Check]:
     yield _look("language", lambda: _python(server))
     yield _look("packages", _packages)
     yield _look("environment", _environment)
-    yield _look("extension", lambda: _extension(server))
+    if pg_config is not None:
+        yield _look("extension", lambda: _extension(server))
 
 
 def check_database(dsn: str) -> Iterator[Check]:
@@ -148,7 +150,10 @@ def check_database(dsn: str) -> Iterator[Check]:
         yield Check("connection", True, f"database {name} as {session.info.user}")
         row = session.execute("select extversion from pg_extension where extname = %s", [NAME]).fetchone()
         if row is None:
+            files = session.execute("select from pg_available_extensions where name = %s", [NAME]).fetchone()
             remedy = f"As superuser, in {name}: create extension motadata_ml cascade"
+            if files is None:
+                remedy = f"On the server's machine: sudo motadata-ml install. {remedy}"
             yield Check("extension in the database", False, f"{name} has no extension {NAME}", remedy)
             return
         remedy = "alter extension motadata_ml update, or install the package of the extension's version"

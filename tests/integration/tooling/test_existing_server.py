@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from motadata_ml.install import Server, SetupError, find_server, hide_packages, show_packages
+from motadata_ml.install import Server, SetupError, hide_packages, show_packages
 from motadata_ml.install.environment import require_matching_python
 
 IMPORT = "do language plpython3u 'import motadata_ml_server'"
@@ -31,11 +31,11 @@ class Existing:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Existing]:
+def started(tmp_path_factory: pytest.TempPathFactory, installation: Server) -> Iterator[Existing]:
     folder = tmp_path_factory.mktemp("existing")
     bare, data = folder / "bare", folder / "data"
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", bare], check=True)
-    server = find_server()
+    server = installation
     initdb = [server.program("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True)
     options = f"-c listen_addresses='' -c fsync=off -c unix_socket_directories='{folder}'"
