@@ -72,9 +72,7 @@ def progress_shown(option: ProgressOption, model_id: str) -> Iterator[NoticeHand
         return
     console = Console(stderr=True, force_terminal=True if option is True else None)
     if option is False or (option is None and not (console.is_terminal or _in_notebook())):
-        yield _handler(
-            lambda progress: _log.debug("%s: %s %.0f%%", model_id, progress.step, progress.fraction * 100)
-        )
+        yield _handler(lambda progress: _log.debug("%s: %s %.0f%%", model_id, progress.step, progress.fraction * 100))
         return
     columns = (
         TextColumn("{task.description}"),
