@@ -50,6 +50,7 @@ def algorithms() -> Iterator[dict[str, Any]]:
             "library": entry.module.split(".")[0],
             "aliases": list(entry.aliases),
             "hyperparameters": json.dumps(entry.parameters_json()),
+            "streams": entry.streams,
             "requires": entry.requires,
             "available": entry.requires is None or importlib.util.find_spec(entry.requires) is not None,
         }

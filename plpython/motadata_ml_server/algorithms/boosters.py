@@ -64,6 +64,7 @@ def _entry(module: str, model_type: str, alias: str, parameters: dict[str, Any])
         "aliases": [alias, alias.replace("boost", "b").replace("gbm", "gb")],
         "nan_ok": True,
         "scaling": "none",
+        "streams": False,
         "requires": module,
         "parameters": parameters,
     }

@@ -26,6 +26,8 @@ class AlgorithmEntry:
         Whether it takes NaN.
     scaling : str
         What its features need: standard, minmax or none.
+    streams : bool
+        Whether it learns chunk by chunk.
     requires : str or None
         A package that must be installed for it.
     parameters : mapping
@@ -38,6 +40,7 @@ class AlgorithmEntry:
     aliases: tuple[str, ...]
     nan_ok: bool
     scaling: str
+    streams: bool
     requires: str | None
     parameters: Mapping[str, Mapping[str, Any]]
 
@@ -61,6 +64,7 @@ def load() -> Mapping[str, AlgorithmEntry]:
             tuple(entry["aliases"]),
             entry["nan_ok"],
             entry["scaling"],
+            entry["streams"],
             entry["requires"],
             entry["parameters"],
         )

@@ -120,6 +120,7 @@ def _entry(name: str, cls: Any, model_type: str) -> dict[str, Any]:
         "aliases": sorted(set(_names(name) + _ALIASES.get(name, []))),
         "nan_ok": nan_ok,
         "scaling": _scaling(name),
+        "streams": hasattr(cls, "partial_fit"),
         "requires": None,
         "parameters": dict(_parameters(cls)),
     }

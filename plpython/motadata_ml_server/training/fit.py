@@ -100,7 +100,7 @@ def prepare(spec: TrainingSpec) -> None:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class UsableRows:
     """Rows ready to be split: without those that lack a target."""
 
     table: ColumnTable
@@ -142,12 +142,12 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
                 f"{entry.name} failed on this data: {type(error).__name__}: {error}",
                 hint="The text is the library's own; check the data and the hyperparameters.",
             ) from error
-    said = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught if _concerns_user(item))
+    said = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught if concerns_user(item))
     found.extend(list(said)[:MAX_WARNINGS])
     return model
 
 
-def _concerns_user(item: warnings.WarningMessage) -> bool:
+def concerns_user(item: warnings.WarningMessage) -> bool:
     return not issubclass(item.category, (DeprecationWarning, FutureWarning, PendingDeprecationWarning, ImportWarning))
 
 
@@ -159,13 +159,13 @@ def _fit(
     progress: Progress,
     found: list[str],
 ) -> TrainedModel:
-    rows = _usable(spec, train, None)
+    rows = usable_rows(spec, train, None)
     split, held = _divide(spec, rows, validation)
     notices = [split.notice] if split.notice else []
     learn, learn_target, held, held_target = _sides(spec, rows, split, held, notices)
     progress("encode", 0.1, {"rows": rows.table.rows})
     names = [schema.name for schema in spec.features]
-    needs = EncodingNeeds(_takes_nan(entry), entry.scaling)
+    needs = EncodingNeeds(takes_nan(entry), entry.scaling)
     plan_fit = fit_plan(
         learn,
         names,
@@ -197,7 +197,7 @@ def _fit(
 
     progress("score", 0.7, {"rows": held.rows})
     checked = encoded if held is learn else encode_table(plan_fit.plan, held, sparse)
-    scores = _score(spec, estimator, checked, held_target)
+    scores = score(spec, estimator, checked, held_target)
     if spec.cv is not None:
         scores |= _cross_validate(spec, entry, hyperparameters, needs, rows, progress)
     scores |= {"n_train": learn.rows, "n_test": held.rows if held is not learn else 0}
@@ -205,7 +205,7 @@ def _fit(
         notices.append("the scores are of the training rows themselves: none were held out")
 
     progress("compile", 0.85, {"rows": learn.rows})
-    artifacts, runtime = _artifacts(spec, estimator, plan_fit, _check_rows(checked))
+    artifacts, runtime = compile_and_dump(spec, estimator, plan_fit, check_rows(checked))
     return TrainedModel(
         artifacts=artifacts,
         features=[column.summary() for column in plan_fit.plan.columns],
@@ -219,13 +219,13 @@ def _fit(
         warnings=found,
         notices=notices,
         runtime=runtime,
-        library_versions=_versions(entry),
+        library_versions=library_versions_of(entry),
         fit_seconds=fit_seconds,
         trials=trials,
     )
 
 
-def _usable(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -> _Rows:
+def usable_rows(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -> UsableRows:
     """Leave out rows without a target, and refuse what is left if it is too little."""
     dropped = 0
     if spec.target is not None:
@@ -243,11 +243,11 @@ def _usable(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -
     if table.rows == 1 and classes is None:
         raise InsufficientDataError("one row is not enough to train on", hint="Training needs two rows at the least.")
     if spec.target is None:
-        return _Rows(table, None, dropped)
-    return _Rows(table, target.encode(spec, table.columns[spec.target.name], classes), dropped)
+        return UsableRows(table, None, dropped)
+    return UsableRows(table, target.encode(spec, table.columns[spec.target.name], classes), dropped)
 
 
-def _divide(spec: TrainingSpec, rows: _Rows, validation: ColumnTable | None) -> tuple[Split, ColumnTable | None]:
+def _divide(spec: TrainingSpec, rows: UsableRows, validation: ColumnTable | None) -> tuple[Split, ColumnTable | None]:
     """Return the split, and the validation rows where they were given instead."""
     if validation is not None:
         everything = np.arange(rows.table.rows)
@@ -261,7 +261,7 @@ def _divide(spec: TrainingSpec, rows: _Rows, validation: ColumnTable | None) -> 
 
 
 def _sides(
-    spec: TrainingSpec, rows: _Rows, split: Split, validation: ColumnTable | None, notices: list[str]
+    spec: TrainingSpec, rows: UsableRows, split: Split, validation: ColumnTable | None, notices: list[str]
 ) -> tuple[ColumnTable, EncodedTarget | None, ColumnTable, EncodedTarget | None]:
     """Return the rows to learn from and those to score on, with classes as the first have them."""
     if validation is None and not split.held_out:
@@ -274,7 +274,7 @@ def _sides(
         if spec.target is not None:
             held_target = target.encode(spec, held.columns[spec.target.name], classes)
     else:
-        other = _usable(spec, validation, classes or [])
+        other = usable_rows(spec, validation, classes or [])
         held, held_target = other.table, other.target
     if held_target is not None and classes is not None:
         known = held_target.values < len(classes)
@@ -288,7 +288,7 @@ def _sides(
     return learn, learn_target, held, held_target
 
 
-def _takes_nan(entry: AlgorithmEntry) -> bool:
+def takes_nan(entry: AlgorithmEntry) -> bool:
     """Tell estimators that learn from NaN itself rather than merely accept it."""
     return entry.nan_ok and ("HistGradientBoosting" in entry.name or entry.requires is not None)
 
@@ -297,7 +297,7 @@ def _is_sparse(plan: FeaturePlan) -> bool:
     return plan.width > SPARSE_WIDTH and any(column.kind == "text" for column in plan.columns)
 
 
-def _score(spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None) -> dict[str, float]:
+def score(spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None) -> dict[str, float]:
     if spec.model_type == "classification":
         assert goal is not None  # noqa: S101 - supervised
         assert goal.classes is not None  # noqa: S101
@@ -322,7 +322,7 @@ def _cross_validate(
     entry: AlgorithmEntry,
     hyperparameters: dict[str, Any],
     needs: EncodingNeeds,
-    rows: _Rows,
+    rows: UsableRows,
     progress: Progress,
 ) -> dict[str, float]:
     """Return mean and spread of each score over folds; the feature plan is fitted anew in each."""
@@ -352,7 +352,7 @@ def _cross_validate(
         estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
         estimator.fit(encoded) if own is None else estimator.fit(encoded, own.values)
         held = None if rows.target is None else rows.target.take(test)
-        folds.append(_score(spec, estimator, encode_table(fitted.plan, rows.table.take(test), sparse), held))
+        folds.append(score(spec, estimator, encode_table(fitted.plan, rows.table.take(test), sparse), held))
     return {
         key: value
         for name in folds[0]
@@ -366,12 +366,12 @@ def _spread(name: str, values: list[float]) -> list[tuple[str, float]]:
     return [(f"{name}_mean", mean), (f"{name}_std", deviation)]
 
 
-def _check_rows(encoded: Any) -> NDArray[np.float64]:
+def check_rows(encoded: Any) -> NDArray[np.float64]:
     rows = encoded[:CHECK_ROWS]
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
 
 
-def _artifacts(
+def compile_and_dump(
     spec: TrainingSpec, estimator: Any, fitted: PlanFit, check: NDArray[np.float64]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     import json
@@ -397,6 +397,6 @@ def _artifacts(
     return artifacts, runtime
 
 
-def _versions(entry: AlgorithmEntry) -> dict[str, str]:
+def library_versions_of(entry: AlgorithmEntry) -> dict[str, str]:
     names = ["scikit-learn", "numpy", "skops", "onnx", *([entry.requires] if entry.requires else [])]
     return {name: importlib.metadata.version(name) for name in names}

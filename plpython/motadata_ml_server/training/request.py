@@ -22,6 +22,8 @@ class Execution:
 
     Attributes
     ----------
+    mode : str
+        memory, or stream: chunk by chunk through ``partial_fit``.
     max_memory_mb : int
         The worker's cap, in MB.
     threads : int
@@ -30,6 +32,7 @@ class Execution:
         The most rows read at a time.
     """
 
+    mode: str
     max_memory_mb: int
     threads: int
     chunk_rows: int
@@ -124,6 +127,7 @@ def execution_of(db: Database, value: str | None) -> Execution:
         )
     _check_mode(given)
     return Execution(
+        mode=given.get("mode", "memory"),
         max_memory_mb=_bounded(db, given, "max_memory_mb"),
         threads=_bounded(db, given, "threads"),
         chunk_rows=_bounded(db, given, "chunk_rows"),
@@ -132,10 +136,10 @@ def execution_of(db: Database, value: str | None) -> Execution:
 
 def _check_mode(given: Mapping[str, Any]) -> None:
     mode = given.get("mode", "memory")
-    if mode != "memory":
+    if mode not in ("memory", "stream"):
         raise InvalidArgumentError(
-            f"execution.mode must be 'memory', got {mode!r}",
-            hint="Leave it out: rows are trained on in memory.",
+            f"execution.mode must be 'memory' or 'stream', got {mode!r}",
+            hint="Leave it out for rows that fit into memory; stream is for those that do not.",
         )
     if given.get("gpu"):
         raise UnsupportedOperationError(

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,10 @@ class Worker:
             cwd="/",
             start_new_session=True,
         )
+        assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
+        self._replies = self._process.stdout
+        self._reader = FrameReader(self._replies.fileno())
+        self._waiting: deque[Message] = deque()
 
     def __enter__(self) -> Worker:
         return self
@@ -114,7 +118,11 @@ class Worker:
             raise self._death() from None
 
     def result(self, report: ProgressReport) -> Message:
-        """Wait for the worker's result, reporting progress, answering cancels.
+        """Wait for the worker's result, as `expect` does."""
+        return self.expect("result", report)
+
+    def expect(self, kind: str, report: ProgressReport) -> Message:
+        """Wait for a message of a kind, reporting progress, answering cancels.
 
         Raises
         ------
@@ -123,28 +131,27 @@ class Worker:
         DatabaseError
             57014 and the like: a cancel, a timeout.
         """
-        for message in self._messages(report):
-            kind = message.pop("type")
-            if kind == "progress":
+        while True:
+            while self._waiting:
+                message = self._waiting.popleft()
+                found = message.pop("type")
+                if found == kind:
+                    return message
+                if found == "error":
+                    raise _reported(message)
                 report.tell(**message)
-            elif kind == "error":
-                raise _reported(message)
-            elif kind == "result":
-                return message
-        raise self._death()
-
-    def _messages(self, report: ProgressReport) -> Iterator[Message]:
-        stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101 - PIPE was asked for
-        reader = FrameReader(stdout.fileno())
-        ended = False
-        while not ended:
-            ready, _, _ = select.select([stdout], [], [], POLL_SECONDS)
-            self._db.query("select pg_catalog.pg_sleep(0)")
+            self._receive()
             report.flush()
-            if ready:
-                messages, ended = reader.read()
-                yield from messages
+
+    def _receive(self) -> None:
+        """Wait a moment for messages, and let a pending cancel be answered."""
+        ready, _, _ = select.select([self._replies], [], [], POLL_SECONDS)
+        self._db.query("select pg_catalog.pg_sleep(0)")
+        if ready:
+            messages, ended = self._reader.read()
+            self._waiting.extend(messages)
+            if ended and not self._waiting:
+                raise self._death()
 
     def _death(self) -> WorkerDiedError | TrainingMemoryError:
         code = self._process.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,17 +84,32 @@ def encode(spec: TrainingSpec, column: Column, classes: list[str] | None = None)
     texts = column.texts
     if classes is None:
         used = np.unique(texts.codes)
-        classes = sorted((texts.dictionary[code] for code in used.tolist()), key=_order(spec.label_type))
-        _check_classes(column.schema.name, classes)
+        classes = in_order(spec, [texts.dictionary[code] for code in used.tolist()])
     position = {label: number for number, label in enumerate(classes)}
     numbers = np.array([position.get(label, len(classes)) for label in texts.dictionary], dtype=np.intp)
     return EncodedTarget(classes, numbers[texts.codes])
 
 
+def in_order(spec: TrainingSpec, labels: Sequence[str]) -> list[str]:
+    """Return distinct labels in the order of their numbers.
+
+    Raises
+    ------
+    InsufficientDataError
+        ML005: there is one label only, or none.
+    InvalidTargetError
+        ML006: there are more than `MAX_CLASSES`.
+    """
+    assert spec.target is not None  # noqa: S101 - only classifiers have labels
+    classes = sorted(labels, key=_order(spec.label_type))
+    _check_classes(spec.target.name, classes)
+    return classes
+
+
 def _check_classes(name: str, classes: list[str]) -> None:
     if len(classes) < 2:
         raise InsufficientDataError(
-            f"target {name!r} has one class only, {classes[0]!r}",
+            f"target {name!r} has one class only, {classes[0]!r}" if classes else f"target {name!r} has no class",
             hint="A classifier needs rows of two classes and more.",
         )
     if len(classes) > MAX_CLASSES:

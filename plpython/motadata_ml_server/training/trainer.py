@@ -16,7 +16,7 @@ from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import ReadOnlyError
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
-from motadata_ml_server.training import lineage, request, roles
+from motadata_ml_server.training import lineage, request, roles, streaming
 from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.supervisor import Worker, out_of_memory
@@ -128,6 +128,8 @@ def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
     random_state = request.random_state_of(arguments.random_state)
     execution = request.execution_of(db, arguments.execution)
 
+    if execution.mode == "stream":
+        streaming.check(entry, arguments.validation_data, arguments.split, cv, search)
     training = resolve(db, arguments.training_data, "training_data")
     validation = None
     if arguments.validation_data is not None:
@@ -188,7 +190,10 @@ def _split(source: Source, split: str | None) -> tuple[str | None, ColumnSchema 
 
 
 def _run(db: PlpyDatabase, worker: Worker, job: _Job, report: ProgressReport) -> Message:
-    worker.tell({"spec": job.spec.to_json(), "columns": [vars(column) for column in job.columns]})
+    order = {"spec": job.spec.to_json(), "columns": [vars(column) for column in job.columns]}
+    if job.execution.mode == "stream":
+        return streaming.run(db, worker, order, job.training, job.columns, job.execution.chunk_rows, report)
+    worker.tell(order)
     layouts: dict[str, Layout | None] = {"train": _read(db, worker, job, job.training, report), "validation": None}
     if job.validation is not None:
         layouts["validation"] = _read(db, worker, job, job.validation, report)

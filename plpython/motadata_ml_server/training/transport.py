@@ -75,6 +75,12 @@ class MemoryFile:
         self.descriptor = os.memfd_create(f"motadata_ml_{name}", os.MFD_CLOEXEC)
         self.size = 0
 
+    def clear(self) -> None:
+        """Forget what was written; the next bytes are the first again."""
+        os.ftruncate(self.descriptor, 0)
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        self.size = 0
+
     def append(self, data: bytes) -> None:
         """Write at the end."""
         view = memoryview(data)
@@ -98,12 +104,20 @@ class MemoryFile:
         os.close(self.descriptor)
 
 
+def copy_chunks(descriptor: int, layout: Layout) -> list[tuple[int, list[memoryview]]]:
+    """Copy what a layout describes out of a memory file that will be written anew."""
+    view = memoryview(os.pread(descriptor, sum(sum(sizes) for _, sizes in layout), 0))
+    return _cut(view, [layout])[0]
+
+
 def map_chunks(descriptor: int, layouts: Sequence[Layout]) -> list[list[tuple[int, list[memoryview]]]]:
     """Map a memory file and cut it along its layouts, without copying."""
     size = os.fstat(descriptor).st_size
-    if size == 0:
-        return [[(rows, [memoryview(b"") for _ in sizes]) for rows, sizes in layout] for layout in layouts]
-    view = memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
+    view = memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)) if size else memoryview(b"")
+    return _cut(view, layouts)
+
+
+def _cut(view: memoryview, layouts: Sequence[Layout]) -> list[list[tuple[int, list[memoryview]]]]:
     offset = 0
     tables = []
     for layout in layouts:

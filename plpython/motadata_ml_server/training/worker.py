@@ -15,7 +15,9 @@ import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
-    from motadata_ml_server.training.fit import TrainedModel
+    from motadata_ml_server.columns import ColumnSchema
+    from motadata_ml_server.training.fit import Progress, TrainedModel
+    from motadata_ml_server.training.specification import TrainingSpec
 
 _PR_SET_PDEATHSIG = 1
 OOM_SCORE = 800
@@ -64,23 +66,57 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
     from motadata_ml_server.training.fit import fit, prepare
 
     prepare(spec)
+    schemas = [ColumnSchema(**column) for column in request["columns"]]
+
+    def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
+        transport.send(replies, {"type": "progress", "step": step, "fraction": fraction, **more})
+
+    if request.get("stream"):
+        model, fingerprint_of_chunks = _stream(requests, replies, rows_fd, spec, schemas, request["classes"], progress)
+        return {**_hand_over(model, artifacts_fd), "fingerprint": fingerprint_of_chunks}
     layouts = transport.receive(requests)
     if layouts is None:
         os._exit(1)
     _exit_at_end_of(requests)
     names = ["train"] + (["validation"] if layouts.get("validation") is not None else [])
     mapped = transport.map_chunks(rows_fd, [layouts[name] for name in names])
-    schemas = [ColumnSchema(**column) for column in request["columns"]]
     tables = [decode_table(schemas, chunks) for chunks in mapped]
-
-    def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
-        transport.send(replies, {"type": "progress", "step": step, "fraction": fraction, **more})
 
     fingerprint = _Fingerprint(rows_fd)
     fingerprint.start()
     model = fit(spec, tables[0], tables[1] if len(tables) > 1 else None, progress)
     fingerprint.join()
     return {**_hand_over(model, artifacts_fd), "fingerprint": fingerprint.digest}
+
+
+def _stream(
+    requests: BinaryIO,
+    replies: BinaryIO,
+    rows_fd: int,
+    spec: TrainingSpec,
+    schemas: list[ColumnSchema],
+    classes: list[str] | None,
+    progress: Progress,
+) -> tuple[TrainedModel, str]:
+    """Learn from chunks as they come; each is copied, so that the next can be written while it is learned from."""
+    from motadata_ml_server.ingest.wire import decode_table
+    from motadata_ml_server.training import transport
+    from motadata_ml_server.training.stream_fit import StreamFit
+
+    stream = StreamFit(spec, classes, progress)
+    sha = hashlib.sha256()
+    while True:
+        message = transport.receive(requests)
+        if message is None:
+            os._exit(1)
+        if message["layout"] is None:
+            return stream.finish(), sha.hexdigest()
+        chunks = transport.copy_chunks(rows_fd, message["layout"])
+        transport.send(replies, {"type": "taken"})
+        for _, buffers in chunks:
+            for buffer in buffers:
+                sha.update(buffer)
+        stream.feed(decode_table(schemas, chunks))
 
 
 class _Fingerprint(threading.Thread):
