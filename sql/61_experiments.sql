@@ -66,7 +66,7 @@ comment on view ml.experiment_runs is 'Experiment runs with their parameters and
 
 create function ml.current_tenant(tenant_id text default null) returns text
     language plpython3u stable parallel unsafe as $$
-from motadata_ml_server.experiments import current_tenant
+from motadata_ml_server.entrypoints import current_tenant
 return current_tenant(tenant_id)
 $$;
 comment on function ml.current_tenant is 'Return the tenant that a call acts for: the one named, else the session''s.';

@@ -21,8 +21,20 @@ READABLE = (
     "algorithms",
     "options",
     "cache_status",
+    "experiment_runs",
 )
 """Tables (each with row security, but for the options) and views that a user reads."""
+
+WRITABLE = {
+    "api_key": "select, insert, update",
+    "experiment_run": "select, insert, update, delete",
+    "experiment_param": "select, insert, update, delete",
+    "experiment_metric": "select, insert, update, delete",
+}
+"""Tables that a client writes itself; row security decides which rows."""
+
+SEQUENCES = ("api_key_seq", "experiment_run_seq", "experiment_metric_seq")
+"""What numbers the rows of those tables."""
 
 OWNER_ONLY = ("set_option", "_as_float8_array", "_as_int4_array")
 """Functions that stay with the extension's owner and superusers."""
@@ -131,4 +143,7 @@ def _for_role(db: PlpyDatabase, role_name: str, verb: str, preposition: str) -> 
     tables = ", ".join(f"ml.{name}" for name in READABLE)
     db.run(f"{verb} usage on schema ml {preposition} {role}")
     db.run(f"{verb} select on {tables} {preposition} {role}")
+    for table, rights in WRITABLE.items():
+        db.run(f"{verb} {rights} on ml.{table} {preposition} {role}")
+    db.run(f"{verb} usage on sequence {', '.join(f'ml.{name}' for name in SEQUENCES)} {preposition} {role}")
     db.run(f"{verb} execute on function {functions} {preposition} {role}")

@@ -271,6 +271,12 @@ def revoke_usage(role_name: str | None, tenant_id: str | None) -> None:
 
 
 @boundary
+def current_tenant(tenant_id: str | None) -> str:
+    """Return the tenant that a call acts for: the one named, else the session's."""
+    return tenancy.resolve(database.current(), tenant_id)
+
+
+@boundary
 def set_option(name: str | None, value: str | None) -> None:
     """Set a server-wide option; a NULL value restores the default. Superusers only."""
     _administration.set_option(database.current(), _required("name", name), value)

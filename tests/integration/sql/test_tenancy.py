@@ -197,6 +197,11 @@ def test_public_may_execute_nothing(db: psycopg.Connection[Any]) -> None:
     ).fetchall()
     assert rows == []
     assert db.execute("select has_schema_privilege('public', 'ml', 'usage')").fetchone() == (False,)
+    rows = db.execute(
+        """select c.relname, a.privilege_type from pg_class c, aclexplode(c.relacl) a
+        where c.relnamespace = 'ml'::regnamespace and a.grantee = 0"""
+    ).fetchall()
+    assert rows == []
 
 
 def test_definer_functions_pin_their_search_path(db: psycopg.Connection[Any]) -> None:
