@@ -33,6 +33,9 @@ OURS = frozenset(
 )
 """Parameters that arguments and options decide, or that change nothing but cost."""
 
+MARKERS = ("deprecated", "warn")
+"""Defaults by which scikit-learn tells that a parameter was left out; the catalogue says null."""
+
 _DECOMPOSITION = {
     "PCA",
     "IncrementalPCA",
@@ -144,8 +147,10 @@ def _parameters(cls: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, parameter in inspect.signature(cls).parameters.items():
         if name in OURS or parameter.kind is parameter.VAR_KEYWORD:
             continue
-        default = parameter.default
+        default = None if parameter.default in MARKERS else parameter.default
         allowed = list(_allowed(constraints.get(name, [])))
+        if isinstance(default, str) and not any(default in rule.get("options", ()) for rule in allowed):
+            allowed.append({"type": "string", "options": [default]})
         if allowed and _plain(default):
             yield name, {"default": default, "allowed": allowed}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -18,6 +17,9 @@ _OURS = {
     "memory": "Nothing is cached on disk.",
     "warm_start": "Each training starts afresh.",
 }
+
+LARGEST = 1e300
+"""Numbers beyond it are no hyperparameters; NaN is neither."""
 
 MAX_ITEMS = 1_000
 """The most entries a list or an object may have."""
@@ -88,7 +90,9 @@ def _accept(rule: Mapping[str, Any], value: Any) -> tuple[bool, Any]:
         return isinstance(value, list) and len(value) <= MAX_ITEMS and _flat(value), value
     if kind == "object":
         return isinstance(value, dict) and len(value) <= MAX_ITEMS and _flat(list(value.values())), value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False, None
+    if not -LARGEST <= value <= LARGEST:
         return False, None
     if kind == "integer":
         if value != int(value):

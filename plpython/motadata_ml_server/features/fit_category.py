@@ -17,6 +17,9 @@ MAX_OUTPUTS = 10
 """The most classes for which the target is encoded class by class."""
 
 FOLDS = 5
+FOLD_STREAM = 5
+"""Folds are drawn from a stream of their own, so that data made with the same seed does not follow them."""
+
 MIN_ID_ROWS = 20
 
 
@@ -86,7 +89,7 @@ def _target(
         "values": means[order].tolist(),
         "default": overall.tolist(),
     }
-    fold = np.random.default_rng(seed).integers(0, FOLDS, len(outputs))
+    fold = np.random.default_rng(None if seed is None else [seed, FOLD_STREAM]).integers(0, FOLDS, len(outputs))
     own = np.empty_like(outputs)
     for number in range(FOLDS):
         held = fold == number

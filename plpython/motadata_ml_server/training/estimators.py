@@ -91,7 +91,11 @@ def decision(estimator: Any, encoded: Any) -> NDArray[np.float64] | None:
 def full_hyperparameters(entry: AlgorithmEntry, estimator: Any) -> dict[str, Any]:
     """Return all hyperparameters as they were used, those that JSON can hold."""
     used = estimator.get_params(deep=False)
-    return {name: used[name] for name in entry.parameters if name in used and _plain(used[name])}
+    return {
+        name: used[name]
+        for name in entry.parameters
+        if name in used and _plain(used[name]) and used[name] not in ("deprecated", "warn")
+    }
 
 
 def _plain(value: Any) -> bool:

@@ -24,6 +24,7 @@ from motadata_ml_server.training import estimators, metrics, target
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.splits import Split, split_rows
 from motadata_ml_server.training.target import EncodedTarget
+from motadata_ml_server.training.unusual import unusual_rows
 
 Progress: TypeAlias = Callable[[str, float, dict[str, Any]], None]
 
@@ -205,7 +206,7 @@ def _fit(
         notices.append("the scores are of the training rows themselves: none were held out")
 
     progress("compile", 0.85, {"rows": learn.rows})
-    artifacts, runtime = compile_and_dump(spec, estimator, plan_fit, check_rows(checked))
+    artifacts, runtime = compile_and_dump(spec, estimator, plan_fit, check_rows(entry, plan_fit.plan, checked, held))
     return TrainedModel(
         artifacts=artifacts,
         features=[column.summary() for column in plan_fit.plan.columns],
@@ -366,9 +367,14 @@ def _spread(name: str, values: list[float]) -> list[tuple[str, float]]:
     return [(f"{name}_mean", mean), (f"{name}_std", deviation)]
 
 
-def check_rows(encoded: Any) -> NDArray[np.float64]:
+def check_rows(entry: AlgorithmEntry, plan: FeaturePlan, encoded: Any, table: ColumnTable) -> NDArray[np.float64]:
+    """Return encoded rows to compare a compiled form on: ordinary ones, and altered copies of a table's first rows."""
     rows = encoded[:CHECK_ROWS]
-    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+    dense = np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+    if entry.scaling == "minmax":
+        return dense.reshape(-1, plan.width)
+    unusual = encode_table(plan, unusual_rows(table, plan.input_names))
+    return np.vstack([dense.reshape(-1, plan.width), unusual])
 
 
 def compile_and_dump(

@@ -15,6 +15,10 @@ MIN_SPLIT_ROWS = 5
 """Below this many rows nothing is held out."""
 
 
+SPLIT_STREAM = 1
+"""Splits are drawn from a stream of their own, so that data made with the same seed does not follow them."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Row positions of both sides.
@@ -70,7 +74,7 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
     if how == "time":
         order = np.argsort(table.columns[column].numbers, kind="stable")
         return Split(np.sort(order[:-held]), np.sort(order[-held:]), held_out=True)
-    random = np.random.default_rng(spec.random_state)
+    random = np.random.default_rng(None if spec.random_state is None else [spec.random_state, SPLIT_STREAM])
     if codes is not None and how in ("", "stratified"):
         return _stratified(codes, spec.test_size, random, asked=how == "stratified")
     order = random.permutation(table.rows)

@@ -27,7 +27,9 @@ from motadata_ml_server.training.fit import (
     takes_nan,
 )
 from motadata_ml_server.training.specification import TrainingSpec
+from motadata_ml_server.training.splits import SPLIT_STREAM
 from motadata_ml_server.training.target import EncodedTarget
+from motadata_ml_server.training.unusual import ROWS_PER_COLUMN
 
 HELD_BYTES = 32 << 20
 """Held-out rows are kept encoded for the scores, a random sample of at most so many bytes."""
@@ -54,8 +56,9 @@ class StreamFit:
         self._entry = catalogue.load()[spec.algorithm]
         self._classes = None if classes is None else target.in_order(spec, classes)
         self._progress = progress
-        self._random = np.random.default_rng(spec.random_state)
+        self._random = np.random.default_rng(None if spec.random_state is None else [spec.random_state, SPLIT_STREAM])
         self._fitted: PlanFit | None = None
+        self._sample = ColumnTable(0, {})
         self._estimator: Any = None
         self._held = _Reservoir(self._random)
         self._rows = self._dropped = self._learned = 0
@@ -99,6 +102,7 @@ class StreamFit:
         first = self._fitted is None
         if self._fitted is None:
             self._fitted = self._plan(table, goal)
+            self._sample = table.take(np.arange(min(ROWS_PER_COLUMN, table.rows)))
         overrides = self._fitted.overrides if first else None
         encoded = encode_table(self._fitted.plan, table, overrides=overrides)
         values = np.zeros(table.rows) if goal is None else goal.values
@@ -151,7 +155,8 @@ class StreamFit:
             scores = score(spec, self._estimator, encoded, EncodedTarget(self._classes, values))
         else:
             notices.append("no row was held out, so there are no scores")
-        artifacts, runtime = compile_and_dump(spec, self._estimator, self._fitted, check_rows(encoded))
+        check = check_rows(self._entry, self._fitted.plan, encoded, self._sample)
+        artifacts, runtime = compile_and_dump(spec, self._estimator, self._fitted, check)
         return TrainedModel(
             artifacts=artifacts,
             features=[column.summary() for column in self._fitted.plan.columns],
