@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from motadata_ml.demo import main
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +42,14 @@ def test_demonstration_beats_the_majority_class_and_shows_each_step(demonstratio
         "predict all flights of December",
         "join the predictions back",
         "generated support tickets",
+        "train_model on a DataFrame",
+        "predict_batch of 2,000 tickets",
+        "runs tracked",
         "list the models",
         "late_flights",
     ):
         assert words in printed
-    assert len(re.findall(r": \d+\.\d\d s$", printed, re.MULTILINE)) >= 9
+    assert len(re.findall(r": \d+\.\d\d s$", printed, re.MULTILINE)) >= 12
 
 
 def test_psql_session_prints_what_the_readme_shows(demonstration: tuple[str, str]) -> None:

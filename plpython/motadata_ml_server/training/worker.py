@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open("/proc/self/oom_score_adj", "w") as score:
         score.write(str(OOM_SCORE))
+    # scikit-learn imports pandas where it finds it, for frames that never come here: half a second and 40 MB saved.
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # the documented way to make an import fail
     # Results leave by a descriptor of their own: what a library prints must not mix with them.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from rich.console import Console
 
-from motadata_ml.demo import _flights, _tickets
+from motadata_ml.demo import _client, _flights, _tickets
 from motadata_ml.demo._steps import Show
 
 _MODELS = """
@@ -27,6 +27,7 @@ def main(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         _flights.run(connection, show)
         _tickets.run(connection, show)
+        _client.run(dsn, show)
         show.heading("Models")
         show.rows(
             ["model", "type", "version", "algorithm", "rows", "accuracy"],
