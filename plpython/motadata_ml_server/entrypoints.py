@@ -198,6 +198,16 @@ def create_sql_function(
     return sql_export.create_function(db, visible, _required("function_name", function_name), output)
 
 
+@boundary
+def export_onnx(model_id: str, version: str | None, tenant_id: str | None) -> bytes:
+    """Return a model as ONNX, from raw columns to predictions."""
+    from motadata_ml_server import onnx_export
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    return onnx_export.model_bytes(db, visible)
+
+
 @boundary_rows
 def algorithms() -> Iterator[dict[str, Any]]:
     """List the algorithms that ml.train accepts."""

@@ -103,7 +103,7 @@ class OnnxRuntime:
         self.outputs = int(meaning["outputs"])
         self.nbytes = 3 * len(payload)
         self._divide = float(meaning.get("divide", 1.0))
-        self._leaves = _leaf_table(meaning)
+        self._leaves = leaf_table(meaning)
         self._input: str = session.get_inputs()[0].name
         self._output: str = str(meaning["output"])
         self._dtype = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
@@ -263,7 +263,19 @@ def row_chunks(table: ColumnTable, width: int) -> list[tuple[slice, ColumnTable]
     ]
 
 
-def _leaf_table(meaning: Mapping[str, Any]) -> Array | None:
+def leaf_table(meaning: Mapping[str, Any]) -> Array | None:
+    """Return what each leaf adds to the scores, of shape (leaves, outputs), where the model's output is leaves.
+
+    Parameters
+    ----------
+    meaning : mapping
+        The model's metadata under `METADATA_KEY`.
+
+    Returns
+    -------
+    ndarray or None
+        None where the model's output is the scores themselves.
+    """
     stored = meaning.get("leaves")
     if stored is None:
         return None

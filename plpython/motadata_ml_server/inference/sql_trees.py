@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +14,7 @@ from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.inference.plan_columns import PlanColumn
-from motadata_ml_server.inference.runtimes import METADATA_KEY
+from motadata_ml_server.inference.runtimes import METADATA_KEY, leaf_table
 from motadata_ml_server.inference.sql_features import add, encoded, number
 from motadata_ml_server.persistence.onnx_intake import check_onnx
 
@@ -88,7 +86,7 @@ def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Exp
             "only linear models and trees have a form in SQL", hint="Use ml.predict_value or ml.predict_label."
         )
     found = {item.name: onnx.helper.get_attribute_value(item) for item in model.graph.node[0].attribute}
-    leaves = _leaf_table(meaning)
+    leaves = leaf_table(meaning)
     outputs = int(meaning["outputs"])
     nodes = len(found["nodes_featureids"]) * (1 if leaves is None else outputs)
     if nodes > MAX_NODES:
@@ -132,14 +130,6 @@ def _divided(score: Expression, divide: float) -> Expression:
     if divide == 1.0:
         return score
     return exp.Div(this=exp.Paren(this=score), expression=number(divide), typed=False, safe=False)
-
-
-def _leaf_table(meaning: Mapping[str, Any]) -> np.ndarray[Any, Any] | None:
-    stored = meaning.get("leaves")
-    if stored is None:
-        return None
-    content = zlib.decompress(base64.b64decode(stored["data"]))
-    return np.frombuffer(content, dtype="<f8").reshape(stored["shape"])
 
 
 def _too_large(why: str) -> UnsupportedOperationError:
