@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test lint format typecheck pytest clean
+.PHONY: help bootstrap demo up down test test-slow lint format typecheck pytest bench bench-quick clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -27,21 +27,27 @@ down: ## stop the private cluster
 
 test: bootstrap ## everything that has to be green: ruff, mypy, pytest
 	@$(MAKE) --no-print-directory lint typecheck
-	@.ci/pytest $(ARGS)
+	@.ci/python -m pytest $(ARGS)
 
 lint: bootstrap ## ruff
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient
+	@$(BIN)/mypy --strict plpython pyclient benchmarks
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
-	@.ci/pytest $(ARGS)
+	@.ci/python -m pytest $(ARGS)
+
+bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
+	@.ci/bench
+
+bench-quick: bootstrap ## the same with fewer rows and rounds, under 4 minutes
+	@.ci/bench --quick
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down

@@ -1,0 +1,1 @@
+"""Side-by-side measurements of the project and of what one would write without it."""

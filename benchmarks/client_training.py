@@ -1,0 +1,76 @@
+"""What a competent user's training program does outside the database; run as a process of its own.
+
+``python -m benchmarks.client_training DSN CASE``: reads over ADBC, splits, fits, scores, writes the model back.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from typing import Any
+
+
+def main(dsn: str, case: str) -> None:
+    """Train one case and print its accuracy."""
+    import adbc_driver_postgresql.dbapi as adbc
+    import psycopg
+    from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support, roc_auc_score
+    from sklearn.model_selection import train_test_split
+
+    from benchmarks.training import CASES
+
+    with adbc.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(CASES[case].query)
+        frame = cursor.fetch_arrow_table().to_pandas()
+    target = CASES[case].target
+    frame = frame[frame[target].notna()]
+    y = frame[target].astype(bool).to_numpy()
+    x_train, x_test, y_train, y_test = train_test_split(
+        frame.drop(columns=target), y, test_size=0.2, stratify=y, random_state=42
+    )
+    model = _pipeline(case).fit(x_train, y_train)
+    chances = model.predict_proba(x_test)[:, 1]
+    labels = chances > 0.5
+    for average in ("weighted", "macro"):
+        precision_recall_fscore_support(y_test, labels, average=average)
+    roc_auc_score(y_test, chances)
+    log_loss(y_test, chances)
+    with psycopg.connect(dsn) as session:
+        session.execute("create table if not exists client_model (name text, model bytea)")
+        session.execute("insert into client_model values (%s, %s)", [case, pickle.dumps(model)])
+    print(accuracy_score(y_test, labels))
+
+
+def _pipeline(case: str) -> Any:
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
+
+    if case == "logreg":
+        return make_pipeline(StandardScaler(), LogisticRegression())
+    if case == "forest":
+        return RandomForestClassifier(100, max_depth=10, random_state=42, n_jobs=2)
+
+    def parts(frame: Any) -> Any:
+        import pandas as pd
+
+        moments = frame.iloc[:, 0]
+        days = moments.astype("int64") / 86_400e9
+        clock = [moments.dt.month, moments.dt.day, moments.dt.dayofweek, moments.dt.hour]
+        return pd.concat([days, *clock], axis=1).to_numpy(dtype=float)
+
+    return make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["carrier", "origin"]),
+            (TargetEncoder(random_state=42), ["dest", "tailnum"]),
+            (FunctionTransformer(parts), ["time_hour"]),
+            ("passthrough", make_column_selector(dtype_include="number")),
+        ),
+        HistGradientBoostingClassifier(random_state=42),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

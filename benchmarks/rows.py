@@ -1,0 +1,134 @@
+"""One row at a time inside a SELECT, cold starts, and models as SQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from benchmarks.measure import Results, anonymous_mb, interleave, require
+from benchmarks.models import ARRAY, FEATURES
+
+_NAIVE = """
+create table naive_model as select ''::bytea as model where false;
+create or replace function naive_train() returns void language plpython3u as $$
+import pickle
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+rows = plpy.execute("select {features}, target from points limit 20000")
+frame = pd.DataFrame([dict(row) for row in rows])
+model = LinearRegression().fit(frame.drop(columns="target"), frame["target"])
+plpy.execute(plpy.prepare("insert into naive_model values ($1)", ["bytea"]), [pickle.dumps(model)])
+$$;
+create or replace function naive_predict({arguments}) returns float8 language plpython3u stable as $$
+import pickle
+import pandas as pd
+if "model" not in SD:
+    SD["model"] = pickle.loads(plpy.execute("select model from naive_model")[0]["model"])
+frame = pd.DataFrame([[{features}]], columns={names})
+return float(SD["model"].predict(frame)[0])
+$$
+"""
+
+
+def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
+    """Measure microseconds a row, cold starts and the SQL form."""
+    rows = 20_000 if quick else 100_000
+    naive_rows = 300 if quick else 1_000
+    with psycopg.connect(dsn, autocommit=True) as session:
+        _per_row(session, results, rounds, rows, naive_rows)
+        _as_sql(session, results, rounds)
+    _cold(dsn, results, rounds)
+
+
+def _per_row(session: psycopg.Connection[Any], results: Results, rounds: int, rows: int, naive_rows: int) -> None:
+    listed = ", ".join(FEATURES)
+    for statement in _NAIVE.format(
+        features=listed, names=FEATURES, arguments=", ".join(f"{name} float8" for name in FEATURES)
+    ).split(";\ncreate or"):
+        session.execute((statement if statement.lstrip().startswith("create") else "create or" + statement).encode())
+    session.execute("select naive_train()")
+
+    def over(expression: str, table: str, count: int) -> Callable[[], Any]:
+        statement = f"select sum(v) from (select {expression} as v from {table} limit {count} offset 0) as r"
+        return lambda: session.execute(statement.encode()).fetchone()
+
+    timings, _ = interleave(
+        {
+            "linear": over(f"ml.predict_value('linear', {ARRAY})", "points", rows),
+            "forest": over(f"ml.predict_value('forest', {ARRAY})", "points", rows),
+            "mixed": over("octet_length(ml.predict('mixed', to_jsonb(flights))::text)", "flights", rows),
+            "naive": over(f"naive_predict({listed})", "points", naive_rows),
+        },
+        rounds,
+    )
+    micro = {name: timing.best / (naive_rows if name == "naive" else rows) * 1e6 for name, timing in timings.items()}
+    results.add("row_linear_us", micro["linear"], "ml.predict_value of a linear model in a SELECT, a row", 12)
+    results.add("row_forest_us", micro["forest"], "the same, forest of 100 trees, depth 10", 30)
+    results.add("row_mixed_jsonb_us", micro["mixed"], "ml.predict, jsonb in and out, flights", 60)
+    ratio = micro["naive"] / micro["linear"]
+    results.add("row_ratio_vs_naive_plpython", ratio, "times faster than pickle, DataFrame and predict", -100)
+    same = session.execute(
+        f"select max(abs(naive_predict({listed}) - ml.predict_value('linear', {ARRAY}))) < 0.01 "  # type: ignore[call-overload]
+        "from (select * from points limit 100) as p"
+    ).fetchone()
+    require(same == (True,), "naive and our linear predictions")
+
+
+def _as_sql(session: psycopg.Connection[Any], results: Results, rounds: int) -> None:
+    listed = ", ".join(FEATURES)
+    session.execute("select ml.create_sql_function('linear', 'linear_sql')")
+    session.execute(
+        "select ml.train('tree', 'regression', %s, 'target', algorithm => 'decision_tree', "
+        "hyperparameters => '{\"max_depth\": 5}')",
+        [f"select {listed}, target from points limit 50000"],
+    )
+    session.execute("select ml.create_sql_function('tree', 'tree_sql')")
+    calls = {}
+    for name in ("linear", "tree"):
+        info = session.execute("select ml.get_model_info(%s) -> 'features'", [name]).fetchone()
+        assert info is not None
+        calls[name] = f"{name}_sql({', '.join(feature['name'] for feature in info[0])})"
+    scan = " + ".join(f"max(c{n})" for n in range(1, 11))
+    timings, answers = interleave(
+        {
+            "scan": lambda: session.execute(f"select {scan} from points").fetchone(),  # type: ignore[call-overload]
+            "linear": lambda: session.execute(f"select max({calls['linear']}) from points").fetchone(),  # type: ignore[call-overload]
+            "tree": lambda: session.execute(
+                f"select max({calls['tree']}) from (select * from points limit 100000) as p".encode()
+            ).fetchone(),
+            "value": lambda: session.execute(
+                f"select max(ml.predict_value('tree', {ARRAY})) from (select * from points limit 100000) as p".encode()
+            ).fetchone(),
+        },
+        rounds,
+    )
+    require(answers["tree"] == answers["value"], "the tree in SQL and by ml.predict_value")
+    results.add("sql_linear_ratio_vs_scan", timings["linear"].best / timings["scan"].best, "inlined, against a scan", 3)
+    ratio = timings["tree"].best / timings["value"].best
+    results.add("sql_tree_ratio_vs_predict_value", ratio, "a tree in SQL against ml.predict_value")
+
+
+def _cold(dsn: str, results: Results, rounds: int) -> None:
+    def first(statement: str) -> tuple[float, float]:
+        with psycopg.connect(dsn, autocommit=True) as session:
+            started = time.perf_counter()
+            session.execute(statement.encode()).fetchone()
+            return time.perf_counter() - started, anonymous_mb(session.info.backend_pid)
+
+    statements = {
+        "plain": "do language plpython3u 'pass'",
+        "forest": f"select ml.predict_value('forest', {ARRAY}) from points limit 1",
+        "sklearn": f"select naive_predict({', '.join(FEATURES)}) from points limit 1",
+    }
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in statements}
+    for _ in range(max(3, rounds)):
+        for name, statement in statements.items():
+            found[name].append(first(statement))
+    best = {name: min(seconds for seconds, _ in values) for name, values in found.items()}
+    memory = {name: min(mb for _, mb in values) for name, values in found.items()}
+    results.add("cold_first_predict_ms", best["forest"] * 1e3, "first prediction of a new session, forest", 300)
+    results.add("cold_ratio_vs_sklearn", best["sklearn"] / best["forest"], "times faster than importing scikit-learn")
+    results.add("session_memory_mb", memory["forest"] - memory["plain"], "over a session with plain PL/Python", 80)

@@ -1,0 +1,80 @@
+"""A PostgreSQL server of the benchmarks' own, with the extension and the data."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+
+from motadata_ml.install import find_server, relocate
+
+BINDIR = Path(os.environ.get("PG_BINDIR", "/usr/lib/postgresql/15/bin"))
+
+_SETTINGS = """
+listen_addresses = '127.0.0.1'
+shared_buffers = '512MB'
+max_wal_size = '4GB'
+max_connections = 200
+"""
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Start a server in a folder that goes away with it; yields its DSN as superuser."""
+    with TemporaryDirectory(prefix="motadata-ml-bench-") as name:
+        folder = Path(name)
+        server = relocate(find_server(BINDIR / "pg_config"), folder / "postgresql")
+        data = folder / "data"
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+            "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+        }
+        _run([server.program("initdb"), "-D", data, "-U", "postgres", "-A", "trust"], environment)
+        port = _free_port()
+        (data / "postgresql.conf").open("a").write(f"{_SETTINGS}port = {port}\nunix_socket_directories = '{folder}'\n")
+        control = [server.program("pg_ctl"), "-D", data, "-w"]
+        _run([*control, "-l", folder / "log", "start"], environment)
+        try:
+            dsn = f"postgresql://postgres@127.0.0.1:{port}/bench"
+            with psycopg.connect(dsn.replace("/bench", "/postgres"), autocommit=True) as session:
+                session.execute("create database bench")
+            with psycopg.connect(dsn, autocommit=True) as session:
+                session.execute("create extension motadata_ml cascade")
+            yield dsn
+        finally:
+            _run([*control, "-m", "immediate", "stop"], environment)
+
+
+def _run(command: list[Any], environment: dict[str, str]) -> None:
+    subprocess.run([str(part) for part in command], check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def prepare(session: psycopg.Connection[Any], rows: int) -> None:
+    """Make the tables that all measurements share: points, numbers and flights."""
+    from motadata_ml.demo._flights import load
+
+    session.execute("select setseed(0.42)")
+    columns = ", ".join(f"random() as c{n}" for n in range(1, 11))
+    session.execute(
+        "create table points as select *, c1 + c2 * c3 > 0.6 + random() * 0.3 as label, "
+        f"2 * c1 - c2 + c3 as target from (select {columns} from generate_series(1, {rows})) as r"  # type: ignore[call-overload]
+    )
+    session.execute("create table numbers as select c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, target as c11 from points")
+    load(session)
+    for table in ("points", "numbers"):
+        session.execute(f"vacuum analyze {table}")  # type: ignore[call-overload]
+    session.execute("checkpoint")
