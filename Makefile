@@ -43,11 +43,14 @@ format: bootstrap ## let ruff lay out the sources
 pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
+test-slow: bootstrap ## the slow suites, which make test leaves out
+	@.ci/python -m pytest tests -m slow
+
 bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
-	@.ci/bench
+	@.ci/python -m benchmarks
 
 bench-quick: bootstrap ## the same with fewer rows and rounds, under 4 minutes
-	@.ci/bench --quick
+	@.ci/python -m benchmarks --quick
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down
