@@ -17,13 +17,26 @@ from benchmarks.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_PACKAGES = ("numpy", "scikit-learn", "onnxruntime", "pandas", "adbc-driver-postgresql", "psycopg", "fastapi", "uvicorn")
+_PACKAGES = (
+    "numpy",
+    "scikit-learn",
+    "onnxruntime",
+    "pandas",
+    "adbc-driver-postgresql",
+    "psycopg",
+    "fastapi",
+    "uvicorn",
+)
 
 
 def machine(dsn: str) -> dict[str, str | int]:
     """Describe the machine and the versions of all that took part."""
     processor = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     with psycopg.connect(dsn) as session:
@@ -86,7 +99,9 @@ def page(found: dict[str, float | str]) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     rows = table(numbers)
-    lines += [f"| `{name}` | {meaning} | {bound} | {value} | {verdict} |" for name, meaning, bound, value, verdict in rows]
+    lines += [
+        f"| `{name}` | {meaning} | {bound} | {value} | {verdict} |" for name, meaning, bound, value, verdict in rows
+    ]
     bounded = {target.name for target in TARGETS}
     lines += ["", "Everything measured beside that:", "", "| result | value |", "| --- | --- |"]
     lines += [f"| `{name}` | {value:g} |" for name, value in numbers.items() if name not in bounded]
