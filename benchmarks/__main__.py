@@ -1,36 +1,42 @@
-"""Run the benchmarks: ``python -m benchmarks [--quick] [--only NAME ...]``."""
+"""Run the benchmarks: ``python -m benchmarks [--quick]``."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import time
 
-from benchmarks import cluster, data, report
-from benchmarks.measure import Results
+import psycopg
 
-PARTS = ("ingest", "rows", "batch", "cold", "training", "tosql", "serve", "tenants")
+from benchmarks import batch, models, reading, report, rows, serving, training
+from benchmarks.measure import Results
+from benchmarks.server import prepare, running_server
 
 
 def main() -> None:
-    """Measure, check, and write what was found."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rows, fewer rounds; results-quick.json")
-    parser.add_argument("--only", nargs="+", choices=PARTS, help="run these parts, and write nothing")
-    arguments = parser.parse_args()
-    results = Results(arguments.quick)
+    """Measure everything and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, under four minutes")
+    quick = parser.parse_args().quick
+    points = 200_000 if quick else 1_000_000
+    rounds = 2 if quick else 5
+    results = Results()
     started = time.monotonic()
-    with cluster.running() as dsn:
-        sizes = data.QUICK if arguments.quick else data.FULL
-        data.prepare(dsn, sizes)
-        for part in arguments.only or PARTS:
-            print(f"[{time.monotonic() - started:6.1f} s] {part}", flush=True)
-            importlib.import_module(f"benchmarks.{part}").run(dsn, results)
-        machine = report.machine(dsn)
-    results.put("seconds", time.monotonic() - started)
-    report.show(results)
-    if not arguments.only:
-        report.write(results, machine, sizes)
+    with running_server() as dsn:
+        with psycopg.connect(dsn, autocommit=True) as session:
+            print(f"preparing {points:,} points and 336,776 flights", flush=True)
+            prepare(session, points)
+            models.train(session)
+        print("reading", flush=True)
+        reading.measure(dsn, results, rounds)
+        print("one row", flush=True)
+        rows.measure(dsn, results, rounds, quick)
+        print("batch", flush=True)
+        batch.measure(dsn, results, min(rounds, 3))
+        print("serving", flush=True)
+        serving.measure(dsn, results, 4 if quick else 15)
+        print("training", flush=True)
+        training.measure(dsn, results, min(rounds, 3))
+    report.write(results, quick, points, time.monotonic() - started)
 
 
 if __name__ == "__main__":

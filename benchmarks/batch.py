@@ -31,7 +31,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
             session.execute("drop table if exists ours")
             session.execute(
                 "create table ours as select id, prediction, confidence "
-                f"from ml.predict_batch('{model}', 'select {LISTED} from points')"  # type: ignore[call-overload]
+                f"from ml.predict_batch('{model}', 'select {LISTED} from points')"
             )
 
         def client(model: str) -> None:
@@ -59,7 +59,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
                     "client": lambda model=model: client(model),  # type: ignore[misc]
                     "memory": lambda model=model: estimators[model].predict_proba(array),  # type: ignore[misc]
                     "scan": lambda: session.execute(
-                        "select " + " + ".join(f"max({name})" for name in FEATURES) + " from points"  # type: ignore[arg-type]
+                        "select " + " + ".join(f"max({name})" for name in FEATURES) + " from points"
                     ),
                 },
                 rounds,
@@ -76,7 +76,7 @@ def _estimator(session: psycopg.Connection[Any], model: str) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    rows = session.execute(f"select {LISTED}, label from points limit 100000").fetchall()  # type: ignore[call-overload]
+    rows = session.execute(f"select {LISTED}, label from points limit 100000").fetchall()
     x = np.array([row[:10] for row in rows], dtype=np.float64)
     y = np.array([row[10] for row in rows])
     if model == "logistic":

@@ -41,6 +41,15 @@ def main(dsn: str, case: str) -> None:
     print(accuracy_score(y_test, labels))
 
 
+def _moment_parts(frame: Any) -> Any:
+    import pandas as pd
+
+    moments = frame.iloc[:, 0]
+    days = (moments - pd.Timestamp(0, tz=moments.dt.tz)) / pd.Timedelta(days=1)
+    clock = [moments.dt.month, moments.dt.day, moments.dt.dayofweek, moments.dt.hour]
+    return pd.concat([days, *clock], axis=1).to_numpy(dtype=float)
+
+
 def _pipeline(case: str) -> Any:
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -53,19 +62,11 @@ def _pipeline(case: str) -> Any:
     if case == "forest":
         return RandomForestClassifier(100, max_depth=10, random_state=42, n_jobs=2)
 
-    def parts(frame: Any) -> Any:
-        import pandas as pd
-
-        moments = frame.iloc[:, 0]
-        days = moments.astype("int64") / 86_400e9
-        clock = [moments.dt.month, moments.dt.day, moments.dt.dayofweek, moments.dt.hour]
-        return pd.concat([days, *clock], axis=1).to_numpy(dtype=float)
-
     return make_pipeline(
         make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["carrier", "origin"]),
-            (TargetEncoder(random_state=42), ["dest", "tailnum"]),
-            (FunctionTransformer(parts), ["time_hour"]),
+            (TargetEncoder(), ["dest", "tailnum"]),
+            (FunctionTransformer(_moment_parts), ["time_hour"]),
             ("passthrough", make_column_selector(dtype_include="number")),
         ),
         HistGradientBoostingClassifier(random_state=42),

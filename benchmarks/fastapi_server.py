@@ -26,7 +26,7 @@ def scorer(dsn: str, model: str, runtime: str) -> Score:
     from sklearn.preprocessing import StandardScaler
 
     with psycopg.connect(dsn) as session:
-        rows = session.execute(f"select {', '.join(FEATURES)}, label from points limit 100000").fetchall()  # type: ignore[call-overload]
+        rows = session.execute(f"select {', '.join(FEATURES)}, label from points limit 100000").fetchall()
     x = np.array([row[:10] for row in rows], dtype=np.float32)
     y = np.array([row[10] for row in rows])
     estimator: Any = make_pipeline(StandardScaler(), LogisticRegression())

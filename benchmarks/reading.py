@@ -61,7 +61,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
 
         def scan() -> Any:
             listed = ", ".join(f"sum(c{n})" for n in range(1, 12))
-            return session.execute(f"select count(*), {listed} from numbers").fetchone()  # type: ignore[call-overload]
+            return session.execute(f"select count(*), {listed} from numbers").fetchone()
 
         timings, answers = interleave(
             {

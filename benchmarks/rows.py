@@ -71,7 +71,7 @@ def _per_row(session: psycopg.Connection[Any], results: Results, rounds: int, ro
     ratio = micro["naive"] / micro["linear"]
     results.add("row_ratio_vs_naive_plpython", ratio, "times faster than pickle, DataFrame and predict", -100)
     same = session.execute(
-        f"select max(abs(naive_predict({listed}) - ml.predict_value('linear', {ARRAY}))) < 0.01 "  # type: ignore[call-overload]
+        f"select max(abs(naive_predict({listed}) - ml.predict_value('linear', {ARRAY}))) < 0.01 "
         "from (select * from points limit 100) as p"
     ).fetchone()
     require(same == (True,), "naive and our linear predictions")
@@ -94,8 +94,8 @@ def _as_sql(session: psycopg.Connection[Any], results: Results, rounds: int) -> 
     scan = " + ".join(f"max(c{n})" for n in range(1, 11))
     timings, answers = interleave(
         {
-            "scan": lambda: session.execute(f"select {scan} from points").fetchone(),  # type: ignore[call-overload]
-            "linear": lambda: session.execute(f"select max({calls['linear']}) from points").fetchone(),  # type: ignore[call-overload]
+            "scan": lambda: session.execute(f"select {scan} from points").fetchone(),
+            "linear": lambda: session.execute(f"select max({calls['linear']}) from points").fetchone(),
             "tree": lambda: session.execute(
                 f"select max({calls['tree']}) from (select * from points limit 100000) as p".encode()
             ).fetchone(),
@@ -115,7 +115,7 @@ def _cold(dsn: str, results: Results, rounds: int) -> None:
     def first(statement: str) -> tuple[float, float]:
         with psycopg.connect(dsn, autocommit=True) as session:
             started = time.perf_counter()
-            session.execute(statement.encode()).fetchone()
+            session.execute(statement.encode())
             return time.perf_counter() - started, anonymous_mb(session.info.backend_pid)
 
     statements = {

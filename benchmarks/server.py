@@ -71,10 +71,10 @@ def prepare(session: psycopg.Connection[Any], rows: int) -> None:
     columns = ", ".join(f"random() as c{n}" for n in range(1, 11))
     session.execute(
         "create table points as select *, c1 + c2 * c3 > 0.6 + random() * 0.3 as label, "
-        f"2 * c1 - c2 + c3 as target from (select {columns} from generate_series(1, {rows})) as r"  # type: ignore[call-overload]
+        f"2 * c1 - c2 + c3 as target from (select {columns} from generate_series(1, {rows})) as r"
     )
     session.execute("create table numbers as select c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, target as c11 from points")
     load(session)
     for table in ("points", "numbers"):
-        session.execute(f"vacuum analyze {table}")  # type: ignore[call-overload]
+        session.execute(f"vacuum analyze {table}")
     session.execute("checkpoint")

@@ -74,7 +74,7 @@ def _ours(dsn: str, name: str) -> float:
     with psycopg.connect(dsn, autocommit=True) as session:
         session.execute("set client_min_messages = warning")
         row = session.execute(
-            f"select metrics -> 'accuracy' from ml.train('bench_{name}', 'classification', %s, %s, {case.arguments})",  # type: ignore[call-overload]
+            f"select metrics -> 'accuracy' from ml.train('bench_{name}', 'classification', %s, %s, {case.arguments})",
             [case.query, case.target],
         ).fetchone()
     assert row is not None

@@ -17,7 +17,8 @@ from motadata_ml_server.inference.plan_columns import plan_columns
 from motadata_ml_server.inference.runtimes import METADATA_KEY, leaf_table
 
 _IR_VERSION: Final = 9
-_OPSETS: Final = {"": 18, ML_DOMAIN: 5}
+_OPSETS: Final = {"": 18, ML_DOMAIN: 3}
+"""The least that the encoder needs; its operators mean the same in the later versions that stored models use."""
 _TRUE_LABELS: Final = frozenset({"true", "t"})
 
 
@@ -93,7 +94,10 @@ def export_onnx(
             meaning.get("parameters", {}),
         )
         outputs = int(meaning["outputs"])
-        opsets = _OPSETS | {opset.domain: opset.version for opset in stored.opset_import}
+        opsets = {
+            **_OPSETS,
+            **{opset.domain: max(opset.version, _OPSETS.get(opset.domain, 1)) for opset in stored.opset_import},
+        }
     answers = _Answers(graph, names)
     answers.finish(scores, link, parameters, outputs, task, classes or (), label_type)
     model_proto = helper.make_model(
