@@ -25,8 +25,8 @@ with chunk as materialized (
 select case when c.ids is null then (c.first + r.position - 1)::text else r.id end,
     case when r.code is null then nullif(r.value, 'NaN')::text else c.labels[r.code] end,
     nullif(r.value, 'NaN'),
-    case when c.chances then c.numbers[(r.position - 1) * c.width + r.code] end,
-    case when c.width > 0 then c.numbers[(r.position - 1) * c.width + 1 : r.position * c.width] end
+    case when c.chances and r.code > 0 then c.numbers[(r.position - 1) * c.width + r.code] end,
+    case when c.width > 0 and r.code is distinct from 0 then c.numbers[(r.position - 1) * c.width + 1 : r.position * c.width] end
 from chunk as c, lateral unnest(c.codes, c.vals, c.ids) with ordinality as r (code, value, id, position)
 $$;
 comment on function ml.predict_batch is 'Predict every row of a table, a view or a SELECT, in its order.';

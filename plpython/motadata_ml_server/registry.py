@@ -197,16 +197,15 @@ def load_predictor(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
 
     version_id = visible.version_id
     row = db.query(_DESCRIBE, ["bigint"], [version_id])[0]
-    kind = row["runtime"] if row["runtime"] in ("linear", "onnx") else "skops"
-    plan, payload = load_artifacts(db, visible, [PLAN, kind])
-    return Predictor(
-        FeaturePlan.from_json(json.loads(plan)),
-        kind,
-        payload,
-        row["classes"],
-        row["label_type"],
-        row["model_type"],
-    )
+    kind = row["runtime"] if row["runtime"] in ("linear", "onnx", "grouped") else "skops"
+    stored, payload = load_artifacts(db, visible, [PLAN, kind])
+    plan = FeaturePlan.from_json(json.loads(stored))
+    meaning = (row["classes"], row["label_type"], row["model_type"])
+    if kind == "grouped":
+        from motadata_ml_server.inference.grouped import GroupedPredictor
+
+        return GroupedPredictor(plan, payload, *meaning)
+    return Predictor(plan, kind, payload, *meaning)
 
 
 def load_artifacts(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> list[bytes]:

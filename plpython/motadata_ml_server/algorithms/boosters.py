@@ -65,6 +65,7 @@ def _entry(module: str, model_type: str, alias: str, parameters: dict[str, Any])
         "nan_ok": True,
         "scaling": "none",
         "streams": False,
+        "weights": True,
         "requires": module,
         "parameters": parameters,
     }

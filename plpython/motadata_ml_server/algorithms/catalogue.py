@@ -28,6 +28,8 @@ class AlgorithmEntry:
         What its features need: standard, minmax or none.
     streams : bool
         Whether it learns chunk by chunk.
+    weights : bool
+        Whether its fit takes sample weights.
     requires : str or None
         A package that must be installed for it.
     parameters : mapping
@@ -41,6 +43,7 @@ class AlgorithmEntry:
     nan_ok: bool
     scaling: str
     streams: bool
+    weights: bool
     requires: str | None
     parameters: Mapping[str, Mapping[str, Any]]
 
@@ -65,6 +68,7 @@ def load() -> Mapping[str, AlgorithmEntry]:
             entry["nan_ok"],
             entry["scaling"],
             entry["streams"],
+            entry["weights"],
             entry["requires"],
             entry["parameters"],
         )

@@ -113,6 +113,8 @@ def _model_type(name: str, cls: type) -> str | None:
 
 
 def _entry(name: str, cls: Any, model_type: str) -> dict[str, Any]:
+    from sklearn.utils.validation import has_fit_parameter
+
     try:
         nan_ok = bool(cls().__sklearn_tags__().input_tags.allow_nan)
     except TypeError:
@@ -124,6 +126,7 @@ def _entry(name: str, cls: Any, model_type: str) -> dict[str, Any]:
         "nan_ok": nan_ok,
         "scaling": _scaling(name),
         "streams": hasattr(cls, "partial_fit"),
+        "weights": has_fit_parameter(cls, "sample_weight"),
         "requires": None,
         "parameters": dict(_parameters(cls)),
     }

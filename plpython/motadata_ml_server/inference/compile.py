@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.inference import links
 from motadata_ml_server.inference.compile_linear import compile_linear
+from motadata_ml_server.inference.plan_columns import as_is_columns
 from motadata_ml_server.inference.reference import score_with_sklearn
 
 Array = NDArray[np.float64]
@@ -130,7 +131,7 @@ def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) ->
 def _run_onnx(payload: bytes, task: str, rows: Array) -> _Answer:
     from motadata_ml_server.inference.runtimes import OnnxRuntime
 
-    runtime = OnnxRuntime(_as_is(rows.shape[1]), {}, payload)
+    runtime = OnnxRuntime(as_is_columns(rows.shape[1]), {}, payload)
     many = runtime.encoded(rows)
     # the row path has other buffers and another code path inside the runtime: compare it too
     for at in range(0, len(rows), max(1, len(rows) // 16)):
@@ -138,13 +139,6 @@ def _run_onnx(payload: bytes, task: str, rows: Array) -> _Answer:
         if not np.allclose(single, many[at], rtol=1e-9, atol=1e-12, equal_nan=True):
             raise ValueError("one row and many rows give different scores")
     return _answer(task, runtime.link, runtime.parameters, many)
-
-
-def _as_is(width: int) -> Any:
-    from motadata_ml_server.inference.plan_columns import plan_columns
-
-    spec = {"kind": "number", "source": "number", "sql_type": "double precision", "width": 1, "impute": None}
-    return plan_columns({"columns": [{**spec, "name": str(at)} for at in range(width)]})
 
 
 def _expected(estimator: Any, task: str, rows: Array) -> _Answer:

@@ -169,6 +169,23 @@ def plan_columns(plan: Mapping[str, Any]) -> list[PlanColumn]:
     return columns
 
 
+def as_is_columns(width: int) -> list[PlanColumn]:
+    """Lay out numbers that are encoded already.
+
+    Parameters
+    ----------
+    width : int
+        How many.
+
+    Returns
+    -------
+    list of PlanColumn
+        Named by their positions.
+    """
+    spec = {"kind": "number", "source": "number", "sql_type": "double precision", "width": 1, "impute": None}
+    return plan_columns({"columns": [{**spec, "name": str(at)} for at in range(width)]})
+
+
 def _factors(values: Sequence[float] | float | None, width: int, default: float) -> NDArray[np.float64]:
     if values is None:
         return np.full(width, default)

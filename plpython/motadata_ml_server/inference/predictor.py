@@ -52,7 +52,7 @@ class BatchPrediction:
     Attributes
     ----------
     codes : ndarray of int32, shape (rows,), or None
-        Positions in `names`; None for regression and decomposition.
+        Positions in `names`, -1 for a row without a prediction; None for regression and decomposition.
     names : list of str
         Labels as text.
     values : ndarray of shape (rows,) or None
@@ -70,11 +70,11 @@ class BatchPrediction:
     components: NDArray[np.float64] | None = None
 
     @property
-    def labels(self) -> list[str] | None:
+    def labels(self) -> list[str | None] | None:
         """Each row's label as text; None for regression and decomposition."""
         if self.codes is None:
             return None
-        labels: list[str] = np.array(self.names, dtype=object)[self.codes].tolist()
+        labels: list[str | None] = np.array([*self.names, None], dtype=object)[self.codes].tolist()
         return labels
 
     @property
@@ -93,7 +93,7 @@ class Predictor:
     plan : FeaturePlan
         How rows become numbers.
     kind : str
-        Which artifact `payload` is: 'linear', 'onnx' or 'skops'.
+        Which artifact `payload` is: 'linear', 'onnx', 'skops' or 'grouped'.
     payload : bytes
         The artifact; its digest has been checked.
     classes : list of str or None
@@ -107,8 +107,6 @@ class Predictor:
     ----------
     plan, kind, classes, label_type, task
         As given.
-    nbytes : int
-        Estimate of the memory it holds.
 
     Raises
     ------
@@ -147,7 +145,11 @@ class Predictor:
         )
         self._to_value = self._value_finisher()
         self._to_label = self._label_finisher()
-        self.nbytes = runtime.nbytes + 4096
+
+    @property
+    def nbytes(self) -> int:
+        """Estimate of the memory it holds."""
+        return self._runtime.nbytes + 4096
 
     def value(self, row: Row) -> float | None:
         """Predict one row as a number.
@@ -172,7 +174,7 @@ class Predictor:
         """
         return self._to_value(self._scores(row))
 
-    def label(self, row: Row) -> str:
+    def label(self, row: Row) -> str | None:
         """Predict one row as text.
 
         Parameters
@@ -182,7 +184,7 @@ class Predictor:
 
         Returns
         -------
-        str
+        str or None
             The label, the cluster, 'true' for an outlier, or the value as text.
 
         Raises
@@ -192,7 +194,7 @@ class Predictor:
         """
         return self._to_label(self._scores(row))
 
-    def proba(self, row: Row) -> list[float]:
+    def proba(self, row: Row) -> list[float] | None:
         """Predict the probability of each class for one row.
 
         Parameters
@@ -202,7 +204,7 @@ class Predictor:
 
         Returns
         -------
-        list of float
+        list of float or None
             In the order of the model's classes.
 
         Raises
@@ -270,7 +272,9 @@ class Predictor:
             If the table lacks features, or has them in another type.
         """
         check_table(self._columns, table)
-        scores = self._runtime.batch(table)
+        return self._answers(self._runtime.batch(table))
+
+    def _answers(self, scores: NDArray[np.float64]) -> BatchPrediction:
         if self.task == "classification":
             return self._classified(scores)
         if self.task == "clustering":

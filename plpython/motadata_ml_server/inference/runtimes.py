@@ -35,13 +35,19 @@ class Runtime(Protocol):
     link: str
     parameters: dict[str, Any]
     outputs: int
-    nbytes: int
+
+    @property
+    def nbytes(self) -> int:
+        """Estimate of the memory it holds."""
 
     def scores(self, row: Mapping[str, Any] | Sequence[Any]) -> Sequence[float]:
         """Return the raw scores of one row."""
 
     def batch(self, table: ColumnTable) -> Array:
         """Return the raw scores of a table, of shape (rows, outputs)."""
+
+    def encoded(self, rows: Array) -> Array:
+        """Return the raw scores of encoded rows, of shape (rows, outputs)."""
 
 
 class LinearRuntime:
@@ -64,6 +70,7 @@ class LinearRuntime:
         self.nbytes = 40 * model.weights.size + 150 * sum(column.width for column in columns)
         self.scores = LinearRow(columns, model).scores
         self.batch = LinearBatch(columns, model).scores
+        self.encoded = model.scores
 
 
 class OnnxRuntime:
@@ -229,6 +236,10 @@ class SklearnRuntime:
             scores[part] = self._scores(encode_table(plan, chunk))
         return scores
 
+    def encoded(self, rows: Array) -> Array:
+        """Return the raw scores of encoded rows, of shape (rows, outputs)."""
+        return self._scores(rows)
+
     def _scores(self, encoded: Array) -> Array:
         try:
             return self._score(self._estimator, self._task, encoded).scores
@@ -291,7 +302,7 @@ def open_runtime(
     Parameters
     ----------
     kind : str
-        'linear', 'onnx' or 'skops'.
+        'linear', 'onnx', 'skops' or 'grouped'.
     columns : sequence of PlanColumn
         The feature plan, laid out.
     plan : mapping
@@ -317,4 +328,8 @@ def open_runtime(
         return OnnxRuntime(columns, plan, payload)
     if kind == "skops":
         return SklearnRuntime(columns, plan, payload, task)
+    if kind == "grouped":
+        from motadata_ml_server.inference.grouped import GroupedRuntime
+
+        return GroupedRuntime(columns, plan, payload)
     raise ArtifactError(f"stored model is of the unknown kind {kind!r}", hint="Update the server package.")

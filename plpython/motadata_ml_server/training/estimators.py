@@ -58,6 +58,12 @@ def make(
     return cls(**arguments)
 
 
+def fit(estimator: Any, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None) -> Any:
+    """Fit an estimator, with a target and sample weights where there are any; return it."""
+    given = {} if weights is None else {"sample_weight": weights}
+    return estimator.fit(encoded, **given) if goal is None else estimator.fit(encoded, goal, **given)
+
+
 def _n_jobs_is_spent(cls: Any) -> bool:
     """Tell estimators whose n_jobs has no effect any more and warns."""
     return bool(cls.__name__ == "LogisticRegression")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import math
 import time
 import warnings
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
-from motadata_ml_server.columns import ColumnTable
-from motadata_ml_server.errors import InsufficientDataError, MotadataError, TrainingError
+from motadata_ml_server.columns import Column, ColumnTable
+from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, MotadataError, TrainingError
 from motadata_ml_server.features.encode import encode_table
 from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
 from motadata_ml_server.features.plan import FeaturePlan
@@ -161,8 +162,14 @@ def _fit(
     found: list[str],
 ) -> TrainedModel:
     rows = usable_rows(spec, train, None)
+    notices = []
+    if spec.group is not None:
+        rows, without = _with_group(rows, spec.group.name)
+        if without:
+            notices.append(f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out")
     split, held = _divide(spec, rows, validation)
-    notices = [split.notice] if split.notice else []
+    if split.notice:
+        notices.append(split.notice)
     learn, learn_target, held, held_target = _sides(spec, rows, split, held, notices)
     progress("encode", 0.1, {"rows": rows.table.rows})
     names = [schema.name for schema in spec.features]
@@ -176,8 +183,13 @@ def _fit(
         spec.random_state,
     )
     found.extend(plan_fit.warnings)
+    if spec.group is not None:
+        from motadata_ml_server.training import grouped
+
+        plan_fit.plan = grouped.with_group(plan_fit.plan, learn.columns[spec.group.name])
     sparse = _is_sparse(plan_fit.plan)
     encoded = encode_table(plan_fit.plan, learn, sparse, plan_fit.overrides)
+    weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
     classes = None if learn_target is None else learn_target.classes
     goal = None if learn_target is None else learn_target.values
 
@@ -188,25 +200,47 @@ def _fit(
 
         progress("search", 0.2, {"rows": learn.rows})
         base = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
-        best, trials = search.run(entry, base, spec.search, encoded, goal, spec.random_state)
+        best, trials = search.run(entry, base, spec.search, encoded, goal, weights, spec.random_state)
         hyperparameters |= best
     progress("fit", 0.3, {"rows": learn.rows})
-    estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
     started = time.perf_counter()
-    estimator.fit(encoded) if goal is None else estimator.fit(encoded, goal)
+    if spec.group is None:
+        estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
+        estimators.fit(estimator, encoded, goal, weights)
+    else:
+        estimator = grouped.GroupedEstimator(
+            lambda: estimators.make(entry, hyperparameters, 1, spec.random_state, classes),
+            plan_fit.plan.columns[-1].spec["categories"],
+            None if classes is None else len(classes),
+        )
+        estimator.fit(encoded, goal, weights, lambda done, more: progress("fit", 0.3 + 0.3 * done, more))
     fit_seconds = time.perf_counter() - started
 
     progress("score", 0.7, {"rows": held.rows})
     checked = encoded if held is learn else encode_table(plan_fit.plan, held, sparse)
-    scores = score(spec, estimator, checked, held_target)
+    scored, scored_target = checked, held_target
+    if spec.group is not None:
+        known = np.flatnonzero(estimator.known(checked))
+        scored, scored_target = checked[known], None if held_target is None else held_target.take(known)
+    scores = score(spec, estimator, scored, scored_target) if scored.shape[0] else {}
     if spec.cv is not None:
         scores |= _cross_validate(spec, entry, hyperparameters, needs, rows, progress)
-    scores |= {"n_train": learn.rows, "n_test": held.rows if held is not learn else 0}
+    scores |= {"n_train": learn.rows, "n_test": scored.shape[0] if held is not learn else 0}
     if held is learn:
         notices.append("the scores are of the training rows themselves: none were held out")
 
     progress("compile", 0.85, {"rows": learn.rows})
-    artifacts, runtime = compile_and_dump(spec, estimator, plan_fit, check_rows(entry, plan_fit.plan, checked, held))
+    if spec.group is None:
+        check = check_rows(entry, plan_fit.plan, checked, held)
+        artifacts, runtime = compile_and_dump(spec, estimator, plan_fit, check)
+        used = estimators.full_hyperparameters(entry, estimator)
+    else:
+        unusual = check_rows(entry, plan_fit.plan, encoded[:1], learn)
+        artifacts = {"plan": dump_plan(plan_fit.plan)}
+        artifacts["grouped"], runtime = estimator.compile(spec.model_type, encoded, unusual)
+        scores |= {"groups": len(estimator.fitted), "groups_failed": len(estimator.failed)}
+        found.extend(filter(None, [estimator.warning()]))
+        used = estimators.full_hyperparameters(entry, next(iter(estimator.fitted.values())))
     return TrainedModel(
         artifacts=artifacts,
         features=[column.summary() for column in plan_fit.plan.columns],
@@ -214,7 +248,7 @@ def _fit(
         label_type=spec.label_type,
         metrics=scores,
         algorithm=entry.name,
-        hyperparameters=estimators.full_hyperparameters(entry, estimator),
+        hyperparameters=used,
         rows=rows.table.rows,
         dropped_rows=rows.dropped,
         warnings=found,
@@ -248,12 +282,49 @@ def usable_rows(spec: TrainingSpec, table: ColumnTable, classes: list[str] | Non
     return UsableRows(table, target.encode(spec, table.columns[spec.target.name], classes), dropped)
 
 
+def _with_group(rows: UsableRows, name: str) -> tuple[UsableRows, int]:
+    """Leave out rows whose group is NULL; return how many."""
+    there = rows.table.columns[name].texts.codes >= 0
+    without = int((~there).sum())
+    if not without:
+        return rows, 0
+    if not there.any():
+        raise InsufficientDataError(f"group_by column {name!r} is NULL in every row", hint="Group by another column.")
+    goal = None if rows.target is None else rows.target.take(np.flatnonzero(there))
+    return UsableRows(rows.table.take(there), goal, rows.dropped), without
+
+
+def sample_weights(column: Column) -> NDArray[np.float64]:
+    """Return what each row counts.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: a weight is NULL, negative or infinite.
+    """
+    weights = column.numbers
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise InvalidArgumentError(
+            f"weight column {column.schema.name!r} must be 0 or more in every row, and not NULL",
+            hint="Replace what is missing in a SELECT: coalesce(column, 1).",
+        )
+    if not weights.any():
+        raise InvalidArgumentError(
+            f"weight column {column.schema.name!r} must not be 0 in every row", hint="A row of weight 0 counts nothing."
+        )
+    return weights
+
+
 def _divide(spec: TrainingSpec, rows: UsableRows, validation: ColumnTable | None) -> tuple[Split, ColumnTable | None]:
     """Return the split, and the validation rows where they were given instead."""
     if validation is not None:
         everything = np.arange(rows.table.rows)
         return Split(everything, everything, held_out=True), validation
     codes = rows.target.values if rows.target is not None and rows.target.classes is not None else None
+    if spec.group is not None:
+        groups = rows.table.columns[spec.group.name].texts.codes.astype(np.intp)
+        strata = groups if codes is None else groups * (int(codes.max()) + 1) + codes.astype(np.intp)
+        codes = np.unique(strata, return_inverse=True)[1]
     supervised = rows.target is not None
     if not supervised and spec.split is None:
         everything = np.arange(rows.table.rows)
@@ -351,7 +422,8 @@ def _cross_validate(
         encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)
         classes = None if own is None else own.classes
         estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
-        estimator.fit(encoded) if own is None else estimator.fit(encoded, own.values)
+        weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
+        estimators.fit(estimator, encoded, None if own is None else own.values, weights)
         held = None if rows.target is None else rows.target.take(test)
         folds.append(score(spec, estimator, encode_table(fitted.plan, rows.table.take(test), sparse), held))
     return {
@@ -380,15 +452,13 @@ def check_rows(entry: AlgorithmEntry, plan: FeaturePlan, encoded: Any, table: Co
 def compile_and_dump(
     spec: TrainingSpec, estimator: Any, fitted: PlanFit, check: NDArray[np.float64]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    import json
-
     from motadata_ml_server import persistence
     from motadata_ml_server.inference.compile import compile_estimator
 
     if hasattr(estimator, "n_jobs"):
         estimator.n_jobs = None
     artifacts = {
-        "plan": json.dumps(fitted.plan.to_json()).encode(),
+        "plan": dump_plan(fitted.plan),
         "skops": persistence.dump(estimator),
     }
     compiled = compile_estimator(estimator, spec.model_type, check)
@@ -401,6 +471,10 @@ def compile_and_dump(
         "rows_compared": len(check),
     }
     return artifacts, runtime
+
+
+def dump_plan(plan: FeaturePlan) -> bytes:
+    return json.dumps(plan.to_json()).encode()
 
 
 def library_versions_of(entry: AlgorithmEntry) -> dict[str, str]:

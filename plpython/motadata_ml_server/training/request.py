@@ -101,6 +101,21 @@ def cv_of(value: int | None) -> int | None:
     return value
 
 
+def check_group_by(model_type: str, mode: str, cv: int | None, search: Mapping[str, Any] | None) -> None:
+    """Refuse what a model per group cannot be combined with."""
+    if model_type not in ("classification", "regression", "anomaly"):
+        raise UnsupportedOperationError(
+            f"group_by does not go with model_type {model_type!r}",
+            hint="What it finds in one group means nothing in another; train each group under a model_id of its own.",
+        )
+    for argument, given in (("execution.mode 'stream'", mode == "stream"), ("cv", cv), ("search", search)):
+        if given:
+            raise UnsupportedOperationError(
+                f"group_by does not go with {argument}",
+                hint="Leave one of them out; a search over all rows finds hyperparameters that suit most groups.",
+            )
+
+
 def random_state_of(value: int | None) -> int | None:
     """Return the seed, or refuse it."""
     if value is not None and value < 0:

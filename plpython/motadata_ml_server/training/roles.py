@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnKind, ColumnSchema
 from motadata_ml_server.errors import (
     InsufficientDataError,
@@ -71,6 +72,58 @@ def target(source: Source, name: str, model_type: str) -> Target:
     return Target(ColumnSchema(column.name, "text", column.label), label_type)
 
 
+def group(source: Source, name: str, target: Target | None, helper: ColumnSchema | None) -> ColumnSchema:
+    """Return the column whose values each get a model of their own.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        ML003: no such column.
+    InvalidArgumentError
+        ML009: it has another role already, or a type without distinct values.
+    """
+    column = source.column(name, "group_by column")
+    if column.name in {schema.name for schema in (target.schema if target else None, helper) if schema is not None}:
+        raise InvalidArgumentError(
+            f"group_by must not name {column.name!r}, which is the target or splits the rows",
+            hint="Group by another column.",
+        )
+    if column.kind in (None, "vector"):
+        raise InvalidArgumentError(
+            f"group_by column {column.name!r} must hold one value a row, it is {column.label}",
+            hint="Use a text, integer, boolean, enum or date column.",
+        )
+    return ColumnSchema(column.name, "text", column.label)
+
+
+def weight(source: Source, preprocess: Mapping[str, Any], entry: AlgorithmEntry) -> ColumnSchema | None:
+    """Return the column that says how much each row counts in the fit: the one whose preprocess type is weight.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: there are two, it is no number, or the algorithm takes none.
+    """
+    named = [name for name, rule in preprocess.items() if isinstance(rule, dict) and rule.get("type") == "weight"]
+    if not named:
+        return None
+    if len(named) > 1:
+        raise InvalidArgumentError(
+            f"preprocess gives {len(named)} columns the type weight", hint="One column weighs a row; multiply them."
+        )
+    column = source.column(named[0], "weight column")
+    if column.kind != "number":
+        raise InvalidArgumentError(
+            f"weight column {column.name!r} must be numeric, it is {column.label}", hint="Cast it in a SELECT."
+        )
+    if not entry.weights:
+        raise InvalidArgumentError(
+            f"algorithm {entry.name} takes no sample weights",
+            hint=f"Leave {column.name!r} out, or choose another algorithm.",
+        )
+    return ColumnSchema(column.name, "number", column.label)
+
+
 def features(
     source: Source, named: Sequence[str | None] | None, excluded: Sequence[str], preprocess: Mapping[str, Any]
 ) -> list[ColumnSchema]:
@@ -103,7 +156,11 @@ def features(
         raise InsufficientDataError(
             "there is no feature to learn from", hint="The training data needs a column besides the target."
         )
-    types = {source.column(name, "preprocess column").name: _type_of(name, rule) for name, rule in preprocess.items()}
+    types = {
+        source.column(name, "preprocess column").name: _type_of(name, rule)
+        for name, rule in preprocess.items()
+        if not (isinstance(rule, dict) and rule.get("type") == "weight")
+    }
     return [_feature(column, types.get(column.name)) for column in columns]
 
 
@@ -120,8 +177,8 @@ def _refuse_wrong_names(columns: Sequence[SourceColumn], excluded: Sequence[str]
             raise InvalidArgumentError(f"features names {name!r} more than once", hint="Name each column once.")
         if name in excluded:
             raise InvalidArgumentError(
-                f"features must not contain {name!r}, which is the target or splits the rows",
-                hint="A model that sees its target learns nothing.",
+                f"features must not contain {name!r}, which is the target, splits, groups or weighs the rows",
+                hint="A model that sees its target learns nothing; a group's own model sees one group only.",
             )
 
 
@@ -136,7 +193,7 @@ def _type_of(name: str, rule: Any) -> ColumnKind | None:
         return None
     if kind not in _OVERRIDES:
         raise InvalidArgumentError(
-            f"preprocess type of {name!r} must be one of {', '.join(_OVERRIDES)}, got {kind!r}",
+            f"preprocess type of {name!r} must be one of {', '.join((*_OVERRIDES, 'weight'))}, got {kind!r}",
             hint="Leave it out to let the column's own type decide.",
         )
     return _OVERRIDES[kind]

@@ -20,6 +20,7 @@ def run(
     asked: Mapping[str, Any],
     encoded: Any,
     target: Any,
+    weights: Any,
     random_state: int | None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Search, and return the best hyperparameters with every trial.
@@ -34,6 +35,8 @@ def run(
         method, params, n_iter, cv and scoring; see ``ml.train``.
     encoded, target : array-like
         The training rows.
+    weights : array-like or None
+        Sample weights of the fits.
     random_state : int or None
         Seed of the draws.
 
@@ -54,7 +57,7 @@ def run(
     _check(asked)
     space = {name: _candidates(entry, name, values) for name, values in asked["params"].items()}
     search = _search(estimator, asked, space, random_state)
-    search.fit(encoded, target)
+    search.fit(encoded, target, **({} if weights is None else {"sample_weight": weights}))
     results = search.cv_results_
     trials = [
         {

@@ -23,6 +23,10 @@ class TrainingSpec:
         Checked against the catalogue.
     features : list of ColumnSchema
         In order.
+    group : ColumnSchema or None
+        Text; a model is trained for each of its values.
+    weight : ColumnSchema or None
+        Number: how much each row counts in the fit.
     target : ColumnSchema or None
         Text for a class label, number for regression.
     label_type : str or None
@@ -49,6 +53,8 @@ class TrainingSpec:
     algorithm: str
     hyperparameters: dict[str, Any]
     features: list[ColumnSchema]
+    group: ColumnSchema | None
+    weight: ColumnSchema | None
     target: ColumnSchema | None
     label_type: str | None
     test_size: float
@@ -69,5 +75,6 @@ class TrainingSpec:
         """Read a specification from plain data."""
         fields = dict(data)
         fields["features"] = [ColumnSchema(**column) for column in data["features"]]
-        fields["target"] = None if data["target"] is None else ColumnSchema(**data["target"])
+        for name in ("group", "weight", "target"):
+            fields[name] = None if data[name] is None else ColumnSchema(**data[name])
         return cls(**fields)

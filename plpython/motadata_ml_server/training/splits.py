@@ -49,7 +49,7 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
     table : ColumnTable
         The rows, with the split's column where it names one.
     codes : ndarray of int or None
-        Class of each row, for stratification.
+        Class of each row, or class and group together, for stratification.
 
     Raises
     ------
@@ -76,21 +76,25 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
         return Split(np.sort(order[:-held]), np.sort(order[-held:]), held_out=True)
     random = np.random.default_rng(None if spec.random_state is None else [spec.random_state, SPLIT_STREAM])
     if codes is not None and how in ("", "stratified"):
-        return _stratified(codes, spec.test_size, random, asked=how == "stratified")
+        keep = 2 if spec.group is not None and spec.model_type != "classification" else 1
+        return _stratified(codes, spec.test_size, random, keep, asked=how == "stratified")
     order = random.permutation(table.rows)
     return Split(np.sort(order[held:]), np.sort(order[:held]), held_out=True)
 
 
-def _stratified(codes: NDArray[np.intp], share: float, random: np.random.Generator, asked: bool) -> Split:
-    """Hold out the same share of each class; a class of one row stays in training."""
+def _stratified(codes: NDArray[np.intp], share: float, random: np.random.Generator, keep: int, asked: bool) -> Split:
+    """Hold out the same share of each class, and keep at least so many rows of each in training."""
     counts = np.bincount(codes)
     exact = counts * share
     held = np.floor(exact).astype(np.intp)
-    # What rounding down lost goes to the largest remainders; each class of two rows and more keeps one in training.
+    # What rounding down lost goes to the largest remainders.
     missing = round(float(exact.sum())) - int(held.sum())
     held[np.argsort(-(exact - held), kind="stable")[: max(missing, 0)]] += 1
-    held = np.minimum(held, np.maximum(counts - 1, 0))
+    held = np.minimum(held, np.maximum(counts - keep, 0))
     if not held.sum():
+        if counts.max() <= keep:
+            everything = np.arange(len(codes))
+            return Split(everything, everything, False, "no class has two rows to divide: scored on the training rows")
         held[counts.argmax()] = 1
     order = random.permutation(len(codes))
     rank = np.empty(len(codes), np.intp)

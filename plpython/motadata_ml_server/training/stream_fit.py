@@ -23,6 +23,7 @@ from motadata_ml_server.training.fit import (
     compile_and_dump,
     concerns_user,
     library_versions_of,
+    sample_weights,
     score,
     takes_nan,
 )
@@ -112,12 +113,15 @@ class StreamFit:
         self._held.add(encoded[held], values[held])
         self._learned += int((~held).sum())
         started = time.perf_counter()
+        given: dict[str, Any] = {}
+        if self._spec.weight is not None:
+            given["sample_weight"] = sample_weights(table.columns[self._spec.weight.name])[~held]
         if self._classes is not None:
-            self._estimator.partial_fit(encoded[~held], values[~held], classes=np.arange(len(self._classes)))
-        elif goal is None:
-            self._estimator.partial_fit(encoded[~held])
+            given["classes"] = np.arange(len(self._classes))
+        if goal is None:
+            self._estimator.partial_fit(encoded[~held], **given)
         else:
-            self._estimator.partial_fit(encoded[~held], values[~held])
+            self._estimator.partial_fit(encoded[~held], values[~held], **given)
         self._seconds += time.perf_counter() - started
 
     def _plan(self, table: ColumnTable, goal: EncodedTarget | None) -> PlanFit:

@@ -130,17 +130,21 @@ def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
 
     if execution.mode == "stream":
         streaming.check(entry, arguments.validation_data, arguments.split, cv, search)
+    if arguments.group_by is not None:
+        request.check_group_by(model_type, execution.mode, cv, search)
     training = resolve(db, arguments.training_data, "training_data")
     validation = None
     if arguments.validation_data is not None:
         validation = resolve(db, arguments.validation_data, "validation_data")
     target = None if target_name is None else roles.target(training, target_name, model_type)
     split, helper = _split(training, arguments.split)
-    excluded = [schema.name for schema in (target.schema if target else None, helper) if schema is not None]
-    if split is not None and split.startswith("time:"):
-        excluded = excluded[:1] if target else []
+    group = None if arguments.group_by is None else roles.group(training, arguments.group_by, target, helper)
+    weight = roles.weight(training, preprocess, entry)
+    chooses = None if split is not None and split.startswith("time:") else helper
+    taken = (None if target is None else target.schema, chooses, group, weight)
+    excluded = [schema.name for schema in taken if schema is not None]
     features = roles.features(training, arguments.features, excluded, preprocess)
-    columns = [*features]
+    columns = [*features, *(schema for schema in (group, weight) if schema is not None)]
     if target is not None:
         columns.append(target.schema)
     if helper is not None and helper.name not in {column.name for column in columns}:
@@ -153,6 +157,8 @@ def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
         algorithm=entry.name,
         hyperparameters=checked,
         features=features,
+        group=group,
+        weight=weight,
         target=None if target is None else target.schema,
         label_type=None if target is None else target.label_type,
         test_size=test_size,

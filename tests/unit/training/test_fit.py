@@ -58,6 +58,8 @@ def spec_for(data: ColumnTable, model_type: str, algorithm: str, **more: Any) ->
         algorithm=algorithm,
         hyperparameters={},
         features=[schema for schema in schemas if schema.name != "y"],
+        group=None,
+        weight=None,
         target=next((schema for schema in schemas if schema.name == "y"), None) if supervised else None,
         label_type="text" if model_type == "classification" else None,
         test_size=0.2,

@@ -17,7 +17,24 @@ from motadata_ml_server.training.splits import Split, split_rows
 
 
 def spec(split: str | None, test_size: float = 0.2, seed: int | None = 0) -> TrainingSpec:
-    return TrainingSpec("classification", "Ridge", {}, [], None, None, test_size, split, None, None, {}, seed, 1, 1000)
+    return TrainingSpec(
+        model_type="classification",
+        algorithm="Ridge",
+        hyperparameters={},
+        features=[],
+        group=None,
+        weight=None,
+        target=None,
+        label_type=None,
+        test_size=test_size,
+        split=split,
+        cv=None,
+        search=None,
+        preprocess={},
+        random_state=seed,
+        threads=1,
+        max_memory_mb=1000,
+    )
 
 
 def divide(split: str | None, rows: int, codes: NDArray[np.intp] | None = None, **more: Any) -> Split:
@@ -30,9 +47,17 @@ def divide(split: str | None, rows: int, codes: NDArray[np.intp] | None = None, 
 def test_every_row_is_on_one_side_and_every_class_stays_in_training(classes: list[int], share: float) -> None:
     codes = np.array(classes, dtype=np.intp)
     found = divide(None, len(codes), codes, test_size=share)
-    assert sorted([*found.train, *found.test]) == list(range(len(codes)))
     assert set(codes[found.train]) == set(codes)
     assert len(found.test) >= 1
+    assert found.held_out == (len(set(classes)) < len(classes))
+    if found.held_out:
+        assert sorted([*found.train, *found.test]) == list(range(len(codes)))
+
+
+def test_classes_of_one_row_each_all_stay_in_training() -> None:
+    found = divide(None, 5, np.arange(5, dtype=np.intp))
+    assert not found.held_out
+    assert found.notice
 
 
 def test_stratified_split_keeps_the_shares_exactly() -> None:
