@@ -20,6 +20,17 @@ DEFAULTS: Mapping[str, str] = {
     "decomposition": "PCA",
 }
 
+STREAMING: Mapping[str, str] = {
+    "classification": "SGDClassifier",
+    "regression": "SGDRegressor",
+    "clustering": "MiniBatchKMeans",
+    "anomaly": "SGDOneClassSVM",
+    "decomposition": "IncrementalPCA",
+}
+"""What "auto" takes where rows are learned from chunk by chunk."""
+
+AUTO = "auto"
+
 _BY_HYPERPARAMETERS = (
     ("learning_rate", "GradientBoosting"),
     ("max_iter_no_change", "HistGradientBoosting"),
@@ -32,7 +43,14 @@ _BY_HYPERPARAMETERS = (
 _SUFFIX = {"classification": "Classifier", "regression": "Regressor"}
 
 
-def resolve(model_type: str, algorithm: str | None, hyperparameters: Mapping[str, Any]) -> AlgorithmEntry:
+def by_rows(algorithm: str | None, hyperparameters: Mapping[str, Any], streams: bool) -> bool:
+    """Say whether the rows themselves have to decide which estimator "auto" means."""
+    return algorithm is not None and algorithm.strip().lower() == AUTO and not hyperparameters and not streams
+
+
+def resolve(
+    model_type: str, algorithm: str | None, hyperparameters: Mapping[str, Any], streams: bool = False
+) -> AlgorithmEntry:
     """Return the estimator for a model type, by class name, by short name, or by default.
 
     Parameters
@@ -42,6 +60,8 @@ def resolve(model_type: str, algorithm: str | None, hyperparameters: Mapping[str
     algorithm : str or None
         A name, without regard to case; None or "auto" takes a default that has the given hyperparameters:
         n_estimators, max_depth and learning_rate together mean gradient boosting, the first two alone a forest.
+    streams : bool
+        Whether it has to learn chunk by chunk.
     hyperparameters : mapping
         As the caller gave them.
 
@@ -52,9 +72,11 @@ def resolve(model_type: str, algorithm: str | None, hyperparameters: Mapping[str
     UnsupportedOperationError
         ML020: its package is not installed.
     """
-    if algorithm is None or algorithm.lower() == "auto":
+    wanted = None if algorithm is None else algorithm.strip().lower()
+    if algorithm is None or (wanted == AUTO and not streams):
         return _default(model_type, hyperparameters)
-    wanted = algorithm.strip().lower()
+    if wanted == AUTO:
+        return catalogue.load()[STREAMING[model_type]]
     entries = catalogue.load()
     matching = [entry for entry in entries.values() if wanted == entry.name.lower() or wanted in entry.aliases]
     for entry in matching:

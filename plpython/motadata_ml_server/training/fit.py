@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.algorithms.choose import AUTO
 from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, MotadataError, TrainingError
 from motadata_ml_server.features.encode import encode_table
@@ -95,8 +96,8 @@ class TrainedModel:
 
 def prepare(spec: TrainingSpec) -> None:
     """Import what a training needs, while its rows are still on the way."""
-    entry = catalogue.load()[spec.algorithm]
-    estimators.estimator_class(entry)
+    if spec.algorithm != AUTO:
+        estimators.estimator_class(catalogue.load()[spec.algorithm])
     import motadata_ml_server.inference.compile
     import motadata_ml_server.persistence  # noqa: F401
 
@@ -131,17 +132,16 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
     """
     from threadpoolctl import threadpool_limits
 
-    entry = catalogue.load()[spec.algorithm]
     found: list[str] = []
     with threadpool_limits(spec.threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = _fit(spec, entry, train, validation, progress, found)
+            model = _fit(spec, train, validation, progress, found)
         except (MotadataError, MemoryError):
             raise
         except Exception as error:
             raise TrainingError(
-                f"{entry.name} failed on this data: {type(error).__name__}: {error}",
+                f"{spec.algorithm} failed on this data: {type(error).__name__}: {error}",
                 hint="The text is the library's own; check the data and the hyperparameters.",
             ) from error
     said = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught if concerns_user(item))
@@ -155,7 +155,6 @@ def concerns_user(item: warnings.WarningMessage) -> bool:
 
 def _fit(
     spec: TrainingSpec,
-    entry: AlgorithmEntry,
     train: ColumnTable,
     validation: ColumnTable | None,
     progress: Progress,
@@ -167,6 +166,14 @@ def _fit(
         rows, without = _with_group(rows, spec.group.name)
         if without:
             notices.append(f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out")
+    why = None
+    if spec.algorithm == AUTO:
+        from motadata_ml_server.training import automatic
+
+        entry, why = automatic.choose(spec, rows.table, rows.target)
+        notices.append(f"auto chose {entry.name}: {why}")
+    else:
+        entry = catalogue.load()[spec.algorithm]
     split, held = _divide(spec, rows, validation)
     if split.notice:
         notices.append(split.notice)
@@ -241,6 +248,8 @@ def _fit(
         scores |= {"groups": len(estimator.fitted), "groups_failed": len(estimator.failed)}
         found.extend(filter(None, [estimator.warning()]))
         used = estimators.full_hyperparameters(entry, next(iter(estimator.fitted.values())))
+    if why is not None:
+        runtime["chosen_because"] = why
     return TrainedModel(
         artifacts=artifacts,
         features=[column.summary() for column in plan_fit.plan.columns],

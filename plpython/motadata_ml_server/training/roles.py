@@ -96,7 +96,7 @@ def group(source: Source, name: str, target: Target | None, helper: ColumnSchema
     return ColumnSchema(column.name, "text", column.label)
 
 
-def weight(source: Source, preprocess: Mapping[str, Any], entry: AlgorithmEntry) -> ColumnSchema | None:
+def weight(source: Source, preprocess: Mapping[str, Any], entry: AlgorithmEntry | None) -> ColumnSchema | None:
     """Return the column that says how much each row counts in the fit: the one whose preprocess type is weight.
 
     Raises
@@ -116,7 +116,7 @@ def weight(source: Source, preprocess: Mapping[str, Any], entry: AlgorithmEntry)
         raise InvalidArgumentError(
             f"weight column {column.name!r} must be numeric, it is {column.label}", hint="Cast it in a SELECT."
         )
-    if not entry.weights:
+    if entry is not None and not entry.weights:
         raise InvalidArgumentError(
             f"algorithm {entry.name} takes no sample weights",
             hint=f"Leave {column.name!r} out, or choose another algorithm.",

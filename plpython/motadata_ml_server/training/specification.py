@@ -18,7 +18,7 @@ class TrainingSpec:
     model_type : str
         classification, regression, clustering, anomaly or decomposition.
     algorithm : str
-        A name in the catalogue.
+        A name in the catalogue, or auto: the rows decide.
     hyperparameters : dict
         Checked against the catalogue.
     features : list of ColumnSchema

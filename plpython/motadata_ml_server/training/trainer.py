@@ -13,7 +13,7 @@ from motadata_ml_server import administration, registry, tenancy
 from motadata_ml_server.algorithms import choose, hyperparameters
 from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.database import PlpyDatabase
-from motadata_ml_server.errors import ReadOnlyError
+from motadata_ml_server.errors import InvalidArgumentError, ReadOnlyError
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.training import lineage, request, roles, streaming
@@ -119,16 +119,25 @@ def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
     model_type = request.model_type_of(arguments.model_type)
     target_name = request.target_of(arguments.target, model_type)
     given = request.json_object(arguments.hyperparameters, "hyperparameters")
-    entry = choose.resolve(model_type, arguments.algorithm, given)
-    checked = hyperparameters.check(entry, given)
     preprocess = request.json_object(arguments.preprocess, "preprocess")
     search = None if arguments.search is None else request.json_object(arguments.search, "search")
     test_size = request.test_size_of(arguments.test_size)
     cv = request.cv_of(arguments.cv)
     random_state = request.random_state_of(arguments.random_state)
     execution = request.execution_of(db, arguments.execution)
+    streams = execution.mode == "stream"
+    entry = None
+    if not choose.by_rows(arguments.algorithm, given, streams):
+        entry = choose.resolve(model_type, arguments.algorithm, given, streams)
+    elif search is not None:
+        raise InvalidArgumentError(
+            "search needs an algorithm whose hyperparameters it varies, got 'auto'",
+            hint="Name one, as in algorithm => 'random_forest'.",
+        )
+    checked = {} if entry is None else hyperparameters.check(entry, given)
 
-    if execution.mode == "stream":
+    if streams:
+        assert entry is not None  # noqa: S101 - by_rows said so
         streaming.check(entry, arguments.validation_data, arguments.split, cv, search)
     if arguments.group_by is not None:
         request.check_group_by(model_type, execution.mode, cv, search)
@@ -154,7 +163,7 @@ def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
             validation.column(column.name, "column")
     spec = TrainingSpec(
         model_type=model_type,
-        algorithm=entry.name,
+        algorithm=choose.AUTO if entry is None else entry.name,
         hyperparameters=checked,
         features=features,
         group=group,
@@ -175,8 +184,6 @@ def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
 
 def _split(source: Source, split: str | None) -> tuple[str | None, ColumnSchema | None]:
     """Return the split with its column's exact name, and that column."""
-    from motadata_ml_server.errors import InvalidArgumentError
-
     if split is None or split in ("stratified", "random", "none"):
         return split, None
     how, _, name = split.partition(":")
