@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow lint format typecheck pytest bench bench-quick clean
+.PHONY: help bootstrap demo up down test test-slow algorithms lint format typecheck pytest bench bench-quick clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -45,6 +45,9 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
 	@.ci/python -m pytest tests -m slow
+
+algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
+	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
 
 bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@.ci/python -m benchmarks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from motadata_ml_server import access as _access
@@ -88,6 +89,13 @@ def _required(name: str, value: str | None) -> str:
     return value
 
 
+def _json_value(value: Any) -> Any:
+    """Return null for a number that JSON has no word for: a model may answer NaN or infinity."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return [_json_value(item) for item in value] if isinstance(value, list) else value
+
+
 @boundary
 def predict(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
     """Predict one row: prediction, probabilities, confidence, model and version as jsonb."""
@@ -100,11 +108,11 @@ def predict(model_id: str, input: Input | None, version: str | None, tenant_id: 
     probabilities = answer.probabilities
     return json.dumps(
         {
-            "prediction": answer.prediction,
+            "prediction": _json_value(answer.prediction),
             "probabilities": None
             if probabilities is None
-            else dict(zip(predictor.classes or (), probabilities, strict=True)),
-            "confidence": answer.confidence,
+            else dict(zip(predictor.classes or (), map(_json_value, probabilities), strict=True)),
+            "confidence": _json_value(answer.confidence),
             "model_id": model_id,
             "model_version": visible.version,
         }
@@ -306,8 +314,17 @@ def doctor() -> Iterator[dict[str, Any]]:
 
 @boundary_rows
 def cache_status() -> Iterator[dict[str, Any]]:
-    """List the models this session holds in memory."""
-    for entry in cache.entries():
+    """List the models this session holds in memory, as far as the caller may use them."""
+    held = cache.entries()
+    rows = database.current().query(
+        "select id from ml.model_version where id = any($1)",
+        ["bigint[]"],
+        [[entry.version.version_id for entry in held]],
+    )
+    allowed = {row["id"] for row in rows}
+    for entry in held:
+        if entry.version.version_id not in allowed:
+            continue
         yield {
             "version_id": entry.version.version_id,
             "model_id": entry.version.model_id,

@@ -91,8 +91,15 @@ def _output(row: Any, output: str | None) -> Output:
 
 
 def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, dialect: str) -> str:
+    from sqlglot import Dialect
+
     from motadata_ml_server.inference.to_sql import to_sql
 
+    if dialect not in Dialect.classes:
+        raise InvalidArgumentError(
+            f"dialect must be one of {', '.join(sorted(filter(None, Dialect.classes)))}, got {dialect!r}",
+            hint="postgres is the default; duckdb, snowflake and bigquery are others.",
+        )
     return to_sql(
         plan,
         row["runtime"],
@@ -106,15 +113,15 @@ def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, 
 
 
 def _argument_type(column: dict[str, Any]) -> str:
-    """Return the type of a function's argument: the column's own where it is a common one."""
-    kind = column["source"]
-    if kind == "number":
+    """Return the type of a function's argument: double precision for numbers, else the column's own."""
+    kind, sql_type = column["source"], str(column["sql_type"])
+    if kind == "number" and not sql_type.startswith(("interval", "time")):
         return "double precision"
-    if kind == "text":
-        return "text"
-    if kind == "boolean":
-        return "boolean"
+    if kind in ("number", "timestamp"):
+        return sql_type
+    if kind in ("text", "boolean"):
+        return str(kind)
     raise UnsupportedOperationError(
-        f"feature {column['name']!r} is a {column['kind']}, which an immutable function does not take",
-        hint="Use the expression of ml.to_sql in a query or a view.",
+        f"feature {column['name']!r} is a {column['kind']}, which has no form in SQL",
+        hint="Models over numbers, booleans, categories and timestamps can be turned into SQL.",
     )

@@ -183,6 +183,10 @@ class OnnxRuntime:
         return np.asarray(scores)
 
 
+_DEPENDS_ON_NEIGHBOURS: Final = frozenset({"NMF", "MiniBatchNMF"})
+"""Their transform iterates until all rows of a call have settled: a row's answer would depend on those beside it."""
+
+
 class SklearnRuntime:
     """A scikit-learn estimator itself, for what has no compiled form.
 
@@ -213,6 +217,7 @@ class SklearnRuntime:
         self._task = task
         self._row = DenseRow(columns)
         self._score = score_with_sklearn
+        self._one_by_one = type(self._estimator).__name__ in _DEPENDS_ON_NEIGHBOURS
         self.nbytes = 6 * len(payload)
         self.parameters: dict[str, Any] = {}
         probe = score_with_sklearn(self._estimator, task, self._row.buffer)
@@ -241,6 +246,8 @@ class SklearnRuntime:
         return self._scores(rows)
 
     def _scores(self, encoded: Array) -> Array:
+        if self._one_by_one and len(encoded) > 1:
+            return np.vstack([self._scores(encoded[at : at + 1]) for at in range(len(encoded))])
         try:
             return self._score(self._estimator, self._task, encoded).scores
         except ValueError as exc:

@@ -24,6 +24,12 @@ from motadata_ml_server.inference.sql_trees import tree_scores
 Output = Literal["value", "label"]
 _HINT: Final = "Use ml.predict_value or ml.predict_label."
 
+LARGEST_EXPONENT: Final = 709.782712893384
+"""exp of more is infinite in double precision."""
+
+SMALLEST_EXPONENT: Final = -745.13
+"""exp of less is 0."""
+
 
 def to_sql(
     plan: Mapping[str, Any],
@@ -157,7 +163,11 @@ def _value(score: Expression, link: str, parameters: Mapping[str, Any]) -> Expre
     if link == "identity":
         return score
     if link == "exp":
-        return exp.Exp(this=score)
+        # PostgreSQL's exp raises an error where the answer is infinite or 0
+        high = exp.GT(this=exp.Paren(this=score.copy()), expression=number(LARGEST_EXPONENT))
+        low = exp.LT(this=exp.Paren(this=score.copy()), expression=number(SMALLEST_EXPONENT))
+        infinity = exp.cast(exp.Literal.string("Infinity"), exp.DataType.Type.DOUBLE)
+        return exp.case().when(high, infinity).when(low, number(0.0)).else_(exp.Exp(this=score))
     if link == "isolation":
         power = exp.Pow(this=number(2.0), expression=exp.Neg(this=exp.Paren(this=score)))
         return exp.Sub(this=exp.Neg(this=exp.Paren(this=power)), expression=number(float(parameters["offset"])))

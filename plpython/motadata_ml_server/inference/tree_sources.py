@@ -1,4 +1,4 @@
-"""scikit-learn's tree estimators as plain arrays."""
+"""Decision trees of fitted estimators as plain arrays."""
 
 from __future__ import annotations
 
@@ -114,14 +114,19 @@ def read_ensemble(estimator: Any) -> Ensemble | None:
     Parameters
     ----------
     estimator : object
-        A fitted scikit-learn estimator.
+        A fitted estimator of scikit-learn, XGBoost or LightGBM.
 
     Returns
     -------
     Ensemble or None
         None where it is of another family, or holds something other than such trees.
     """
-    reader = _READERS.get(type(estimator).__name__)
+    name = type(estimator).__name__
+    if name.startswith(("XGB", "LGBM")):
+        from motadata_ml_server.inference import booster_trees
+
+        return (booster_trees.read_xgboost if name.startswith("XGB") else booster_trees.read_lightgbm)(estimator)
+    reader = _READERS.get(name)
     return None if reader is None else reader(estimator)
 
 
@@ -194,7 +199,8 @@ def _bagging_regressor(estimator: Any) -> Ensemble | None:
     return None if members is None else _value_ensemble(members)
 
 
-def _constant(value: float, target: int) -> Tree:
+def constant_tree(value: float, target: int) -> Tree:
+    """Return a tree of one leaf."""
     return Tree(
         np.array([-1]),
         np.array([-1]),
@@ -213,7 +219,7 @@ def _gradient_boosting(estimator: Any) -> Ensemble | None:
     start = estimator._raw_predict_init(np.zeros((1, int(estimator.n_features_in_))))[0]
     outputs = estimator.estimators_.shape[1]
     rate = float(estimator.learning_rate)
-    trees = [_constant(float(start[target]), target) for target in range(outputs)]
+    trees = [constant_tree(float(start[target]), target) for target in range(outputs)]
     for stage in estimator.estimators_:
         trees += [_tree(tree, rate * tree.tree_.value[:, 0, :1], None, target) for target, tree in enumerate(stage)]
     if not hasattr(estimator, "classes_"):
@@ -228,7 +234,7 @@ def _hist_gradient_boosting(estimator: Any) -> Ensemble | None:
     if getattr(estimator, "is_categorical_", None) is not None:
         return None
     baseline = np.ravel(estimator._baseline_prediction)
-    trees = [_constant(float(value), target) for target, value in enumerate(baseline)]
+    trees = [constant_tree(float(value), target) for target, value in enumerate(baseline)]
     for stage in estimator._predictors:
         trees += [_hist_tree(predictor.nodes, target) for target, predictor in enumerate(stage)]
     if hasattr(estimator, "classes_"):

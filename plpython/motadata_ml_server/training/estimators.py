@@ -55,6 +55,8 @@ def make(
         arguments["random_state"] = random_state
     if ("n_jobs" in accepted or takes_any) and not _n_jobs_is_spent(cls):
         arguments["n_jobs"] = threads
+    if entry.requires == "lightgbm":
+        arguments["verbosity"] = -1
     return cls(**arguments)
 
 

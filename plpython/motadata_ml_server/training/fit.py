@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import math
@@ -18,7 +19,13 @@ from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.algorithms.choose import AUTO
 from motadata_ml_server.columns import Column, ColumnTable
-from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, MotadataError, TrainingError
+from motadata_ml_server.errors import (
+    InsufficientDataError,
+    InvalidArgumentError,
+    MotadataError,
+    TrainingError,
+    UnsupportedOperationError,
+)
 from motadata_ml_server.features.encode import encode_table
 from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
 from motadata_ml_server.features.plan import FeaturePlan
@@ -239,7 +246,7 @@ def _fit(
     progress("compile", 0.85, {"rows": learn.rows})
     if spec.group is None:
         check = check_rows(entry, plan_fit.plan, checked, held)
-        artifacts, runtime = compile_and_dump(spec, estimator, plan_fit, check)
+        artifacts, runtime = compile_and_dump(spec, entry, estimator, plan_fit, check)
         used = estimators.full_hyperparameters(entry, estimator)
     else:
         unusual = check_rows(entry, plan_fit.plan, encoded[:1], learn)
@@ -459,18 +466,26 @@ def check_rows(entry: AlgorithmEntry, plan: FeaturePlan, encoded: Any, table: Co
 
 
 def compile_and_dump(
-    spec: TrainingSpec, estimator: Any, fitted: PlanFit, check: NDArray[np.float64]
+    spec: TrainingSpec, entry: AlgorithmEntry, estimator: Any, fitted: PlanFit, check: NDArray[np.float64]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Return the artifacts of a fitted estimator, and what is to be known of its runtime.
+
+    Another library's estimator is stored in its compiled form alone, so that no session needs the library.
+    """
     from motadata_ml_server import persistence
     from motadata_ml_server.inference.compile import compile_estimator
 
     if hasattr(estimator, "n_jobs"):
         estimator.n_jobs = None
-    artifacts = {
-        "plan": dump_plan(fitted.plan),
-        "skops": persistence.dump(estimator),
-    }
     compiled = compile_estimator(estimator, spec.model_type, check)
+    artifacts = {"plan": dump_plan(fitted.plan)}
+    if entry.requires is None:
+        artifacts["skops"] = persistence.dump(estimator)
+    elif compiled.kind is None:
+        raise UnsupportedOperationError(
+            f"a fitted {entry.name} could not be compiled: {compiled.reason}",
+            hint="Choose other hyperparameters, or hist_gradient_boosting.",
+        )
     if compiled.kind is not None:
         artifacts[compiled.kind] = compiled.payload
     runtime = {
@@ -487,5 +502,8 @@ def dump_plan(plan: FeaturePlan) -> bytes:
 
 
 def library_versions_of(entry: AlgorithmEntry) -> dict[str, str]:
-    names = ["scikit-learn", "numpy", "skops", "onnx", *([entry.requires] if entry.requires else [])]
-    return {name: importlib.metadata.version(name) for name in names}
+    found = {name: importlib.metadata.version(name) for name in ("scikit-learn", "numpy", "skops", "onnx")}
+    if entry.requires is not None:
+        # its distribution may have another name, as xgboost-cpu has
+        found[entry.requires] = importlib.import_module(entry.requires).__version__
+    return found

@@ -160,7 +160,7 @@ class StreamFit:
         else:
             notices.append("no row was held out, so there are no scores")
         check = check_rows(self._entry, self._fitted.plan, encoded, self._sample)
-        artifacts, runtime = compile_and_dump(spec, self._estimator, self._fitted, check)
+        artifacts, runtime = compile_and_dump(spec, self._entry, self._estimator, self._fitted, check)
         return TrainedModel(
             artifacts=artifacts,
             features=[column.summary() for column in self._fitted.plan.columns],
