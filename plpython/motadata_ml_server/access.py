@@ -36,7 +36,7 @@ WRITABLE = {
 SEQUENCES = ("api_key_seq", "experiment_run_seq", "experiment_metric_seq")
 """What numbers the rows of those tables."""
 
-OWNER_ONLY = ("set_option", "_as_float8_array", "_as_int4_array")
+OWNER_ONLY = ("set_option", "refresh_usage", "_as_float8_array", "_as_int4_array")
 """Functions that stay with the extension's owner and superusers."""
 
 _CALLER = """
@@ -52,6 +52,20 @@ _FUNCTIONS = """
 select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where n.nspname = 'ml' and p.proname <> all ($1) order by 1
+"""
+
+
+_GRANTED = """
+select distinct r.rolname::text as name from ml.tenant_role t join pg_catalog.pg_roles r on r.oid = t.role order by 1
+"""
+
+_LACKING = """
+select distinct r.rolname::text as name from ml.tenant_role t join pg_catalog.pg_roles r on r.oid = t.role
+where exists (
+    select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = 'ml' and p.proname <> all ($1)
+        and not pg_catalog.has_function_privilege(r.oid, p.oid, 'execute'))
+order by 1
 """
 
 
@@ -124,6 +138,31 @@ def _revoke(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
         )
     if not db.query("select 1 as one from ml.tenant_role where role = $1::oid limit 1", ["bigint"], [role]):
         _for_role(db, role_name, "revoke", "from")
+
+
+def refresh_usage(db: PlpyDatabase) -> int:
+    """Give every role that acts for a tenant the rights of the installed version; returns how many roles.
+
+    Raises
+    ------
+    InsufficientPrivilegeError
+        42501: the caller is neither a superuser nor the extension's owner.
+    """
+    if not caller_is_owner(db):
+        raise InsufficientPrivilegeError(
+            "only the extension's owner refreshes the rights of all roles",
+            hint="Ask a superuser: select ml.refresh_usage().",
+        )
+    names = [row["name"] for row in db.query(_GRANTED)]
+    for name in names:
+        _for_role(db, name, "grant", "to")
+    return len(names)
+
+
+def roles_lacking_rights(db: PlpyDatabase) -> list[str]:
+    """Return the roles that act for a tenant without all rights of the installed version."""
+    rows = db.query(_LACKING, ["text[]"], [list(OWNER_ONLY)])
+    return [row["name"] for row in rows]
 
 
 def _role(db: PlpyDatabase, role_name: str) -> int:

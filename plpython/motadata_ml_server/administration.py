@@ -96,6 +96,7 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
         "libraries": _libraries,
         "import path": _import_path,
         "roles": lambda: _roles(db),
+        "rights": lambda: _rights(db),
     }
     for name, check in checks.items():
         ok, detail, remedy = check()
@@ -170,4 +171,13 @@ def _roles(db: PlpyDatabase) -> Check:
         not gone,
         f"grants to roles that were dropped: {', '.join(gone) or 'none'}",
         "delete from ml.tenant_role where role not in (select oid from pg_roles)",
+    )
+
+
+def _rights(db: PlpyDatabase) -> Check:
+    lacking = access.roles_lacking_rights(db)
+    return (
+        not lacking,
+        f"roles without the rights of this version: {', '.join(lacking) or 'none'}",
+        "select ml.refresh_usage()",
     )

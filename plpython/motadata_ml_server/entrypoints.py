@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
+from motadata_ml_server import __version__, database, registry, tenancy
 from motadata_ml_server import access as _access
 from motadata_ml_server import administration as _administration
 from motadata_ml_server import catalog as _catalog
-from motadata_ml_server import database, registry, tenancy
 from motadata_ml_server.boundary import boundary, boundary_rows
-from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError
+from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError, VersionMismatchError
 from motadata_ml_server.inference import batch as _batch
 from motadata_ml_server.inference import cache, visibility
 
@@ -289,6 +289,12 @@ def revoke_usage(role_name: str | None, tenant_id: str | None) -> None:
 
 
 @boundary
+def refresh_usage() -> int:
+    """Give every role that acts for a tenant the rights of the installed version, and return how many."""
+    return _access.refresh_usage(database.current())
+
+
+@boundary
 def current_tenant(tenant_id: str | None) -> str:
     """Return the tenant that a call acts for: the one named, else the session's."""
     return tenancy.resolve(database.current(), tenant_id)
@@ -339,3 +345,18 @@ def cache_status() -> Iterator[dict[str, Any]]:
 def cache_clear() -> int:
     """Forget the models this session holds in memory, and return how many there were."""
     return cache.clear()
+
+
+def __getattr__(name: str) -> Any:
+    """Stand in for an entry point of another version: a session keeps the modules it began with."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+
+    @boundary
+    def missing(*_: Any, **__: Any) -> None:
+        raise VersionMismatchError(
+            f"the server package of this session, {__version__}, has no {name}: the extension is of another version",
+            hint="Install the package of the extension's version, and reconnect.",
+        )
+
+    return missing

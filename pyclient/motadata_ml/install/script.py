@@ -62,7 +62,7 @@ def extension_files() -> dict[str, str]:
     -------
     dict
         File name to text: the control file, the install script (all of ``sql/[0-9]*.sql`` in the
-        order of their names) and every upgrade script.
+        order of their names), the install script of the oldest release and every upgrade script.
     """
     sql, migrations = sources()
     control = (sql / f"{NAME}.control").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def extension_files() -> dict[str, str]:
         f"{NAME}.control": control,
         f"{NAME}--{default_version(control)}.sql": "\n\n".join(parts) + "\n",
     }
-    for path in sorted(migrations.glob(f"{NAME}--*--*.sql")):
+    for path in sorted(migrations.glob(f"{NAME}--*.sql")):
         files[path.name] = path.read_text(encoding="utf-8")
     return files
 
