@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server import access as _access
 from motadata_ml_server import administration as _administration
@@ -15,6 +15,9 @@ from motadata_ml_server.boundary import boundary, boundary_rows
 from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError
 from motadata_ml_server.inference import batch as _batch
 from motadata_ml_server.inference import cache, visibility
+
+if TYPE_CHECKING:
+    from motadata_ml_server.evaluation.evaluate import Evaluation
 
 Input = str | list[Any]
 
@@ -182,6 +185,42 @@ def predict_into(
         version,
         tenant_id,
     )
+
+
+@boundary
+def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None) -> str:
+    """Score a model on a table, a view or a SELECT that has its target."""
+    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id).metrics())
+
+
+@boundary_rows
+def confusion_matrix(
+    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """Count the rows of each pair of actual and predicted label that occurs."""
+    found = _evaluation(model_id, input_data, target, version, tenant_id).classification()
+    for actual, predicted, count in found.pairs():
+        yield {"actual": actual, "predicted": predicted, "count": count}
+
+
+def _evaluation(
+    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+) -> Evaluation:
+    from motadata_ml_server.evaluation.evaluate import Evaluation
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    return Evaluation(db, visible, _required("input_data", input_data), target)
+
+
+@boundary_rows
+def drift(model_id: str, input_data: str, version: str | None, tenant_id: str | None) -> Iterator[dict[str, Any]]:
+    """Compare the rows of a table, a view or a SELECT with those a model was trained on."""
+    from motadata_ml_server.evaluation import drift as _drift
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    yield from _drift.rows_of(_drift.drift(db, visible, _required("input_data", input_data)))
 
 
 @boundary

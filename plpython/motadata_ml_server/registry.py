@@ -20,6 +20,7 @@ CHUNK_BYTES = 16 << 20
 """The most bytes of an artifact in one row."""
 
 PLAN = "plan"
+PROFILE = "profile"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class StoredArtifact:
     Attributes
     ----------
     kind : str
-        ``plan``, ``skops``, ``linear`` or ``onnx``.
+        ``plan``, ``profile``, ``skops``, ``linear`` or ``onnx``.
     digest : str
         SHA-256 of its bytes, in hexadecimal.
     size : int
@@ -210,14 +211,28 @@ def load_predictor(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
 
 def load_artifacts(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> list[bytes]:
     """Load some artifacts of a version as the owner, checking every digest."""
+    found = load_present(db, visible, kinds)
+    if found.keys() != set(kinds):
+        raise _damaged(visible)
+    return [found[kind] for kind in kinds]
+
+
+def load_present(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> dict[str, bytes]:
+    """Load those of some artifacts that the version was stored with, checking every digest.
+
+    Raises
+    ------
+    ArtifactError
+        ML018: what is stored is not what was stored.
+    """
     digests, loaded = definer.read_as_owner(db, lambda owner: _load(owner, visible.version_id, kinds))
     if digest_of(digests) != visible.digest:
         raise _damaged(visible)
     expected = dict(digests)
-    for kind, data in zip(kinds, loaded, strict=True):
-        if hashlib.sha256(data).hexdigest() != expected.get(kind):
-            raise _damaged(visible)
-    return loaded
+    found = {kind: data for kind, data in zip(kinds, loaded, strict=True) if kind in expected}
+    if any(hashlib.sha256(data).hexdigest() != expected[kind] for kind, data in found.items()):
+        raise _damaged(visible)
+    return found
 
 
 def _load(db: PlpyDatabase, version_id: int, kinds: Sequence[str]) -> tuple[list[tuple[str, str]], list[bytes]]:
