@@ -22,6 +22,7 @@ READABLE = (
     "options",
     "cache_status",
     "experiment_runs",
+    "stat_models",
 )
 """Tables (each with row security, but for the options) and views that a user reads."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from math import isfinite
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server import access as _access
@@ -104,12 +105,18 @@ def predict(model_id: str, input: Input | None, version: str | None, tenant_id: 
     """Predict one row: prediction, probabilities, confidence, model and version as jsonb."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
     visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
-    predictor = cache.predictor_of(db, visible)
-    answer = predictor.one(_decode(input))
+    entry = cache.entry_of(db, visible)
+    predictor = entry.predictor
+    try:
+        answer = predictor.one(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
     probabilities = answer.probabilities
-    return json.dumps(
+    told = json.dumps(
         {
             "prediction": _json_value(answer.prediction),
             "probabilities": None
@@ -120,6 +127,8 @@ def predict(model_id: str, input: Input | None, version: str | None, tenant_id: 
             "model_version": visible.version,
         }
     )
+    entry.usage.add(1, started)
+    return told
 
 
 @boundary
@@ -127,9 +136,16 @@ def predict_value(model_id: str, input: Input | None, version: str | None, tenan
     """Predict one row as a number."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
-    visible = visibility.visible_version(db, model_id, version, tenant_id)
-    return cache.predictor_of(db, visible).value(_decode(input))
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.value(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
 
 
 @boundary
@@ -137,9 +153,16 @@ def predict_label(model_id: str, input: Input | None, version: str | None, tenan
     """Predict one row as a class label."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
-    visible = visibility.visible_version(db, model_id, version, tenant_id)
-    return cache.predictor_of(db, visible).label(_decode(input))
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.label(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
 
 
 @boundary
@@ -147,9 +170,16 @@ def predict_proba(model_id: str, input: Input | None, version: str | None, tenan
     """Predict the probability of each class for one row, in the order of the model's classes."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
-    visible = visibility.visible_version(db, model_id, version, tenant_id)
-    return cache.predictor_of(db, visible).proba(_decode(input))
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.proba(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
 
 
 @boundary_rows
@@ -159,9 +189,9 @@ def predict_chunks(
     """Predict every row of a table, a view or a SELECT, in its order."""
     db = database.current()
     visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
-    yield from _batch.predict_chunks(
-        db, cache.predictor_of(db, visible), _required("input_data", input_data), id_column
-    )
+    entry = cache.entry_of(db, visible)
+    chunks = _batch.predict_chunks(db, entry.predictor, _required("input_data", input_data), id_column)
+    yield from entry.usage.over(chunks, _batch.rows_of)
 
 
 @boundary
@@ -372,6 +402,14 @@ def cache_status() -> Iterator[dict[str, Any]]:
             "bytes": entry.predictor.nbytes,
             "hits": entry.hits,
         }
+
+
+@boundary_rows
+def stat_models() -> Iterator[dict[str, Any]]:
+    """Return what was predicted with each model version since the server started."""
+    from motadata_ml_server.observe import usage
+
+    yield from usage.totals(database.current())
 
 
 @boundary

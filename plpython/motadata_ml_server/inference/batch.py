@@ -129,3 +129,9 @@ def _encode(
         "width": 0 if per_row is None else per_row.shape[1],
         "chances": result.probabilities is not None,
     }
+
+
+def rows_of(chunk: dict[str, Any]) -> int:
+    """Return how many rows a chunk of `predict_chunks` holds."""
+    codes, values = chunk["codes"], chunk["vals"]
+    return len(values) // 8 if codes is None else len(codes) // 4
