@@ -413,6 +413,29 @@ def stat_models() -> Iterator[dict[str, Any]]:
 
 
 @boundary
+def set_quota(
+    tenant_id: str | None,
+    max_models: int | None,
+    max_bytes: int | None,
+    max_training_seconds_per_day: float | None,
+) -> None:
+    """Limit what a tenant may store and train; NULL is no limit. Superusers only."""
+    from motadata_ml_server.observe import quotas
+
+    quotas.set_quota(
+        database.current(), _required("tenant_id", tenant_id), max_models, max_bytes, max_training_seconds_per_day
+    )
+
+
+@boundary_rows
+def tenant_sizes() -> Iterator[dict[str, Any]]:
+    """Return what each tenant holds that the caller may act for."""
+    from motadata_ml_server.observe import quotas
+
+    yield from quotas.tenant_sizes(database.current())
+
+
+@boundary
 def cache_clear() -> int:
     """Forget the models this session holds in memory, and return how many there were."""
     return cache.clear()

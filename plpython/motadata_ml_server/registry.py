@@ -12,6 +12,7 @@ from motadata_ml_server import definer
 from motadata_ml_server.database import PlpyDatabase, Row
 from motadata_ml_server.errors import ArtifactError, InvalidArgumentError, VersionNotFoundError
 from motadata_ml_server.inference.visibility import VisibleVersion, model_not_found
+from motadata_ml_server.observe import quotas
 
 if TYPE_CHECKING:
     from motadata_ml_server.inference.predictor import Predictor
@@ -109,6 +110,9 @@ def store(db: PlpyDatabase, new: NewVersion) -> str:
 
 def _store(db: PlpyDatabase, new: NewVersion) -> str:
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [new.tenant_id])
+    limits = quotas.limits_of(db, new.tenant_id, lock=True)
+    if limits is not None:
+        quotas.check_new_model(db, new.tenant_id, new.model_id, limits)
     names = [new.tenant_id, new.model_id, new.model_type, new.trained_by]
     model = db.query(_UPSERT_MODEL, ["text", "text", "text", "name"], names)[0]["id"]
     version = _next_version(db, model, new)
@@ -137,6 +141,8 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
                 trial["details"],
             ],
         )
+    if limits is not None:
+        quotas.check_bytes(db, new.tenant_id, limits)
     if new.deploy:
         _deploy(db, model, new.tenant_id, version_id, new.trained_by)
     return version

@@ -100,7 +100,8 @@ def test_role_sees_the_models_of_its_tenants_only(trained: Session, role_factory
     trained.execute("select ml.grant_usage(%s, 'a'), ml.grant_usage(%s, 'b')", [own, other])
     for tenant in ("a", "b"):
         trained.execute(
-            "select ml.train('t', 'regression', %s, 'y', algorithm => 'LinearRegression', tenant_id => %s)", [SOURCE, tenant]
+            "select ml.train('t', 'regression', %s, 'y', algorithm => 'LinearRegression', tenant_id => %s)",
+            [SOURCE, tenant],
         )
         trained.execute("select ml.predict_value('t', ARRAY[1], tenant_id => %s)", [tenant])
     for role, tenant in ((own, "a"), (other, "b")):
