@@ -22,6 +22,9 @@ READABLE = (
     "options",
     "cache_status",
     "experiment_runs",
+    "stat_models",
+    "quota",
+    "tenant_sizes",
 )
 """Tables (each with row security, but for the options) and views that a user reads."""
 
@@ -36,7 +39,7 @@ WRITABLE = {
 SEQUENCES = ("api_key_seq", "experiment_run_seq", "experiment_metric_seq")
 """What numbers the rows of those tables."""
 
-OWNER_ONLY = ("set_option", "refresh_usage", "_as_float8_array", "_as_int4_array")
+OWNER_ONLY = ("set_option", "set_quota", "refresh_usage", "_as_float8_array", "_as_int4_array")
 """Functions that stay with the extension's owner and superusers."""
 
 _CALLER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import chain
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from motadata_ml_server import database
@@ -28,16 +29,29 @@ def boundary(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def boundary_rows(function: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:
-    """Wrap an entry point that yields rows: what it raises between two rows is caught too."""
+    """Wrap an entry point that yields rows: what it raises between two rows is caught too.
+
+    The first row is made at once: PL/Python hides the message of an error that comes out of an iterator behind its own,
+    and nearly all errors come before the first row.
+    """
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        rows = _caught(function(*args, **kwargs))
         try:
-            yield from function(*args, **kwargs)
-        except Exception as error:
-            _report(error)
+            first = next(rows)
+        except StopIteration:
+            return iter(())
+        return chain((first,), rows)
 
     return wrapped
+
+
+def _caught(rows: Iterator[T]) -> Iterator[T]:
+    try:
+        yield from rows
+    except Exception as error:
+        _report(error)
 
 
 def _report(error: Exception) -> NoReturn:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server import __version__, database, registry, tenancy
 from motadata_ml_server import access as _access
@@ -15,6 +16,9 @@ from motadata_ml_server.boundary import boundary, boundary_rows
 from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError, VersionMismatchError
 from motadata_ml_server.inference import batch as _batch
 from motadata_ml_server.inference import cache, visibility
+
+if TYPE_CHECKING:
+    from motadata_ml_server.evaluation.evaluate import Evaluation
 
 Input = str | list[Any]
 
@@ -101,12 +105,18 @@ def predict(model_id: str, input: Input | None, version: str | None, tenant_id: 
     """Predict one row: prediction, probabilities, confidence, model and version as jsonb."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
     visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
-    predictor = cache.predictor_of(db, visible)
-    answer = predictor.one(_decode(input))
+    entry = cache.entry_of(db, visible)
+    predictor = entry.predictor
+    try:
+        answer = predictor.one(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
     probabilities = answer.probabilities
-    return json.dumps(
+    told = json.dumps(
         {
             "prediction": _json_value(answer.prediction),
             "probabilities": None
@@ -117,6 +127,8 @@ def predict(model_id: str, input: Input | None, version: str | None, tenant_id: 
             "model_version": visible.version,
         }
     )
+    entry.usage.add(1, started)
+    return told
 
 
 @boundary
@@ -124,9 +136,16 @@ def predict_value(model_id: str, input: Input | None, version: str | None, tenan
     """Predict one row as a number."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
-    visible = visibility.visible_version(db, model_id, version, tenant_id)
-    return cache.predictor_of(db, visible).value(_decode(input))
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.value(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
 
 
 @boundary
@@ -134,9 +153,16 @@ def predict_label(model_id: str, input: Input | None, version: str | None, tenan
     """Predict one row as a class label."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
-    visible = visibility.visible_version(db, model_id, version, tenant_id)
-    return cache.predictor_of(db, visible).label(_decode(input))
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.label(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
 
 
 @boundary
@@ -144,9 +170,16 @@ def predict_proba(model_id: str, input: Input | None, version: str | None, tenan
     """Predict the probability of each class for one row, in the order of the model's classes."""
     if input is None:
         return None
+    started = perf_counter()
     db = database.current()
-    visible = visibility.visible_version(db, model_id, version, tenant_id)
-    return cache.predictor_of(db, visible).proba(_decode(input))
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.proba(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
 
 
 @boundary_rows
@@ -156,9 +189,9 @@ def predict_chunks(
     """Predict every row of a table, a view or a SELECT, in its order."""
     db = database.current()
     visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
-    yield from _batch.predict_chunks(
-        db, cache.predictor_of(db, visible), _required("input_data", input_data), id_column
-    )
+    entry = cache.entry_of(db, visible)
+    chunks = _batch.predict_chunks(db, entry.predictor, _required("input_data", input_data), id_column)
+    yield from entry.usage.over(chunks, _batch.rows_of)
 
 
 @boundary
@@ -182,6 +215,42 @@ def predict_into(
         version,
         tenant_id,
     )
+
+
+@boundary
+def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None) -> str:
+    """Score a model on a table, a view or a SELECT that has its target."""
+    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id).metrics())
+
+
+@boundary_rows
+def confusion_matrix(
+    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """Count the rows of each pair of actual and predicted label that occurs."""
+    found = _evaluation(model_id, input_data, target, version, tenant_id).classification()
+    for actual, predicted, count in found.pairs():
+        yield {"actual": actual, "predicted": predicted, "count": count}
+
+
+def _evaluation(
+    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+) -> Evaluation:
+    from motadata_ml_server.evaluation.evaluate import Evaluation
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    return Evaluation(db, visible, _required("input_data", input_data), target)
+
+
+@boundary_rows
+def drift(model_id: str, input_data: str, version: str | None, tenant_id: str | None) -> Iterator[dict[str, Any]]:
+    """Compare the rows of a table, a view or a SELECT with those a model was trained on."""
+    from motadata_ml_server.evaluation import drift as _drift
+
+    db = database.current()
+    visible = visibility.visible_version(db, _required("model_id", model_id), version, tenant_id)
+    yield from _drift.rows_of(_drift.drift(db, visible, _required("input_data", input_data)))
 
 
 @boundary
@@ -339,6 +408,37 @@ def cache_status() -> Iterator[dict[str, Any]]:
             "bytes": entry.predictor.nbytes,
             "hits": entry.hits,
         }
+
+
+@boundary_rows
+def stat_models() -> Iterator[dict[str, Any]]:
+    """Return what was predicted with each model version since the server started."""
+    from motadata_ml_server.observe import usage
+
+    yield from usage.totals(database.current())
+
+
+@boundary
+def set_quota(
+    tenant_id: str | None,
+    max_models: int | None,
+    max_bytes: int | None,
+    max_training_seconds_per_day: float | None,
+) -> None:
+    """Limit what a tenant may store and train; NULL is no limit. Superusers only."""
+    from motadata_ml_server.observe import quotas
+
+    quotas.set_quota(
+        database.current(), _required("tenant_id", tenant_id), max_models, max_bytes, max_training_seconds_per_day
+    )
+
+
+@boundary_rows
+def tenant_sizes() -> Iterator[dict[str, Any]]:
+    """Return what each tenant holds that the caller may act for."""
+    from motadata_ml_server.observe import quotas
+
+    yield from quotas.tenant_sizes(database.current())
 
 
 @boundary

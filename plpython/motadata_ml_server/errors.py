@@ -27,6 +27,7 @@ ML017     training ran out of memory
 ML018     stored model is not acceptable
 ML019     package and extension versions differ
 ML020     operation not supported for this model
+ML021     quota of the tenant exceeded
 42501     insufficient privilege
 25006     server is read-only
 ========  ==========================================================================
@@ -204,6 +205,13 @@ class UnsupportedOperationError(MotadataError):
     condition = "unsupported_operation"
 
 
+class QuotaExceededError(MotadataError):
+    """The tenant has as many models, bytes or training seconds as it may."""
+
+    sqlstate = "ML021"
+    condition = "quota_exceeded"
+
+
 class InsufficientPrivilegeError(MotadataError):
     """The role lacks a right it needs."""
 
@@ -242,6 +250,7 @@ BY_SQLSTATE: dict[str, type[MotadataError]] = {
         ArtifactError,
         VersionMismatchError,
         UnsupportedOperationError,
+        QuotaExceededError,
         InsufficientPrivilegeError,
         ReadOnlyError,
     )

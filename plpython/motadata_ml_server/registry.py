@@ -12,6 +12,7 @@ from motadata_ml_server import definer
 from motadata_ml_server.database import PlpyDatabase, Row
 from motadata_ml_server.errors import ArtifactError, InvalidArgumentError, VersionNotFoundError
 from motadata_ml_server.inference.visibility import VisibleVersion, model_not_found
+from motadata_ml_server.observe import quotas
 
 if TYPE_CHECKING:
     from motadata_ml_server.inference.predictor import Predictor
@@ -20,6 +21,7 @@ CHUNK_BYTES = 16 << 20
 """The most bytes of an artifact in one row."""
 
 PLAN = "plan"
+PROFILE = "profile"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class StoredArtifact:
     Attributes
     ----------
     kind : str
-        ``plan``, ``skops``, ``linear`` or ``onnx``.
+        ``plan``, ``profile``, ``skops``, ``linear`` or ``onnx``.
     digest : str
         SHA-256 of its bytes, in hexadecimal.
     size : int
@@ -108,6 +110,9 @@ def store(db: PlpyDatabase, new: NewVersion) -> str:
 
 def _store(db: PlpyDatabase, new: NewVersion) -> str:
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [new.tenant_id])
+    limits = quotas.limits_of(db, new.tenant_id, lock=True)
+    if limits is not None:
+        quotas.check_new_model(db, new.tenant_id, new.model_id, limits)
     names = [new.tenant_id, new.model_id, new.model_type, new.trained_by]
     model = db.query(_UPSERT_MODEL, ["text", "text", "text", "name"], names)[0]["id"]
     version = _next_version(db, model, new)
@@ -136,6 +141,8 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
                 trial["details"],
             ],
         )
+    if limits is not None:
+        quotas.check_bytes(db, new.tenant_id, limits)
     if new.deploy:
         _deploy(db, model, new.tenant_id, version_id, new.trained_by)
     return version
@@ -210,14 +217,28 @@ def load_predictor(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
 
 def load_artifacts(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> list[bytes]:
     """Load some artifacts of a version as the owner, checking every digest."""
+    found = load_present(db, visible, kinds)
+    if found.keys() != set(kinds):
+        raise _damaged(visible)
+    return [found[kind] for kind in kinds]
+
+
+def load_present(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> dict[str, bytes]:
+    """Load those of some artifacts that the version was stored with, checking every digest.
+
+    Raises
+    ------
+    ArtifactError
+        ML018: what is stored is not what was stored.
+    """
     digests, loaded = definer.read_as_owner(db, lambda owner: _load(owner, visible.version_id, kinds))
     if digest_of(digests) != visible.digest:
         raise _damaged(visible)
     expected = dict(digests)
-    for kind, data in zip(kinds, loaded, strict=True):
-        if hashlib.sha256(data).hexdigest() != expected.get(kind):
-            raise _damaged(visible)
-    return loaded
+    found = {kind: data for kind, data in zip(kinds, loaded, strict=True) if kind in expected}
+    if any(hashlib.sha256(data).hexdigest() != expected[kind] for kind, data in found.items()):
+        raise _damaged(visible)
+    return found
 
 
 def _load(db: PlpyDatabase, version_id: int, kinds: Sequence[str]) -> tuple[list[tuple[str, str]], list[bytes]]:

@@ -16,6 +16,7 @@ The class is chosen by SQLSTATE, never by text. Names and conditions equal the s
     ├── ArtifactError                 ML018
     ├── VersionMismatchError          ML019
     ├── UnsupportedOperationError     ML020
+    ├── QuotaExceededError            ML021
     ├── InsufficientPrivilegeError    42501
     ├── ReadOnlyError                 25006
     ├── MLTrainingError                       .error_type
@@ -187,6 +188,13 @@ class UnsupportedOperationError(MLError):
     condition = "unsupported_operation"
 
 
+class QuotaExceededError(MLError):
+    """The tenant has as many models, bytes or training seconds as it may."""
+
+    default_sqlstate = "ML021"
+    condition = "quota_exceeded"
+
+
 class InsufficientPrivilegeError(MLError):
     """The role lacks a right it needs."""
 
@@ -339,6 +347,7 @@ BY_SQLSTATE: dict[str, type[MLError]] = {
         ArtifactError,
         VersionMismatchError,
         UnsupportedOperationError,
+        QuotaExceededError,
         InsufficientPrivilegeError,
         ReadOnlyError,
     )

@@ -12,6 +12,7 @@ from motadata_ml_server import options
 from motadata_ml_server.columns import ColumnKind, ColumnSchema, ColumnTable
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.inference.predictor import Predictor
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
@@ -44,7 +45,7 @@ def predict_chunks(
         ML011: features are missing.
     """
     source = resolve(db, input_data, "input_data")
-    schemas = [_readable(source, name, kind) for name, kind in feature_kinds(predictor, source)]
+    schemas = feature_schemas(predictor.plan, source)
     names = [schema.name for schema in schemas]
     id_name = None
     if id_column is not None:
@@ -60,17 +61,23 @@ def predict_chunks(
         first += chunk.rows
 
 
-def feature_kinds(predictor: Predictor, source: Source) -> list[tuple[str, ColumnKind]]:
-    """Return a model's features as columns of a source, each with the kind it has to travel as."""
+def feature_schemas(plan: FeaturePlan, source: Source) -> list[ColumnSchema]:
+    """Return a model's features as columns of a source, each with the kind it has to travel as.
+
+    Raises
+    ------
+    InvalidInputError
+        ML011: features are missing, or of another kind.
+    """
     available = {column.name for column in source.columns}
-    wanted = [(column.name, column.source) for column in predictor.plan.columns]
+    wanted = [(column.name, column.source) for column in plan.columns]
     missing = [name for name, _ in wanted if name not in available]
     if missing:
         raise InvalidInputError(
             f"input_data lacks the features {', '.join(map(repr, missing))}",
             hint="Select them, under these names; NULL stands for a value that is not known.",
         )
-    return wanted
+    return [_readable(source, name, kind) for name, kind in wanted]
 
 
 def _readable(source: Source, name: str, kind: ColumnKind) -> ColumnSchema:
@@ -122,3 +129,9 @@ def _encode(
         "width": 0 if per_row is None else per_row.shape[1],
         "chances": result.probabilities is not None,
     }
+
+
+def rows_of(chunk: dict[str, Any]) -> int:
+    """Return how many rows a chunk of `predict_chunks` holds."""
+    codes, values = chunk["codes"], chunk["vals"]
+    return len(values) // 8 if codes is None else len(codes) // 4

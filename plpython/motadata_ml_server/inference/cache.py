@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from motadata_ml_server import options
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.inference.visibility import VisibleVersion
+from motadata_ml_server.observe.usage import Usage
 
 if TYPE_CHECKING:
     from motadata_ml_server.inference.predictor import Predictor
 
 
-@dataclass
+@dataclass(slots=True)
 class CacheEntry:
     """A model in memory."""
 
     version: VisibleVersion
     predictor: Predictor
+    usage: Usage
     hits: int = 0
 
 
@@ -27,7 +29,12 @@ _entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()
 
 
 def predictor_of(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
-    """Return the predictor of a version that the caller was seen to be allowed, loading it once.
+    """Return the predictor of a version that the caller was seen to be allowed, loading it once."""
+    return entry_of(db, visible).predictor
+
+
+def entry_of(db: PlpyDatabase, visible: VisibleVersion) -> CacheEntry:
+    """Return the cache's entry of a version that the caller was seen to be allowed, loading it once.
 
     Parameters
     ----------
@@ -41,13 +48,13 @@ def predictor_of(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
     if entry is None:
         from motadata_ml_server import registry
 
-        entry = CacheEntry(visible, registry.load_predictor(db, visible))
+        entry = CacheEntry(visible, registry.load_predictor(db, visible), Usage(db, visible.version_id))
         _entries[key] = entry
         _evict(options.integer(db, "session_cache_mb") * 1024 * 1024)
     else:
         _entries.move_to_end(key)
     entry.hits += 1
-    return entry.predictor
+    return entry
 
 
 def _evict(limit: int) -> None:

@@ -29,6 +29,7 @@ from motadata_ml_server.errors import (
 from motadata_ml_server.features.encode import encode_table
 from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
 from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.training import estimators, metrics, target
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.splits import Split, split_rows
@@ -53,7 +54,7 @@ class TrainedModel:
     Attributes
     ----------
     artifacts : dict of str to bytes
-        plan and skops always; linear or onnx where compiled.
+        plan, profile and skops always; linear or onnx where compiled.
     features : list of dict
         The plan's summary.
     classes : list of str or None
@@ -257,6 +258,7 @@ def _fit(
         used = estimators.full_hyperparameters(entry, next(iter(estimator.fitted.values())))
     if why is not None:
         runtime["chosen_because"] = why
+    artifacts["profile"] = Profile.fit(plan_fit.plan, learn).dump()
     return TrainedModel(
         artifacts=artifacts,
         features=[column.summary() for column in plan_fit.plan.columns],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,13 @@ class ProgressReport:
         The session that trains.
     subject : dict
         tenant_id, model_id, model_type, algorithm and the worker's process id.
+    tick : callable
+        Called with every report, and while the worker is waited for; what it raises ends the training.
     """
 
-    def __init__(self, db: PlpyDatabase, subject: dict[str, Any]) -> None:
+    def __init__(self, db: PlpyDatabase, subject: dict[str, Any], tick: Callable[[], None]) -> None:
         self._db = db
+        self._tick = tick
         session = db.query(_SESSION)[0]
         self._fixed = {**subject, "pid": session["pid"], "database": session["database"], "started": session["now"]}
         self._file = FOLDER / f"{PREFIX}{session['pid']}.json"
@@ -77,6 +80,7 @@ class ProgressReport:
 
     def flush(self) -> None:
         """Report the latest step, if it is not reported yet and the last report is old enough."""
+        self._tick()
         now = time.monotonic()
         if self._latest is None or now < self._due:
             return

@@ -14,6 +14,7 @@ from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import InsufficientDataError, MotadataError, TrainingError
 from motadata_ml_server.features.encode import encode_table
 from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
+from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.training import estimators, target
 from motadata_ml_server.training.fit import (
     MAX_WARNINGS,
@@ -60,6 +61,7 @@ class StreamFit:
         self._random = np.random.default_rng(None if spec.random_state is None else [spec.random_state, SPLIT_STREAM])
         self._fitted: PlanFit | None = None
         self._sample = ColumnTable(0, {})
+        self._profile = Profile([])
         self._estimator: Any = None
         self._held = _Reservoir(self._random)
         self._rows = self._dropped = self._learned = 0
@@ -104,6 +106,9 @@ class StreamFit:
         if self._fitted is None:
             self._fitted = self._plan(table, goal)
             self._sample = table.take(np.arange(min(ROWS_PER_COLUMN, table.rows)))
+            self._profile = Profile.fit(self._fitted.plan, table)
+        else:
+            self._profile.add(table)
         overrides = self._fitted.overrides if first else None
         encoded = encode_table(self._fitted.plan, table, overrides=overrides)
         values = np.zeros(table.rows) if goal is None else goal.values
@@ -161,6 +166,7 @@ class StreamFit:
             notices.append("no row was held out, so there are no scores")
         check = check_rows(self._entry, self._fitted.plan, encoded, self._sample)
         artifacts, runtime = compile_and_dump(spec, self._entry, self._estimator, self._fitted, check)
+        artifacts["profile"] = self._profile.dump()
         return TrainedModel(
             artifacts=artifacts,
             features=[column.summary() for column in self._fitted.plan.columns],

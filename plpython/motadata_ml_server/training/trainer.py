@@ -16,6 +16,9 @@ from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InvalidArgumentError, ReadOnlyError
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
+from motadata_ml_server.observe import quotas
+from motadata_ml_server.observe.budget import TrainingClock
+from motadata_ml_server.observe.journal import TrainingLog
 from motadata_ml_server.training import lineage, request, roles, streaming
 from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.specification import TrainingSpec
@@ -77,6 +80,8 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
     tenant_id = tenancy.resolve(db, arguments.tenant_id)
     role = str(db.query("select current_user::text as name")[0]["name"])
     job = _prepare(db, arguments)
+    quotas.check_before_training(db, tenant_id, model_id)
+    limits = quotas.limits_of(db, tenant_id)
     subject = {
         "tenant_id": tenant_id,
         "model_id": model_id,
@@ -84,8 +89,10 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
         "algorithm": job.spec.algorithm,
     }
     with (
+        TrainingLog(db, tenant=tenant_id, model=model_id, algorithm=job.spec.algorithm, role=role) as log,
+        TrainingClock(db, tenant_id, limits.max_training_seconds_per_day if limits else None) as clock,
         Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker,
-        ProgressReport(db, {**subject, "worker": worker.pid}) as report,
+        ProgressReport(db, {**subject, "worker": worker.pid}, clock.tick) as report,
     ):
         result = _run(db, worker, job, report)
         model = result["model"]
@@ -93,6 +100,7 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
         new = _new_version(db, job, result, worker.artifacts, tenant_id, model_id, role)
         new.fields["training_time"] = time.monotonic() - started
         version = registry.store(db, replace(new, deploy=arguments.deploy is not False))
+        log.found(version=version, rows=new.fields["training_rows"])
     return {
         "model_id": model_id,
         "status": "completed",

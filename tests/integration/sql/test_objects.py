@@ -84,7 +84,9 @@ def test_granted_role_may_use_every_public_function_but_the_administrators(
     assert [row[0] for row in rows] == [
         "ml._as_float8_array(bytea)",
         "ml._as_int4_array(bytea)",
+        "ml.refresh_usage()",
         "ml.set_option(text,text)",
+        "ml.set_quota(text,integer,bigint,double precision)",
     ]
     module_db.execute("select ml.revoke_usage(%s)", [role])
     left = module_db.execute(

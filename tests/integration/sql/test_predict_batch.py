@@ -127,3 +127,12 @@ def test_large_input_crosses_chunks_without_a_seam(trained: psycopg.Connection[A
         "'select i as id, i::float8 / 25000 as a, 0.5 as b, ''x'' as c from generate_series(1, 25000) i', 'id') p"
     ).fetchone()
     assert row == (25000, 25000, True)
+
+
+def test_error_of_a_set_returning_function_keeps_its_message_and_hint(trained: psycopg.Connection[Any]) -> None:
+    for statement in ("ml.predict_batch('nothing', 'points')", "ml.predict_batch('number', 'select a from points')"):
+        with pytest.raises(psycopg.Error) as caught:
+            trained.execute(f"select * from {statement}".encode())
+        said = caught.value.diag.message_primary or ""
+        assert "there is no model" in said or "lacks the features" in said
+        assert caught.value.diag.message_hint

@@ -1,0 +1,201 @@
+"""``ml.evaluate`` and ``ml.confusion_matrix``: predictions of a relation's rows against their target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server import options
+from motadata_ml_server.columns import Column, ColumnSchema
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores
+from motadata_ml_server.inference import cache
+from motadata_ml_server.inference.batch import feature_schemas
+from motadata_ml_server.inference.predictor import BatchPrediction
+from motadata_ml_server.inference.visibility import VisibleVersion
+from motadata_ml_server.ingest.reader import read_chunks
+from motadata_ml_server.ingest.source import resolve
+from motadata_ml_server.ingest.wire import decode_table
+from motadata_ml_server.training import request, roles
+
+Array = NDArray[Any]
+
+_SUBJECT = "select model_type, target from ml.model_version where id = $1"
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Predictions of some rows beside their target, where the model type has one."""
+
+    rows: int
+    truth: Column | None
+    predicted: BatchPrediction
+
+
+class Evaluation:
+    """A model version about to be scored on a relation's rows.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The caller's session; rows are read with its rights.
+    visible : VisibleVersion
+        The version, as the caller sees it.
+    input_data : str
+        A table, a view or a SELECT.
+    target : str or None
+        Its column to compare with; None takes the name of the training target.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: a target where the model type has none, or one that is a feature.
+    """
+
+    def __init__(self, db: PlpyDatabase, visible: VisibleVersion, input_data: str, target: str | None) -> None:
+        self._db = db
+        row = db.query(_SUBJECT, ["bigint"], [visible.version_id])[0]
+        self.model_type: str = row["model_type"]
+        self._predictor = cache.predictor_of(db, visible)
+        self._source = resolve(db, input_data, "input_data")
+        self._features = feature_schemas(self._predictor.plan, self._source)
+        self._target: ColumnSchema | None = None
+        self.left_out = self.unanswered = 0
+        if self.model_type in request.SUPERVISED:
+            self._target = roles.target(self._source, target or row["target"], self.model_type).schema
+            if self._target.name in {schema.name for schema in self._features}:
+                raise InvalidArgumentError(
+                    f"target {self._target.name!r} is a feature of the model", hint="Name the column to predict."
+                )
+        else:
+            request.target_of(target, self.model_type)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the scores, always with n_test.
+
+        Raises
+        ------
+        InsufficientDataError
+            ML005: no row has a target.
+        UnsupportedOperationError
+            ML020: the model type has no scores on other rows.
+        """
+        if self.model_type == "classification":
+            classified = self.classification()
+            self._tell(classified)
+            return {**classified.scores(), "n_test": classified.rows}
+        if self.model_type == "regression":
+            return self._regression()
+        if self.model_type == "decomposition":
+            raise UnsupportedOperationError(
+                "a decomposition has no scores on other rows",
+                hint="ml.evaluate scores classification, regression, clustering and anomaly models.",
+            )
+        return self._unsupervised()
+
+    def classification(self) -> ClassificationScores:
+        """Return the counts of a classifier.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            ML020: the model is not a classifier.
+        """
+        if self.model_type != "classification":
+            raise UnsupportedOperationError(
+                f"a confusion matrix needs a classification model, this one is {self.model_type}",
+                hint="Use ml.evaluate.",
+            )
+        room = options.integer(self._db, "session_cache_mb") * 1024 * 1024
+        found = ClassificationScores(self._predictor.classes or (), room)
+        for chunk in self._chunks():
+            assert chunk.truth is not None  # noqa: S101 - supervised
+            found.add(chunk.truth.texts, chunk.predicted)
+        self._require(found.rows)
+        return found
+
+    def _regression(self) -> dict[str, float]:
+        found = RegressionScores()
+        for chunk in self._chunks():
+            assert chunk.truth is not None  # noqa: S101 - supervised
+            assert chunk.predicted.values is not None  # noqa: S101 - a regressor
+            found.add(chunk.truth.numbers, chunk.predicted.values)
+        self._require(found.rows)
+        return {**found.scores(), "n_test": found.rows}
+
+    def _unsupervised(self) -> dict[str, float]:
+        rows = outliers = 0
+        clusters: set[float] = set()
+        for chunk in self._chunks():
+            rows += chunk.rows
+            assert chunk.predicted.values is not None  # noqa: S101 - neither type is without
+            outliers += int(np.count_nonzero(chunk.predicted.values < 0))
+            if self.model_type == "clustering":
+                clusters |= set(np.unique(chunk.predicted.values).tolist())
+        self._require(rows)
+        if self.model_type == "clustering":
+            return {"clusters": float(len(clusters)), "n_test": rows}
+        return {"outlier_share": outliers / rows, "n_test": rows}
+
+    def _chunks(self) -> Iterator[_Chunk]:
+        schemas = [*self._features, *([self._target] if self._target else [])]
+        names = [schema.name for schema in self._features]
+        for packed in read_chunks(self._db, self._source, schemas, options.integer(self._db, "chunk_rows")):
+            table = decode_table(schemas, [(packed.rows, packed.buffers)])
+            truth = None
+            if self._target is not None:
+                column = table.columns[self._target.name]
+                there = column.texts.codes >= 0 if self._target.kind == "text" else ~np.isnan(column.numbers)
+                if not there.all():
+                    self.left_out += table.rows - int(there.sum())
+                    table = table.take(np.asarray(there))
+                truth = table.columns[self._target.name]
+            if table.rows:
+                yield from self._answered(truth, self._predictor.batch(table.select(names)), table.rows)
+        if self.left_out:
+            self._db.notice(f"{self.left_out} rows with a NULL target were left out")
+        if self.unanswered:
+            self._db.notice(f"{self.unanswered} rows whose group has no model were left out")
+
+    def _answered(self, truth: Column | None, predicted: BatchPrediction, rows: int) -> Iterator[_Chunk]:
+        """Yield the rows that have a prediction: a model per group has none for a group it has not learned."""
+        decisive = predicted.codes if predicted.codes is not None else predicted.values
+        if decisive is None:
+            return
+        there = decisive >= 0 if predicted.codes is not None else ~np.isnan(decisive)
+        if not there.all():
+            self.unanswered += int(np.count_nonzero(~there))
+            rows = int(np.count_nonzero(there))
+            truth = None if truth is None else truth.take(there)
+            predicted = BatchPrediction(
+                codes=_some(predicted.codes, there),
+                names=predicted.names,
+                values=_some(predicted.values, there),
+                probabilities=_some(predicted.probabilities, there),
+            )
+        if rows:
+            yield _Chunk(rows, truth, predicted)
+
+    def _require(self, rows: int) -> None:
+        if not rows:
+            raise InsufficientDataError(
+                "input_data has no row to score on", hint="Check the table, the WHERE clause and the target's NULLs."
+            )
+
+    def _tell(self, found: ClassificationScores) -> None:
+        if found.unknown_rows:
+            self._db.notice(
+                f"{found.unknown_rows} rows have a class that the model has not learned: they count as wrong, "
+                "and roc_auc and log_loss are left out"
+            )
+        if found.ranking_given_up:
+            self._db.notice("roc_auc is left out: the probabilities do not fit into session_cache_mb")
+
+
+def _some(values: Array | None, rows: NDArray[np.bool_]) -> Array | None:
+    return None if values is None else values[rows]
