@@ -136,8 +136,8 @@ def connect(server: PostgreSQLExecutor, request: pytest.FixtureRequest) -> Itera
         session.close()
 
 
-@pytest.fixture
-def role_factory(server: PostgreSQLExecutor, _roles: list[str]) -> Callable[..., str]:
+@pytest.fixture(scope="module")
+def module_role_factory(server: PostgreSQLExecutor, _roles: list[str]) -> Callable[..., str]:
     """Create login roles whose names begin as asked and are nobody else's."""
 
     def create_role(name: str, *, inherit: bool = True, superuser: bool = False) -> str:
@@ -148,3 +148,9 @@ def role_factory(server: PostgreSQLExecutor, _roles: list[str]) -> Callable[...,
         return unique
 
     return create_role
+
+
+@pytest.fixture
+def role_factory(module_role_factory: Callable[..., str]) -> Callable[..., str]:
+    """Create login roles, as `module_role_factory` does."""
+    return module_role_factory

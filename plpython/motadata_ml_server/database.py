@@ -129,9 +129,22 @@ MAX_PLANS = 200
 
 
 def _translate(error: Any) -> DatabaseError:
-    _, detail, hint, *_ = error.spidata
+    packed, detail, hint, *_ = error.spidata
     text = str(error)
-    return DatabaseError(error.sqlstate, text, detail, hint)
+    if text == _FROM_ITERATOR and detail:
+        text, detail = detail, None
+    # PL/Python gives an attribute to the states that PostgreSQL itself knows
+    sqlstate = getattr(error, "sqlstate", None) or _unpack(packed)
+    return DatabaseError(sqlstate, text.removeprefix("plpy.Error: "), detail, hint)
+
+
+_FROM_ITERATOR = "error fetching next item from iterator"
+"""What PL/Python makes of the message of an error between two rows of a function's result."""
+
+
+def _unpack(packed: int) -> str:
+    """Return the five characters of a SQLSTATE, six bits each in PostgreSQL's packed form."""
+    return "".join(chr((packed >> shift & 63) + ord("0")) for shift in range(0, 30, 6))
 
 
 _current: PlpyDatabase | None = None
