@@ -4,7 +4,7 @@
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-ARGS ?= tests -m "not slow"
+ARGS ?= tests -m "not slow" --ignore=tests/operations
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
 export PG_MAJOR ?= 15
@@ -44,10 +44,13 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
-	@.ci/python -m pytest tests -m slow
+	@.ci/python -m pytest tests -m slow --ignore=tests/operations
 
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
+
+test-ops: bootstrap ## replicas, schedules and the runbook on servers of their own
+	@.ci/python -m pytest tests/operations
 
 bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@.ci/python -m benchmarks
