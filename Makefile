@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow algorithms lint format typecheck pytest bench bench-quick clean
+.PHONY: help bootstrap demo up down test test-slow test-ops algorithms lint format typecheck pytest bench bench-quick clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -49,7 +49,8 @@ test-slow: bootstrap ## the slow suites, which make test leaves out
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
 
-test-ops: bootstrap ## replicas, schedules and the runbook on servers of their own
+test-ops: ## replicas, schedules and the runbook on servers of their own
+	@.ci/bootstrap --operations
 	@.ci/python -m pytest tests/operations
 
 bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
