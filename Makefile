@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-ops algorithms lint format typecheck pytest bench bench-quick clean
+.PHONY: help bootstrap demo up down test test-slow test-ops algorithms lint format typecheck pytest bench bench-quick bench-standbys clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -11,7 +11,7 @@ export PG_MAJOR ?= 15
 export PG_BINDIR ?= /usr/lib/postgresql/$(PG_MAJOR)/bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bootstrap: ## install what is missing: system packages and the environment
 	@.ci/bootstrap
@@ -58,6 +58,9 @@ bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benc
 
 bench-quick: bootstrap ## the same with fewer rows and rounds, under 4 minutes
 	@.ci/python -m benchmarks --quick
+
+bench-standbys: bootstrap ## predictions a second with 0, 1 and 2 standbys
+	@.ci/python -m benchmarks.standbys
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down
