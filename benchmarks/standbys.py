@@ -2,21 +2,23 @@
 
 Usage: ``.ci/python -m benchmarks.standbys [--quick]``
 
-Each server runs on one core, as far as the machine has them. They share it with the clients and with whatever else runs
-there, so beside the predictions a second stand what a prediction costs its server in CPU time, which tells what a server
-more brings, and the share of the busiest server, which tells how evenly they are spread. Every client is a pgbench
-process that names all servers with ``target_session_attrs=prefer-standby``; each begins its list of hosts at another
-standby, which spreads them as ``load_balance_hosts`` does from libpq 16 on.
+Each server runs on one core, as far as the machine has them. They share it with the clients and with whatever else
+runs there, so beside the predictions a second stand what a prediction costs its server in CPU time, which tells what a
+server more brings, and the share of the busiest server, which tells how evenly they are spread. Every client is a
+pgbench process that names all servers with ``target_session_attrs=prefer-standby``; each begins its list of hosts at
+another standby, which spreads them as ``load_balance_hosts`` does from libpq 16 on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,13 +121,23 @@ def run_clients(servers: list[str], work: Workload, seconds: int) -> Outcome:
 def _cpu_seconds(server: str) -> float:
     """Return the CPU time of all sessions of a server that have ended."""
     with psycopg.connect(server, autocommit=True) as session:
-        others = "select count(*) from pg_stat_activity where backend_type = 'client backend'"
-        while session.execute(others).fetchone() != (1,):
-            session.execute("select pg_sleep(0.02)")
         row = session.execute("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)").fetchone()
-    assert row is not None
-    fields = Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split()
+        assert row is not None
+        while _sessions(int(row[0])) - {session.info.backend_pid}:
+            time.sleep(0.02)
+        fields = Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def _sessions(postmaster: int) -> set[int]:
+    """Return the processes of a server's sessions, those that have ended and are not counted yet among them."""
+    found = set()
+    for child in map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()):
+        with contextlib.suppress(OSError):
+            title = Path(f"/proc/{child}/cmdline").read_bytes()
+            if not title or b" bench " in title:
+                found.add(child)
+    return found
 
 
 def main(quick: bool) -> None:

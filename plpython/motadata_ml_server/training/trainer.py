@@ -88,8 +88,7 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
     tenant_id = tenancy.resolve(db, arguments.tenant_id)
     role = str(db.query("select current_user::text as name")[0]["name"])
     job = _prepare(db, arguments)
-    quotas.check_before_training(db, tenant_id, model_id)
-    limits = quotas.limits_of(db, tenant_id)
+    limits = quotas.check_before_training(db, tenant_id, model_id)
     subject = {
         "tenant_id": tenant_id,
         "model_id": model_id,
