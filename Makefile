@@ -1,17 +1,17 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow algorithms lint format typecheck pytest bench bench-quick clean
+.PHONY: help bootstrap demo up down test test-slow test-ops algorithms lint format typecheck pytest bench bench-quick bench-standbys clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-ARGS ?= tests -m "not slow"
+ARGS ?= tests -m "not slow" --ignore=tests/operations
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
 export PG_MAJOR ?= 15
 export PG_BINDIR ?= /usr/lib/postgresql/$(PG_MAJOR)/bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bootstrap: ## install what is missing: system packages and the environment
 	@.ci/bootstrap
@@ -44,16 +44,23 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
-	@.ci/python -m pytest tests -m slow
+	@.ci/python -m pytest tests -m slow --ignore=tests/operations
 
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
+
+test-ops: ## replicas, schedules and the runbook on servers of their own
+	@.ci/bootstrap --operations
+	@.ci/python -m pytest tests/operations
 
 bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@.ci/python -m benchmarks
 
 bench-quick: bootstrap ## the same with fewer rows and rounds, under 4 minutes
 	@.ci/python -m benchmarks --quick
+
+bench-standbys: bootstrap ## predictions a second with 0, 1 and 2 standbys
+	@.ci/python -m benchmarks.standbys
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down

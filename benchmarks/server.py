@@ -53,6 +53,40 @@ def running_server() -> Iterator[str]:
             _run([*control, "-m", "immediate", "stop"], environment)
 
 
+@contextmanager
+def running_standby(primary: str) -> Iterator[str]:
+    """Start a streaming standby of a server in a folder that goes away with it; yields its DSN as superuser."""
+    with TemporaryDirectory(prefix="motadata-ml-bench-") as name:
+        folder = Path(name)
+        server = relocate(find_server(BINDIR / "pg_config"), folder / "postgresql")
+        data = folder / "data"
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+            "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+        }
+        source = primary.rpartition("/")[0]
+        _run([BINDIR / "pg_basebackup", "-D", data, "-d", source, "-R", "-c", "fast"], environment)
+        port = _free_port()
+        (data / "postgresql.conf").open("a").write(f"port = {port}\nunix_socket_directories = '{folder}'\n")
+        control = [server.program("pg_ctl"), "-D", data, "-w"]
+        _run([*control, "-l", folder / "log", "start"], environment)
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}/{primary.rpartition('/')[2]}"
+        finally:
+            _run([*control, "-m", "immediate", "stop"], environment)
+
+
+@contextmanager
+def pin(core: int) -> Iterator[None]:
+    """Have processes that are started meanwhile, and theirs, run on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def _run(command: list[Any], environment: dict[str, str]) -> None:
     subprocess.run([str(part) for part in command], check=True, env=environment, stdout=subprocess.DEVNULL)
 

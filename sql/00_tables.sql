@@ -58,6 +58,7 @@ create table ml.model_version (
     trained_by name not null,
     trained_at timestamptz not null default clock_timestamp(),
     training_time float8 not null,
+    arguments jsonb,
     unique (model, version)
 );
 alter sequence ml.model_version_seq owned by ml.model_version.id;

@@ -25,6 +25,10 @@ READABLE = (
     "stat_models",
     "quota",
     "tenant_sizes",
+    "schedule",
+    "schedule_run",
+    "schedules",
+    "schedule_history",
 )
 """Tables (each with row security, but for the options) and views that a user reads."""
 

@@ -14,6 +14,7 @@ import motadata_ml_server
 from motadata_ml_server import access, definer, options
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InsufficientPrivilegeError, VersionMismatchError
+from motadata_ml_server.observe import slots
 from motadata_ml_server.training.supervisor import interpreter
 
 LIBRARIES = ("numpy", "onnxruntime", "onnx", "scikit-learn", "skl2onnx", "skops", "sqlglot")
@@ -96,6 +97,7 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
         "libraries": _libraries,
         "import path": _import_path,
         "roles": lambda: _roles(db),
+        "counters": lambda: _counters(db),
         "rights": lambda: _rights(db),
     }
     for name, check in checks.items():
@@ -158,6 +160,15 @@ def _import_path() -> Check:
         not bad,
         f"{len(sys.path)} folders, writable by others: {bad or 'none'}",
         "Take write permission from others.",
+    )
+
+
+def _counters(db: PlpyDatabase) -> Check:
+    shared = slots.region(db).shared
+    return (
+        shared,
+        f"predictions of all sessions {'are' if shared else 'cannot be'} counted in {slots.FILE}",
+        f"Let {slots.FILE} in the data directory belong to the server's user, with mode 0600, or remove it; reconnect.",
     )
 
 

@@ -14,6 +14,8 @@ from motadata_ml_server.errors import MotadataError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
+
 
 def boundary(function: Callable[P, T]) -> Callable[P, T]:
     """Wrap an entry point so that what it raises reaches the client whole."""
@@ -60,7 +62,8 @@ def _report(error: Exception) -> NoReturn:
     if isinstance(error, MotadataError):
         _raise(plpy, error.message, error.sqlstate, error.detail, error.hint)
     if isinstance(error, database.DatabaseError):
-        _raise(plpy, error.message, error.sqlstate, error.detail, error.hint)
+        hint = error.hint or (READ_ONLY_HINT if error.sqlstate == "25006" else None)
+        _raise(plpy, error.message, error.sqlstate, error.detail, hint)
     if isinstance(error, plpy.SPIError):
         raise error
     plpy.log("motadata_ml: unexpected error\n" + "".join(traceback.format_exception(error)))

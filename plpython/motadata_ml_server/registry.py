@@ -92,6 +92,7 @@ _FIELDS = {
     "warnings": "text[]",
     "library_versions": "jsonb",
     "training_time": "float8",
+    "arguments": "jsonb",
 }
 
 
@@ -116,7 +117,7 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
     names = [new.tenant_id, new.model_id, new.model_type, new.trained_by]
     model = db.query(_UPSERT_MODEL, ["text", "text", "text", "name"], names)[0]["id"]
     version = _next_version(db, model, new)
-    fields = {**new.fields, "digest": digest_of([(a.kind, a.digest) for a in new.artifacts])}
+    fields = {"arguments": None, **new.fields, "digest": digest_of([(a.kind, a.digest) for a in new.artifacts])}
     types = {**_FIELDS, "digest": "text"}
     columns = ["model", "tenant_id", "version", "model_type", "trained_by", *types]
     places = ", ".join(f"${i + 1}" for i in range(len(columns)))

@@ -104,7 +104,7 @@ def limits_of(db: PlpyDatabase, tenant_id: str, lock: bool = False) -> Limits | 
     Parameters
     ----------
     db : PlpyDatabase
-        As the caller, or as the owner to lock.
+        The session, as the owner.
     tenant_id : str
         The tenant.
     lock : bool
@@ -114,23 +114,29 @@ def limits_of(db: PlpyDatabase, tenant_id: str, lock: bool = False) -> Limits | 
     return Limits(**rows[0]) if rows else None
 
 
-def check_before_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> None:
-    """Refuse a training whose model could not be stored, before it takes any time.
+def check_before_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> Limits | None:
+    """Refuse a training whose model could not be stored, before it takes any time; returns the tenant's limits.
+
+    Asked as the owner: a role that has not been given the rights of this version yet trains as before.
 
     Raises
     ------
     QuotaExceededError
         ML021: the tenant has as many models or bytes as it may.
     """
-    limits = limits_of(db, tenant_id)
-    if limits is None:
-        return
-    check_new_model(db, tenant_id, model_id, limits)
-    definer.read_as_owner(db, lambda owner: check_bytes(owner, tenant_id, limits, more=1))
+
+    def operation(owner: PlpyDatabase) -> Limits | None:
+        limits = limits_of(owner, tenant_id)
+        if limits is not None:
+            check_new_model(owner, tenant_id, model_id, limits)
+            check_bytes(owner, tenant_id, limits, more=1)
+        return limits
+
+    return definer.read_as_owner(db, operation)
 
 
 def check_new_model(db: PlpyDatabase, tenant_id: str, model_id: str, limits: Limits) -> None:
-    """Refuse a model that the tenant does not have yet, if it has as many as it may.
+    """Refuse a model that the tenant does not have yet, if it has as many as it may; as the owner.
 
     Raises
     ------

@@ -36,6 +36,9 @@ READ_SHARE = 0.05
 """What reading counts for in the progress of a training, before its length is known."""
 
 
+_JSON_ARGUMENTS = ("hyperparameters", "search", "preprocess", "execution")
+
+
 @dataclass(frozen=True)
 class Arguments:
     """The arguments of ``ml.train`` as PL/Python gives them, in their order."""
@@ -59,6 +62,11 @@ class Arguments:
     group_by: str | None
     tenant_id: str | None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what another training of the model needs, as plain data."""
+        given = vars(self) | {name: json.loads(vars(self)[name] or "null") for name in _JSON_ARGUMENTS}
+        return {name: value for name, value in given.items() if name not in ("model_id", "deploy", "tenant_id")}
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -80,8 +88,7 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
     tenant_id = tenancy.resolve(db, arguments.tenant_id)
     role = str(db.query("select current_user::text as name")[0]["name"])
     job = _prepare(db, arguments)
-    quotas.check_before_training(db, tenant_id, model_id)
-    limits = quotas.limits_of(db, tenant_id)
+    limits = quotas.check_before_training(db, tenant_id, model_id)
     subject = {
         "tenant_id": tenant_id,
         "model_id": model_id,
@@ -99,6 +106,7 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
         _tell(db, model)
         new = _new_version(db, job, result, worker.artifacts, tenant_id, model_id, role)
         new.fields["training_time"] = time.monotonic() - started
+        new.fields["arguments"] = _json(arguments.to_json())
         version = registry.store(db, replace(new, deploy=arguments.deploy is not False))
         log.found(version=version, rows=new.fields["training_rows"])
     return {

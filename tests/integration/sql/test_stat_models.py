@@ -127,16 +127,17 @@ def counters(server: PostgreSQLExecutor, trained: Session) -> Iterator[Path]:
     aside.rename(path)
 
 
-def predict_in_a_new_session(dsn: str) -> dict[tuple[str, str], tuple[int, int, int]]:
+def predict_in_a_new_session(dsn: str, counted: bool) -> dict[tuple[str, str], tuple[int, int, int]]:
     with psycopg.connect(dsn, autocommit=True) as session:
         assert session.execute("select ml.predict_value('m', ARRAY[1])").fetchone() == (pytest.approx(2, abs=0.1),)
+        assert session.execute("select ok from ml.doctor() where check_name = 'counters'").fetchone() == (counted,)
         return counts(session)
 
 
 def test_file_that_others_may_write_is_not_used(counters: Path, dsn: str) -> None:
     counters.touch()
     counters.chmod(0o666)
-    assert predict_in_a_new_session(dsn) == {}
+    assert predict_in_a_new_session(dsn, counted=False) == {}
     assert counters.stat().st_size == 0
 
 
@@ -144,22 +145,22 @@ def test_link_in_place_of_the_file_is_not_followed(counters: Path, dsn: str, tmp
     elsewhere = tmp_path / "elsewhere"
     elsewhere.touch(mode=0o600)
     counters.symlink_to(elsewhere)
-    assert predict_in_a_new_session(dsn) == {}
+    assert predict_in_a_new_session(dsn, counted=False) == {}
     assert elsewhere.stat().st_size == 0
 
 
 def test_damaged_file_is_made_anew(counters: Path, dsn: str) -> None:
     counters.write_bytes(os.urandom(4096))
     counters.chmod(0o600)
-    assert predict_in_a_new_session(dsn) == {("m", "1.0.0"): (1, 1, 0)}
+    assert predict_in_a_new_session(dsn, counted=True) == {("m", "1.0.0"): (1, 1, 0)}
 
 
 def test_random_slots_give_no_row_and_no_error(counters: Path, dsn: str) -> None:
-    predict_in_a_new_session(dsn)
+    predict_in_a_new_session(dsn, counted=True)
     with counters.open("r+b") as file:
         file.seek(64)
         file.write(os.urandom(64 * 16_384))
-    assert predict_in_a_new_session(dsn) == {("m", "1.0.0"): (1, 1, 0)}
+    assert predict_in_a_new_session(dsn, counted=True) == {("m", "1.0.0"): (1, 1, 0)}
 
 
 def test_missing_folder_costs_the_counts_only(server: PostgreSQLExecutor, trained: Session, dsn: str) -> None:
@@ -167,6 +168,6 @@ def test_missing_folder_costs_the_counts_only(server: PostgreSQLExecutor, traine
     aside = folder.with_suffix(".aside")
     folder.rename(aside)
     try:
-        assert predict_in_a_new_session(dsn) == {}
+        assert predict_in_a_new_session(dsn, counted=False) == {}
     finally:
         aside.rename(folder)

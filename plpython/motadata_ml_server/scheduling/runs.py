@@ -1,0 +1,188 @@
+"""``ml.run_schedule``: train again if drift or age asks for it, deploy what is better, say why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from motadata_ml_server import definer, registry
+from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, MotadataError
+from motadata_ml_server.evaluation import drift
+from motadata_ml_server.inference.visibility import VisibleVersion, look_up
+from motadata_ml_server.observe.journal import line
+from motadata_ml_server.scheduling.holdout import Holdout, divide
+from motadata_ml_server.scheduling.schedules import METRICS
+
+_SCHEDULE = """
+select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_path, s.arguments,
+    s.role::text as owner, s.max_age::text as max_age,
+    (select max(v.trained_at) from ml.model_version v where v.model = s.model)::text as trained_at,
+    (select pg_catalog.clock_timestamp() - max(v.trained_at) > s.max_age
+        from ml.model_version v where v.model = s.model) as old,
+    pg_catalog.clock_timestamp()::text as now, current_user::text as role
+from ml.schedule s join ml.model m on m.id = s.model where m.tenant_id = $1 and m.model_id = $2
+"""
+
+_TRAIN = """
+select model_version from ml.train($1, $2, $3, $4, $5, $6, $7, validation_data => $8, test_size => $9,
+    split => $10, cv => $11, search => $12, preprocess => $13, random_state => $14, deploy => false,
+    execution => $15, group_by => $16, tenant_id => $17)
+"""
+_TRAIN_TYPES = (
+    *("text", "text", "text", "text", "text[]", "text", "jsonb", "text", "float8", "text"),
+    *("integer", "jsonb", "jsonb", "integer", "jsonb", "text", "text"),
+)
+
+# One statement, so that both versions see the same rows.
+_COMPARE = "select ml.evaluate($1, $2, $3, $4, $6) as old, ml.evaluate($1, $2, $3, $5, $6) as new"
+
+_STORE = """
+insert into ml.schedule_run
+    (model, tenant_id, started_at, outcome, reason, drift, metric, old_version, old_value, new_version, new_value, role)
+values ($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a run came to."""
+
+    outcome: str
+    reason: str
+    drift: float | None = None
+    old_version: str | None = None
+    old_value: float | None = None
+    new_version: str | None = None
+    new_value: float | None = None
+
+
+def run_schedule(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
+    """Do what is scheduled for a model now, with the caller's rights; returns the outcome.
+
+    What fails is written down, not raised, so that the history has it; a cancel is raised.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: nothing is scheduled for the model.
+    InsufficientPrivilegeError
+        42501: another role scheduled it; its query does not run with the caller's rights.
+    """
+    rows = db.query(_SCHEDULE, ["text", "text"], [tenant_id, model_id])
+    if not rows:
+        raise InvalidArgumentError(
+            f"nothing is scheduled for model {model_id!r} of tenant {tenant_id!r}", hint="Call ml.schedule_training."
+        )
+    schedule = rows[0]
+    if schedule["owner"] != schedule["role"]:
+        raise InsufficientPrivilegeError(
+            f"the schedule of model {model_id!r} belongs to role {schedule['owner']!r}",
+            hint="Only that role runs it: a run uses the rights of the role that runs it.",
+        )
+    with_path = "select pg_catalog.set_config('search_path', $1, true)"
+    before = db.query("select pg_catalog.current_setting('search_path') as path")[0]["path"]
+    db.query(with_path, ["text"], [schedule["search_path"]])
+    try:
+        done = _run(db, schedule, look_up(db, model_id, None, tenant_id))
+    except (MotadataError, DatabaseError) as error:
+        if error.sqlstate.startswith("57"):
+            raise
+        done = _Outcome("failed", f"{error.sqlstate}: {error.message}"[:1000])
+    db.query(with_path, ["text"], [before])
+    _write_down(db, schedule, done)
+    db.log(line("schedule_run", tenant=tenant_id, model=model_id, outcome=done.outcome, role=schedule["role"]))
+    return done.outcome
+
+
+def _run(db: PlpyDatabase, schedule: Row, deployed: VisibleVersion) -> _Outcome:
+    arguments = json.loads(schedule["arguments"])
+    rows = divide(db, arguments)
+    due, distance, why = _due(db, schedule, deployed, arguments["training_data"])
+    if not due:
+        return _Outcome("skipped", why, distance, deployed.version)
+    new = _train(db, deployed, arguments, rows)
+    metric = schedule["metric"]
+    values = [deployed.model_id, rows.compare, arguments["target"], deployed.version, new, deployed.tenant_id]
+    scores = db.query(_COMPARE, ["text"] * 6, values)[0]
+    old_value, new_value = (json.loads(scores[side]).get(metric) for side in ("old", "new"))
+    done = _Outcome("kept", why, distance, deployed.version, old_value, new, new_value)
+    if old_value is None or new_value is None:
+        return replace(done, reason=f"{why}; {metric} cannot be computed on the rows held out")
+    higher = METRICS[arguments["model_type"]][metric]
+    gain = (new_value - old_value) if higher else (old_value - new_value)
+    compared = f"{why}; {metric} {old_value:.6g} -> {new_value:.6g} on the same rows"
+    if gain <= 0 or gain < schedule["min_improvement"]:
+        return replace(done, reason=f"{compared}: not better by min_improvement = {schedule['min_improvement']:g}")
+    registry.deploy(db, look_up(db, deployed.model_id, new, deployed.tenant_id), schedule["role"])
+    return replace(done, outcome="deployed", reason=f"{compared}: better")
+
+
+def _due(
+    db: PlpyDatabase, schedule: Row, deployed: VisibleVersion, training_data: str
+) -> tuple[bool, float | None, str]:
+    """Tell whether to train, the largest drift where it was looked for, and why."""
+    if schedule["max_age"] is None and schedule["max_drift"] is None:
+        return True, None, "every run trains: neither max_age nor max_drift is set"
+    if schedule["max_age"] is not None and schedule["old"]:
+        return True, None, f"last trained at {schedule['trained_at']}, more than {schedule['max_age']} ago"
+    why = f"last trained at {schedule['trained_at']}"
+    if schedule["max_drift"] is None:
+        return False, None, f"{why}, not more than {schedule['max_age']} ago"
+    if drift.profile_of(db, deployed) is None:
+        return True, None, f"version {deployed.version} has no profile to tell drift by"
+    found = [f for f in drift.drift(db, deployed, training_data) if f.kind != "timestamp"]
+    if not found:
+        return False, None, f"{why}; no feature whose drift could be told"
+    worst = max(found, key=lambda feature: feature.value)
+    told = f"largest drift {worst.value:.4g} (feature {worst.feature}), max_drift = {schedule['max_drift']:g}"
+    return worst.value > schedule["max_drift"], worst.value, f"{why}; {told}"
+
+
+def _train(db: PlpyDatabase, deployed: VisibleVersion, arguments: dict[str, Any], rows: Holdout) -> str:
+    execution = arguments.get("execution") or {}
+    streamed = execution.get("mode") == "stream"
+    values = [
+        deployed.model_id,
+        arguments["model_type"],
+        rows.learn,
+        arguments["target"],
+        arguments["features"],
+        arguments.get("algorithm"),
+        json.dumps(arguments.get("hyperparameters") or {}),
+        None if streamed else rows.compare,
+        arguments.get("test_size") or 0.2,
+        None,
+        arguments.get("cv"),
+        _json(arguments.get("search")),
+        _json(arguments.get("preprocess")),
+        arguments.get("random_state"),
+        json.dumps(execution),
+        arguments.get("group_by"),
+        deployed.tenant_id,
+    ]
+    return str(db.query(_TRAIN, _TRAIN_TYPES, values)[0]["model_version"])
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _write_down(db: PlpyDatabase, schedule: Row, done: _Outcome) -> None:
+    values = [
+        schedule["model"],
+        schedule["tenant_id"],
+        schedule["now"],
+        done.outcome,
+        done.reason,
+        done.drift,
+        schedule["metric"],
+        done.old_version,
+        done.old_value,
+        done.new_version,
+        done.new_value,
+        schedule["role"],
+    ]
+    types = ["bigint", "text", "text", "text", "text", "float8", "text", "text", "float8", "text", "float8", "name"]
+    definer.write_as_owner(db, lambda owner: owner.query(_STORE, types, values))

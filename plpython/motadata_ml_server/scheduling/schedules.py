@@ -1,0 +1,208 @@
+"""``ml.schedule_training`` and ``ml.unschedule_training``: jobs of pg_cron with the caller's rights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from motadata_ml_server import definer
+from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.inference.visibility import VisibleVersion
+
+METRICS: Mapping[str, Mapping[str, bool]] = MappingProxyType(
+    {
+        "classification": {
+            "f1_score": True,
+            "accuracy": True,
+            "balanced_accuracy": True,
+            "f1_macro": True,
+            "precision": True,
+            "precision_macro": True,
+            "recall": True,
+            "recall_macro": True,
+            "roc_auc": True,
+            "log_loss": False,
+        },
+        "regression": {"rmse": False, "mae": False, "mape": False, "r2": True},
+    }
+)
+"""By model type, the metrics that decide, the default first; whether a higher value is better."""
+
+_SUBJECT = """
+select model, model_type, target, features, algorithm, hyperparameters, random_state, training_query, arguments,
+    trained_by::text as trained_by
+from ml.model_version where id = $1
+"""
+
+_ROLE = """
+select current_user::text as name, pg_catalog.current_setting('search_path') as search_path,
+    exists (select from pg_catalog.pg_extension where extname = 'pg_cron') as pg_cron
+"""
+
+_COMMAND = "select pg_catalog.format('select ml.run_schedule(%L, %L)', $1, $2) as command"
+
+_STORE = """
+insert into ml.schedule
+    (model, tenant_id, cron, job_id, metric, min_improvement, max_age, max_drift, search_path, role, arguments)
+values ($1, $2, $3, $4, $5, $6, $7::interval, $8, $9, $10, $11)
+"""
+
+
+def schedule_training(
+    db: PlpyDatabase,
+    visible: VisibleVersion,
+    cron: str,
+    metric: str | None,
+    min_improvement: float | None,
+    max_age: str | None,
+    max_drift: float | None,
+) -> int:
+    """Make a job of pg_cron that runs ``ml.run_schedule`` as the caller; returns its number.
+
+    The job runs the query that the deployed version was trained with, so it has to be the caller's own: another role
+    of the tenant could have left a query there that does as the caller what that role may not. The arguments are
+    stored with the schedule for the same reason.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: there is no pg_cron, or the model type has no metric to decide by.
+    InvalidArgumentError
+        ML009: an argument is out of its domain, or the model is scheduled already.
+    InsufficientPrivilegeError
+        42501: the role may not use pg_cron, or did not train the deployed version.
+    """
+    caller = db.query(_ROLE)[0]
+    _require_pg_cron(bool(caller["pg_cron"]))
+    subject = db.query(_SUBJECT, ["bigint"], [visible.version_id])[0]
+    if subject["trained_by"] != caller["name"]:
+        raise InsufficientPrivilegeError(
+            f"version {visible.version} of model {visible.model_id!r} was trained by role {subject['trained_by']!r}",
+            hint="A schedule runs the training's query with your rights: train the model yourself first.",
+        )
+    metric = _checked_metric(subject["model_type"], metric)
+    improvement = 0.0 if min_improvement is None else min_improvement
+    for name, value in (("min_improvement", improvement), ("max_drift", max_drift)):
+        if value is not None and not value >= 0:
+            raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="Pass 0 or more.")
+    known = db.query("select role::text as role from ml.schedule where model = $1", ["bigint"], [subject["model"]])
+    if known:
+        raise InvalidArgumentError(
+            f"model {visible.model_id!r} is scheduled already, by role {known[0]['role']!r}",
+            hint="Call ml.unschedule_training first.",
+        )
+    command = db.query(_COMMAND, ["text", "text"], [visible.model_id, visible.tenant_id])[0]["command"]
+    job = _schedule(db, cron, command)
+    values = [
+        subject["model"],
+        visible.tenant_id,
+        cron,
+        job,
+        metric,
+        improvement,
+        max_age,
+        max_drift,
+        caller["search_path"],
+        caller["name"],
+        json.dumps(_arguments(subject)),
+    ]
+    types = ["bigint", "text", "text", "bigint", "text", "float8", "text", "float8", "text", "name", "jsonb"]
+    definer.write_as_owner(db, lambda owner: owner.query(_STORE, types, values))
+    return job
+
+
+def _arguments(version: Row) -> dict[str, Any]:
+    """Return how a version was trained; of versions before 0.2.0 as far as it is known."""
+    arguments: dict[str, Any] = {
+        "training_data": version["training_query"],
+        "algorithm": version["algorithm"],
+        "hyperparameters": json.loads(version["hyperparameters"]),
+        "random_state": version["random_state"],
+    }
+    if version["arguments"] is not None:
+        arguments = json.loads(version["arguments"])
+    names = [feature["name"] for feature in json.loads(version["features"])]
+    return {
+        **arguments,
+        "model_type": version["model_type"],
+        "target": version["target"],
+        "features": [name for name in names if name != arguments.get("group_by")],
+    }
+
+
+def _require_pg_cron(there: bool) -> None:
+    if not there:
+        raise UnsupportedOperationError(
+            "pg_cron is not installed in this database",
+            hint="Install its package (Debian: postgresql-15-cron), add pg_cron to shared_preload_libraries, set "
+            "cron.database_name to this database, restart the server, and run create extension pg_cron.",
+        )
+
+
+def _checked_metric(model_type: str, metric: str | None) -> str:
+    metrics = METRICS.get(model_type)
+    if metrics is None:
+        raise UnsupportedOperationError(
+            f"a {model_type} model has no metric that tells which version is better",
+            hint="Only classification and regression models are scheduled.",
+        )
+    if metric is None:
+        return next(iter(metrics))
+    if metric not in metrics:
+        raise InvalidArgumentError(
+            f"metric must be one of {', '.join(metrics)} for a {model_type} model, got {metric!r}",
+            hint="It decides which version is deployed.",
+        )
+    return metric
+
+
+def _schedule(db: PlpyDatabase, cron: str, command: str) -> int:
+    try:
+        return int(db.query("select cron.schedule($1, $2) as job", ["text", "text"], [cron, command])[0]["job"])
+    except DatabaseError as error:
+        if error.sqlstate == "42501":
+            raise InsufficientPrivilegeError(
+                f"the current role may not use pg_cron: {error.message}",
+                hint="Ask a superuser for: grant usage on schema cron to <role>.",
+            ) from None
+        raise InvalidArgumentError(
+            f"cron {cron!r} is not accepted by pg_cron: {error.message}",
+            hint="Five fields, such as '0 3 * * *' for three o'clock every night (GMT).",
+        ) from None
+
+
+_SCHEDULED = """
+select s.model, s.job_id, s.role::text as role from ml.schedule s join ml.model m on m.id = s.model
+where m.tenant_id = $1 and m.model_id = $2
+"""
+
+
+def unschedule_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool:
+    """Remove a model's job from pg_cron and forget the schedule; its history stays.
+
+    Raises
+    ------
+    InsufficientPrivilegeError
+        42501: the job belongs to another role.
+    """
+    rows = db.query(_SCHEDULED, ["text", "text"], [tenant_id, model_id])
+    if not rows:
+        return False
+    found: Mapping[str, Any] = rows[0]
+    caller = db.query(_ROLE)[0]
+    if caller["pg_cron"]:
+        mine = db.query("select from cron.job where jobid = $1", ["bigint"], [found["job_id"]])
+        if mine:
+            db.query("select cron.unschedule($1)", ["bigint"], [found["job_id"]])
+        elif found["role"] != caller["name"]:
+            raise InsufficientPrivilegeError(
+                f"the schedule of model {model_id!r} belongs to role {found['role']!r}",
+                hint="Only that role and superusers end its job of pg_cron.",
+            )
+    definer.write_as_owner(
+        db, lambda owner: owner.query("delete from ml.schedule where model = $1", ["bigint"], [found["model"]])
+    )
+    return True

@@ -1,0 +1,70 @@
+"""Schedules in a database without pg_cron; `tests/operations` has those with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+Session = psycopg.Connection[Any]
+SOURCE = "select i::float8 as x, 2.0 * i as y from generate_series(1, 200) as i"
+
+
+@pytest.fixture
+def trained(db: Session) -> Session:
+    db.execute(
+        """select ml.train('m', 'regression', %s, 'y', algorithm => 'random_forest', test_size => 0.3,
+        hyperparameters => '{"n_estimators": 5}', preprocess => '{"x": {"scale": "robust"}}', tenant_id => 'a')""",
+        [SOURCE],
+    )
+    return db
+
+
+def test_training_stores_what_another_one_needs(trained: Session) -> None:
+    row = trained.execute("select arguments from ml.model_version").fetchone()
+    assert row is not None
+    stored = row[0]
+    assert stored["training_data"] == SOURCE
+    assert (stored["target"], stored["algorithm"], stored["test_size"]) == ("y", "random_forest", 0.3)
+    assert stored["hyperparameters"] == {"n_estimators": 5}
+    assert stored["preprocess"] == {"x": {"scale": "robust"}}
+    assert (stored["search"], stored["validation_data"], stored["random_state"]) == (None, None, 42)
+    assert not {"model_id", "tenant_id", "deploy"} & stored.keys()
+
+
+@pytest.mark.parametrize(
+    ("call", "sqlstate", "said"),
+    [
+        ("ml.schedule_training('m', '0 3 * * *', tenant_id => 'a')", "ML020", "shared_preload_libraries"),
+        ("ml.schedule_training('nothing', '0 3 * * *', tenant_id => 'a')", "ML001", "ml.train"),
+        ("ml.run_schedule('m', 'a')", "ML009", "ml.schedule_training"),
+    ],
+)
+def test_what_cannot_be_scheduled_says_what_to_do(trained: Session, call: str, sqlstate: str, said: str) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        trained.execute(f"select {call}".encode())
+    assert caught.value.diag.sqlstate == sqlstate
+    assert said in (caught.value.diag.message_hint or "")
+
+
+def test_nothing_to_take_back_is_no_error(trained: Session) -> None:
+    assert trained.execute("select ml.unschedule_training('m', 'a')").fetchone() == (False,)
+
+
+def test_role_reads_the_schedules_of_its_tenants_only(trained: Session, role_factory: Any, connect: Any) -> None:
+    trained.execute(
+        """insert into ml.schedule (model, tenant_id, cron, job_id, metric, min_improvement, search_path, role,
+            arguments)
+        select id, 'a', '0 3 * * *', 1, 'rmse', 0, '', current_user, '{}' from ml.model"""
+    )
+    trained.execute(
+        """insert into ml.schedule_run (model, tenant_id, started_at, outcome, reason, metric, role)
+        select id, 'a', now(), 'skipped', 'why', 'rmse', current_user from ml.model"""
+    )
+    for tenant, expected in (("a", 1), ("b", 0)):
+        role = role_factory("reader")
+        trained.execute("select ml.grant_usage(%s, %s)", [role, tenant])
+        session = connect(role)
+        for view in ("schedules", "schedule_history", "schedule", "schedule_run"):
+            assert session.execute(f"select count(*) from ml.{view}".encode()).fetchone() == (expected,), view
