@@ -1,6 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow algorithms lint format typecheck pytest bench bench-quick clean
+.PHONY: help bootstrap demo up down test test-slow algorithms lint format typecheck pytest bench bench-quick bench-tools \
+	report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -49,11 +50,25 @@ test-slow: bootstrap ## the slow suites, which make test leaves out
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
 
-bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
+bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@.ci/python -m benchmarks
+	@$(MAKE) --no-print-directory report
 
-bench-quick: bootstrap ## the same with fewer rows and rounds, under 4 minutes
+bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
 	@.ci/python -m benchmarks --quick
+	@$(MAKE) --no-print-directory report
+
+bench-tools:
+	@.ci/bootstrap --with wrk --with pgbouncer
+
+report: bootstrap ## write docs/benchmarks.md and the README's figures from benchmarks/results.json
+	@$(BIN)/python -B -m benchmarks.report
+
+readme-figures: report
+
+profile: bootstrap ## where the microseconds go: docs/profiles.md
+	@.ci/python -m benchmarks.profile
+	@$(BIN)/python -B -m benchmarks.profile_page
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down

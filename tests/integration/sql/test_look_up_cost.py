@@ -17,7 +17,6 @@ Session = psycopg.Connection[Any]
 FEW, MANY = 1_000, 10_000
 DEEPER = 4
 """Pages that a look-up may touch more: four indexes, each a level deeper at the most."""
-"""Pages that a look-up may touch more: an index is a level deeper at the most, and four are used."""
 
 
 def pages(session: Session, statement: str, *values: str | None) -> int:
