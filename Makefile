@@ -51,12 +51,10 @@ algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
 
 bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
-	@.ci/python -m benchmarks
-	@$(MAKE) --no-print-directory report
+	@status=0; .ci/python -m benchmarks || status=$$?; $(MAKE) --no-print-directory report; exit $$status
 
 bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
-	@.ci/python -m benchmarks --quick
-	@$(MAKE) --no-print-directory report
+	@status=0; .ci/python -m benchmarks --quick || status=$$?; $(MAKE) --no-print-directory report; exit $$status
 
 bench-tools:
 	@.ci/bootstrap --with wrk --with pgbouncer
@@ -67,7 +65,7 @@ report: bootstrap ## write docs/benchmarks.md and the README's figures from benc
 readme-figures: report
 
 profile: bootstrap ## where the microseconds go: docs/profiles.md
-	@.ci/python -m benchmarks.profile
+	@.ci/python -m benchmarks.profiles
 	@$(BIN)/python -B -m benchmarks.profile_page
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
 import psycopg
 
-from benchmarks import batch, machine, models, reading, report, rows, scale, serving, training
+from benchmarks import batch, exponents, machine, madlib, models, reading, report, rows, scale, serving, training
 from benchmarks.measure import Results
 from benchmarks.server import prepare, running_server
 
@@ -24,6 +25,7 @@ def parts(dsn: str, results: Results, quick: bool) -> dict[str, Callable[[], Non
         "serving": lambda: serving.measure(dsn, results, 2, quick),
         "scale": lambda: scale.measure(dsn, results, quick),
         "training": lambda: training.measure(dsn, results, min(rounds, 3)),
+        "madlib": lambda: madlib.measure(dsn, results, min(rounds, 3)),
     }
 
 
@@ -33,7 +35,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, under four minutes")
     parser.add_argument("--only", metavar="NAME", action="append", help="a part to run alone; writes no report")
     arguments = parser.parse_args()
-    points = 200_000 if arguments.quick else 1_000_000
+    points, sample = (200_000, 20_000) if arguments.quick else (1_000_000, 100_000)
     results = Results()
     started = time.monotonic()
     with running_server() as dsn:
@@ -44,7 +46,7 @@ def main() -> None:
             parser.error(f"no part {unknown[0]!r}; there are {', '.join(all_parts)}")
         with psycopg.connect(dsn, autocommit=True) as session:
             print(f"preparing {points:,} points and 336,776 flights", flush=True)
-            prepare(session, points)
+            prepare(session, points, sample)
             models.train(session)
         for name in chosen:
             print(f"[{time.monotonic() - started:5.0f} s] {name}", flush=True)
@@ -52,7 +54,9 @@ def main() -> None:
     seconds = time.monotonic() - started
     print(f"[{seconds:5.0f} s] done", flush=True)
     if not arguments.only:
-        report.write_results(results.figures, machine.describe(arguments.quick, points, seconds))
+        report.write_results(results.figures, machine.describe(arguments.quick, points, sample, seconds))
+    if too_fast := exponents.too_fast(results.figures):
+        sys.exit("\n".join(["costs grow faster than they should:", *too_fast]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +26,7 @@ def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
     with psycopg.connect(dsn, autocommit=True) as session, TemporaryDirectory() as name:
         session.execute("set client_min_messages = warning")
         estimators = {name: reference(session, name, os.cpu_count() or 1) for name in PREFIXES}
-        single = clone_with(estimators["forest"], n_jobs=1)
+        single = reference(session, "forest", 1)
         files = {}
         for model, estimator in estimators.items():
             files[model] = Path(name) / f"{model}.joblib"
@@ -58,11 +57,6 @@ def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
         results.add("batch_backend_growth_mb", _growth(dsn, "forest", "points"))
         for rows in sizes:
             _size(dsn, session, results, rows, estimators, files)
-
-
-def clone_with(estimator: Any, **parameters: Any) -> Any:
-    """Return a copy of a fitted estimator with other parameters."""
-    return copy.copy(estimator).set_params(**parameters)
 
 
 def _size(

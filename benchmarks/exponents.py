@@ -82,6 +82,12 @@ def fit(costs: Mapping[float, float]) -> Growth:
     return Growth(slope, error, (y2 - y1) / (x2 - x1))
 
 
-def grows_too_fast(what: str, exponent: float, error: float) -> bool:
-    """Tell whether a cost grows faster than it should, beyond twice the standard error."""
-    return exponent - 2 * error > LIMITS[what].exponent
+def too_fast(figures: Mapping[str, float]) -> list[str]:
+    """Say which of the exponents among some figures are greater than they may be, beyond twice their standard error."""
+    found = []
+    for what, limit in LIMITS.items():
+        exponent = figures.get(f"scale_{what}_exponent")
+        if exponent is not None and exponent - 2 * figures[f"scale_{what}_exponent_error"] > limit.exponent:
+            error = figures[f"scale_{what}_exponent_error"]
+            found.append(f"{what}: {exponent:.2f} +- {error:.2f}, at most {limit.exponent}: {limit.reason}")
+    return found

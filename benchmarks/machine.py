@@ -24,7 +24,7 @@ LIBRARIES = (
 )
 
 
-def describe(quick: bool, points: int, seconds: float) -> dict[str, str | int]:
+def describe(quick: bool, points: int, sample: int, seconds: float) -> dict[str, str | int]:
     """Return what results.json begins with."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -37,6 +37,7 @@ def describe(quick: bool, points: int, seconds: float) -> dict[str, str | int]:
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in LIBRARIES},
         "points": points,
+        "sample": sample,
         "seconds": round(seconds),
     }
 

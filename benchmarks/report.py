@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.catalogue import CURVES, FIGURES, SECTIONS, Curve, verdict
+from benchmarks.catalogue import CURVES, FIGURES, MADLIB, MADLIB_FIGURES, SECTIONS, Curve, note_of, verdict
 from benchmarks.exponents import LIMITS
 from benchmarks.svg import Points, line_chart
 
@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = "docs/benchmarks.md"
 PLOTS = "docs/benchmarks"
+
+COUNTS = ("points", "sample", "seconds")
+"""Numbers that describe the run and are no figures."""
 
 _PREAMBLE = """\
 # Benchmarks
@@ -33,6 +36,9 @@ The other side is what a competent user would write: ADBC into Arrow, scikit-lea
 FastAPI under uvicorn with uvloop, httptools, asyncpg and as many workers as serve best, a model loaded at start.
 Requests come from pgbench and wrk, both one thread of C on the same cores; both sides fetch the row from the same
 PostgreSQL and are warm before anything is counted. Ratios are what to compare between machines.
+
+Apache MADlib is compared only where `BENCH_MADLIB_DSN` names a server that has it; its statements, in
+`benchmarks/madlib_sql.py`, were written from its documentation and have not run here.
 """
 
 
@@ -64,10 +70,10 @@ def _series(curve: Curve, found: Mapping[str, Any]) -> dict[str, Points]:
 
 
 def _page(found: Mapping[str, Any], plots: list[str]) -> str:
-    about = {name: value for name, value in found.items() if isinstance(value, str) or name in ("points", "seconds")}
+    about = {name: value for name, value in found.items() if isinstance(value, str) or name in COUNTS}
     lines = [_PREAMBLE, "## This run", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in about.items()]
-    for title, figures in SECTIONS.items():
+    for title, figures in (SECTIONS | {MADLIB: MADLIB_FIGURES}).items():
         rows = [_row(name, found) for name in figures if name in found]
         if rows:
             lines += ["", f"## {title}", "", "| figure | best | median | target | what it is |"]
@@ -81,7 +87,7 @@ def _page(found: Mapping[str, Any], plots: list[str]) -> str:
 def _row(name: str, found: Mapping[str, Any]) -> str:
     median = found.get(f"{name}_median")
     shown = "" if median is None else _digits(median)
-    return f"| `{name}` | {_digits(found[name])} | {shown} | {verdict(name, found[name])} | {FIGURES[name].note} |"
+    return f"| `{name}` | {_digits(found[name])} | {shown} | {verdict(name, found[name])} | {note_of(name)} |"
 
 
 def _digits(value: float) -> str:
@@ -118,9 +124,9 @@ def _others(found: Mapping[str, Any]) -> list[str]:
         name
         for name, value in found.items()
         if not isinstance(value, str)
-        and name not in FIGURES
+        and name not in FIGURES | MADLIB_FIGURES
         and not shown.fullmatch(name)
-        and name not in ("points", "seconds")
+        and name not in COUNTS
     ]
     if not rest:
         return []
@@ -153,7 +159,7 @@ def readme(text: str, found: Mapping[str, Any]) -> str:
     """Return a README with the figures between its markers drawn from the results."""
     digits = {name: _digits(value) for name, value in found.items() if not isinstance(value, str)}
     rows = [f"| {what} | {pattern.format_map(digits)} |" for what, pattern in README_ROWS.items()]
-    where = f"Measured on {found['machine']}, {found['date']} ([all figures](docs/benchmarks.md)):"
+    where = f"One {found['mode']} run on {found['machine']}, {found['date']} ([all figures](docs/benchmarks.md)):"
     block = "\n".join([where, "", "| what | figure |", "| --- | --- |", *rows, ""])
     replaced, count = _BLOCK.subn(lambda match: match[1] + block + match[2], text)
     if count != 1:

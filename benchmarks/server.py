@@ -65,13 +65,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def prepare(session: psycopg.Connection[Any], rows: int) -> None:
+def prepare(session: psycopg.Connection[Any], rows: int, sample: int) -> None:
     """Make the tables that all measurements share: points, a sample of them, numbers and flights."""
     from motadata_ml.demo._flights import load
 
     session.execute("select setseed(0.42)")
     make_points(session, "points", rows)
-    session.execute("create table sample as select * from points limit 100000")
+    session.execute(f"create table sample as select * from points limit {sample}")
     session.execute("create table numbers as select c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, target as c11 from points")
     load(session)
     for table in ("points", "sample", "numbers"):

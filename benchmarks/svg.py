@@ -11,6 +11,7 @@ Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 640, 380
 LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 50
 COLOURS = ("#1f5fa8", "#c2571a", "#2e7d4f", "#8a4fa3", "#5f6670", "#a88b1f")
+MOST_TICKS = 7
 MARKERS = ("circle", "square", "diamond", "triangle", "circle", "square")
 
 
@@ -60,7 +61,8 @@ def line_chart(title: str, x_label: str, y_label: str, series: Mapping[str, Poin
         y = y_axis.place(value)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#e2e4e8"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#444444">{_number(value)}</text>')
-    for value in x_axis.ticks():
+    sizes = sorted({x for points in series.values() for x, _ in points})
+    for value in sizes if len(sizes) <= MOST_TICKS else x_axis.ticks():
         x = x_axis.place(value)
         parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}" stroke="#e2e4e8"/>')
         parts.append(
@@ -109,7 +111,7 @@ def _apart(wanted: list[tuple[float, str]], gap: float = 15.0) -> dict[str, floa
 
 
 def _number(value: float) -> str:
-    for limit, divisor, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+    for limit, divisor, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e3, 1e3, "k")):
         if value >= limit:
             return f"{value / divisor:.3g}{unit}"
     return f"{value:.3g}"

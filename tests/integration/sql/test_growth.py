@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import scale
-from benchmarks.exponents import LIMITS
+from benchmarks.exponents import LIMITS, too_fast
 from benchmarks.measure import Results
 from benchmarks.models import LISTED
 from benchmarks.server import make_points
@@ -21,6 +21,9 @@ def test_cost_grows_no_faster_than_it_should(dsn: str, db: Connection, what: str
     db.execute("select ml.train('linear', 'regression', %s, 'target', algorithm => 'linear_regression')", [source])
     results = Results()
     scale.measure(dsn, results, quick=True, only=[what])
-    exponents = [name for name in results.figures if name.endswith("_exponent")]
-    assert exponents
-    assert {name.removeprefix("scale_").removesuffix("_exponent") for name in exponents} <= set(LIMITS)
+    measured = {
+        name.removeprefix("scale_").removesuffix("_exponent") for name in results.figures if name.endswith("_exponent")
+    }
+    assert measured
+    assert measured <= set(LIMITS)
+    assert too_fast(results.figures) == []
