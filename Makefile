@@ -1,10 +1,11 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-ops algorithms lint format typecheck pytest bench bench-quick bench-standbys clean
+.PHONY: help bootstrap demo up down test test-slow test-security test-ops algorithms lint format typecheck pytest bench \
+	bench-quick bench-standbys bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-ARGS ?= tests -m "not slow" --ignore=tests/operations
+ARGS ?= tests -m "not slow" --ignore=tests/operations --ignore=tests/security
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
 export PG_MAJOR ?= 15
@@ -44,20 +45,35 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
-	@.ci/python -m pytest tests -m slow --ignore=tests/operations
+	@.ci/python -m pytest tests -m slow --ignore=tests/operations --ignore=tests/security --ignore=tests/security
 
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
 
-test-ops: ## replicas, schedules and the runbook on servers of their own
-	@.ci/bootstrap --operations
+test-security: bootstrap ## attacks: every role against what is not its own
+	@.ci/python -m pytest tests/security
+
+test-ops: ## replicas, schedules, backups and the runbook on servers of their own
+	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron
 	@.ci/python -m pytest tests/operations
 
-bench: bootstrap ## measure everything side by side, under 25 minutes: docs/benchmarks.md
-	@.ci/python -m benchmarks
+bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
+	@status=0; .ci/python -m benchmarks || status=$$?; $(MAKE) --no-print-directory report; exit $$status
 
-bench-quick: bootstrap ## the same with fewer rows and rounds, under 4 minutes
-	@.ci/python -m benchmarks --quick
+bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
+	@status=0; .ci/python -m benchmarks --quick || status=$$?; $(MAKE) --no-print-directory report; exit $$status
+
+bench-tools:
+	@.ci/bootstrap --with wrk --with pgbouncer
+
+report: bootstrap ## write docs/benchmarks.md and the README's figures from benchmarks/results.json
+	@$(BIN)/python -B -m benchmarks.report
+
+readme-figures: report
+
+profile: bootstrap ## where the microseconds go: docs/profiles.md
+	@.ci/python -m benchmarks.profiles
+	@$(BIN)/python -B -m benchmarks.profile_page
 
 bench-standbys: bootstrap ## predictions a second with 0, 1 and 2 standbys
 	@.ci/python -m benchmarks.standbys

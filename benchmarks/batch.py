@@ -2,120 +2,115 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import psycopg
 
-from benchmarks.measure import Results, Timing, anonymous_mb, interleave, require
-from benchmarks.models import FEATURES
+from benchmarks import client_batch
+from benchmarks.measure import Results, interleave, peak_growth_mb, require
+from benchmarks.models import FEATURES, LISTED, TOLERANCE, reference
+from benchmarks.server import make_points
 
-LISTED = ", ".join(FEATURES)
+SCAN = "select " + " + ".join(f"max({name})" for name in FEATURES) + " from points"
+PREFIXES = {"logistic": "logreg", "forest": "forest"}
 
 
-def measure(dsn: str, results: Results, rounds: int) -> None:
-    """Predict a table into a table."""
+def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
+    """Predict a table into a table: all points in rounds, then tables of several sizes."""
     import adbc_driver_postgresql.dbapi as adbc
-    import pyarrow as pa
+    import joblib
 
-    with psycopg.connect(dsn, autocommit=True) as session:
+    with psycopg.connect(dsn, autocommit=True) as session, TemporaryDirectory() as name:
         session.execute("set client_min_messages = warning")
-        estimators = {name: _estimator(session, name) for name in ("logistic", "forest")}
-        with adbc.connect(dsn) as connection, connection.cursor() as cursor:
-            cursor.execute(f"select {LISTED} from points")
-            array = np.column_stack([column.to_numpy() for column in cursor.fetch_arrow_table().columns])
+        estimators = {name: reference(session, name, os.cpu_count() or 1) for name in PREFIXES}
+        single = reference(session, "forest", 1)
+        files = {}
+        for model, estimator in estimators.items():
+            files[model] = Path(name) / f"{model}.joblib"
+            joblib.dump(estimator, files[model])
+        with adbc.connect(dsn) as connection:
+            array = client_batch.read(connection, "points")
 
-        def ours(model: str) -> None:
-            session.execute("drop table if exists ours")
-            session.execute(
-                "create table ours as select id, prediction, confidence "
-                f"from ml.predict_batch('{model}', 'select {LISTED} from points')"
-            )
-
-        def client(model: str) -> None:
-            with adbc.connect(dsn, autocommit=True) as connection, connection.cursor() as cursor:
-                cursor.execute(f"select {LISTED} from points")
-                rows = np.column_stack([column.to_numpy() for column in cursor.fetch_arrow_table().columns])
-                chances = estimators[model].predict_proba(rows)
-                at = chances.argmax(axis=1)
-                table = pa.table(
-                    {
-                        "id": pa.array(np.arange(1, len(rows) + 1)).cast(pa.string()),
-                        "prediction": pa.array(np.array(["false", "true"])[at]),
-                        "confidence": chances[np.arange(len(rows)), at],
-                    }
-                )
-                cursor.adbc_ingest("client", table, mode="replace")
-
-        for model, figure, target in (
-            ("logistic", "batch_logreg_ratio_vs_client", 0.5),
-            ("forest", "batch_forest_ratio_vs_client", 0.5),
-        ):
+        for model, prefix in PREFIXES.items():
             timings, _ = interleave(
                 {
-                    "ours": lambda model=model: ours(model),  # type: ignore[misc]
-                    "client": lambda model=model: client(model),  # type: ignore[misc]
+                    "ours": lambda model=model: _ours(session, model, "points"),  # type: ignore[misc]
+                    "client": lambda model=model: client_batch.predict(dsn, estimators[model], "points"),  # type: ignore[misc]
                     "memory": lambda model=model: estimators[model].predict_proba(array),  # type: ignore[misc]
-                    "scan": lambda: session.execute(
-                        "select " + " + ".join(f"max({name})" for name in FEATURES) + " from points"
+                    "scan": lambda: session.execute(SCAN),
+                    **(
+                        {"one_thread": lambda: client_batch.predict(dsn, single, "points")} if model == "forest" else {}
                     ),
                 },
                 rounds,
             )
-            _check(session)
-            _report(results, figure, model, timings, target)
-        _growth(dsn, results)
+            _same(session, model)
+            results.add(f"batch_{model}_seconds", timings["ours"].best)
+            results.ratio(f"batch_{prefix}_ratio_vs_client", timings, "ours", "client")
+            if "one_thread" in timings:
+                results.ratio(f"batch_{prefix}_ratio_vs_client_one_thread", timings, "ours", "one_thread")
+            limit = "batch_ratio_vs_memory_limit" if model == "forest" else f"batch_{model}_ratio_vs_memory_limit"
+            results.add(limit, timings["ours"].best / (timings["memory"].best + timings["scan"].best))
+        results.add("batch_backend_growth_mb", _growth(dsn, "forest", "points"))
+        for rows in sizes:
+            _size(dsn, session, results, rows, estimators, files)
 
 
-def _estimator(session: psycopg.Connection[Any], model: str) -> Any:
-    """Fit in this process what ``ml.train`` fitted: the same estimator on the same rows."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def _size(
+    dsn: str,
+    session: psycopg.Connection[Any],
+    results: Results,
+    rows: int,
+    estimators: dict[str, Any],
+    files: dict[str, Path],
+) -> None:
+    """Measure one size: seconds of both sides, and the most memory each took."""
+    make_points(session, "slice", rows)
+    session.execute("vacuum analyze slice")
+    for model, estimator in estimators.items():
+        timings, _ = interleave(
+            {
+                "ours": lambda model=model: _ours(session, model, "slice"),  # type: ignore[misc]
+                "client": lambda estimator=estimator: client_batch.predict(dsn, estimator, "slice"),  # type: ignore[misc]
+            },
+            3 if rows <= 100_000 else 1,
+        )
+        _same(session, model)
+        for side, timing in timings.items():
+            results.add(f"batch_{model}_{side}_{rows}_seconds", timing.best)
+        results.add(f"batch_{model}_ours_{rows}_mb", _growth(dsn, model, "slice"))
+        results.add(f"batch_{model}_client_{rows}_mb", client_batch.peak_mb(dsn, files[model], "slice"))
+    session.execute("drop table slice")
 
-    rows = session.execute(f"select {LISTED}, label from points limit 100000").fetchall()
-    x = np.array([row[:10] for row in rows], dtype=np.float64)
-    y = np.array([row[10] for row in rows])
-    if model == "logistic":
-        return make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
-    return RandomForestClassifier(100, max_depth=10, random_state=42, n_jobs=1).fit(x, y)
+
+def _ours(session: psycopg.Connection[Any], model: str, table: str) -> None:
+    session.execute("drop table if exists ours")
+    session.execute(
+        "create table ours as select id, prediction, confidence "
+        f"from ml.predict_batch('{model}', 'select {LISTED} from {table}')"
+    )
 
 
-def _check(session: psycopg.Connection[Any]) -> None:
-    """Compare the labels: the two sides were fitted on slightly other rows, so nearly all have to agree."""
+def _same(session: psycopg.Connection[Any], model: str) -> None:
+    """Compare every row: the confidence, and the label where the two classes are not a tie."""
+    session.execute("analyze ours, client")
     row = session.execute(
-        "select count(*), avg((o.prediction = c.prediction)::int) from ours o join client c using (id)"
+        "select count(*), (select count(*) from ours), (select count(*) from client), "
+        "max(abs(o.confidence - c.confidence)), "
+        "count(*) filter (where o.prediction <> c.prediction and o.confidence > 0.5 + %s) "
+        "from ours o join client c using (id)",
+        [TOLERANCE],
     ).fetchone()
     assert row is not None
-    require(row[1] > 0.97, f"batch predictions agree on {row[1]:.3f} of {row[0]} rows")
+    require(row[0] == row[1] == row[2], f"rows predicted by both sides, {model}: {row[:3]}")
+    require(row[3] < TOLERANCE and row[4] == 0, f"predictions of {model} differ by {row[3]}, labels in {row[4]} rows")
 
 
-def _report(results: Results, figure: str, model: str, timings: dict[str, Timing], target: float) -> None:
-    best = {name: timing.best for name, timing in timings.items()}
-    results.add(f"batch_{model}_seconds", best["ours"], f"{model}: read, predict and write a table")
-    results.add(figure, best["ours"] / best["client"], "against ADBC, scikit-learn and COPY back in a client", target)
-    limit = best["ours"] / (best["memory"] + best["scan"])
-    results.add(f"batch_{model}_ratio_vs_memory_limit", limit, "against predict_proba in memory plus the scan")
-
-
-def _growth(dsn: str, results: Results) -> None:
+def _growth(dsn: str, model: str, table: str) -> float:
     with psycopg.connect(dsn, autocommit=True) as session:
-        statement = f"select count(*) from ml.predict_batch('forest', 'select {LISTED} from points{{}}')"
-        session.execute(statement.format(" limit 20000").encode())
-        pid = session.info.backend_pid
-        before, peak, done = anonymous_mb(pid), [0.0], threading.Event()
-
-        def watch() -> None:
-            while not done.is_set():
-                peak[0] = max(peak[0], anonymous_mb(pid))
-                time.sleep(0.01)
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        session.execute(statement.format("").encode())
-        done.set()
-        watcher.join()
-    results.add("batch_backend_growth_mb", peak[0] - before, "growth of the backend while it predicts the table", 300)
+        session.execute(f"select ml.predict_value('{model}', array_fill(0.5::float8, array[10]))")
+        statement = f"select count(*) from ml.predict_batch('{model}', 'select {LISTED} from {table}')"
+        return peak_growth_mb(session.info.backend_pid, lambda: session.execute(statement.encode()))

@@ -1,73 +1,65 @@
-"""The service a competent user would write: FastAPI, a pooled connection, a model loaded at start.
+"""The service a competent user would write: FastAPI, asyncpg with prepared statements, a model loaded at start.
 
-``python -m benchmarks.fastapi_server DSN MODEL RUNTIME PORT`` with RUNTIME sklearn or onnx.
+Run by uvicorn with uvloop and httptools: ``uvicorn benchmarks.fastapi_server:app``, with BENCH_DSN, BENCH_MODEL (a
+file of joblib, or of ONNX) in the environment.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import numpy as np
+from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from benchmarks.models import FEATURES
+from benchmarks.models import LISTED
 
-Score = Callable[[NDArray[np.float32]], float]
+Score = Callable[[NDArray[np.float64]], float]
+QUERY = f"select {LISTED} from keyed where id = $1"
+CONNECTIONS = 8
+"""Of each worker's pool."""
 
 
-def scorer(dsn: str, model: str, runtime: str) -> Score:
-    """Fit the model once, and return what scores a row by the runtime."""
-    import psycopg
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def scorer(file: str) -> Score:
+    """Load a model, and return what scores a row."""
+    if file.endswith(".joblib"):
+        import joblib
 
-    with psycopg.connect(dsn) as session:
-        rows = session.execute(f"select {', '.join(FEATURES)}, label from points limit 100000").fetchall()
-    x = np.array([row[:10] for row in rows], dtype=np.float32)
-    y = np.array([row[10] for row in rows])
-    estimator: Any = make_pipeline(StandardScaler(), LogisticRegression())
-    if model == "forest":
-        estimator = RandomForestClassifier(100, max_depth=10, random_state=42, n_jobs=1)
-    estimator.fit(x, y)
-    if runtime == "sklearn":
+        estimator = joblib.load(file)
         return lambda row: float(estimator.predict_proba(row)[0, 1])
     import onnxruntime
-    from skl2onnx import to_onnx
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    graph = to_onnx(estimator, x[:1], options={"zipmap": False}).SerializeToString()
-    session_ = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    return lambda row: float(session_.run(["probabilities"], {"X": row})[0][0, 1])
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda row: float(session.run(["probabilities"], {name: row.astype(np.float32)})[0][0, 1])
 
 
-def main(dsn: str, model: str, runtime: str, port: int) -> None:
-    """Serve until ended."""
-    import uvicorn
-    from fastapi import FastAPI
-    from psycopg_pool import AsyncConnectionPool
-
-    score = scorer(dsn, model, runtime)
-    pool = AsyncConnectionPool(dsn, min_size=8, max_size=8, open=False)
-    app = FastAPI()
-    query = f"select {', '.join(FEATURES)} from keyed where id = %s"
-
-    @app.on_event("startup")
-    async def start() -> None:
-        await pool.open()
-
-    @app.get("/predict/{row_id}")
-    async def predict(row_id: int) -> dict[str, float]:
-        async with pool.connection() as connection:
-            row = await (await connection.execute(query.encode(), [row_id], prepare=True)).fetchone()
-        return {"probability": score(np.array([row], dtype=np.float32))}
-
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
+@asynccontextmanager
+async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+    """Hold the model and the connections while the service runs."""
+    application.state.score = scorer(os.environ["BENCH_MODEL"])
+    async with asyncpg.create_pool(os.environ["BENCH_DSN"], min_size=CONNECTIONS, max_size=CONNECTIONS) as pool:
+        application.state.pool = pool
+        yield
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/predict/{row_id}")
+async def predict(row_id: int) -> dict[str, Any]:
+    """Fetch a row by its key and score it."""
+    row = await app.state.pool.fetchrow(QUERY, row_id)
+    return {"probability": app.state.score(np.array([tuple(row)], dtype=np.float64))}
+
+
+@app.get("/worker")
+async def worker() -> dict[str, int]:
+    """Say which process answers."""
+    return {"pid": os.getpid()}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from benchmarks.catalogue import verdict
 
 
 class AnswersDifferError(Exception):
@@ -63,37 +66,44 @@ def anonymous_mb(pid: int) -> float:
     raise ValueError(f"no RssAnon for process {pid}")
 
 
+def peak_growth_mb(pid: int, action: Callable[[], Any]) -> float:
+    """Return by how many MB of its own a process grows at most while something is done; at least 0.1."""
+    before = anonymous_mb(pid)
+    peak = [before]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            peak[0] = max(peak[0], anonymous_mb(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        action()
+    finally:
+        done.set()
+        watcher.join()
+    return max(peak[0] - before, 0.1)
+
+
 @dataclass
 class Results:
-    """Named figures, each with the target it is held against.
+    """Named figures in the order they were measured.
 
     Attributes
     ----------
     figures : dict of str to float
-        In the order they were measured.
-    targets : dict of str to float
-        The most a figure may be; a negative target is the least it has to be.
-    notes : dict of str to str
-        What was compared.
+        What they mean is in `benchmarks.catalogue`.
     """
 
     figures: dict[str, float] = field(default_factory=dict)
-    targets: dict[str, float] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
 
-    def add(self, name: str, value: float, note: str, target: float | None = None) -> None:
-        """Take a figure down."""
-        self.figures[name] = round(value, 4)
-        self.notes[name] = note
-        if target is not None:
-            self.targets[name] = target
-        print(f"  {name:36s} {self.figures[name]:12.4g}   {self.verdict(name)}", flush=True)
+    def add(self, name: str, value: float) -> None:
+        """Take a figure down, to five digits."""
+        self.figures[name] = float(f"{value:.5g}")
+        print(f"  {name:44s} {self.figures[name]:12.5g}   {verdict(name, value)}", flush=True)
 
-    def verdict(self, name: str) -> str:
-        """Say whether a figure reaches its target."""
-        target = self.targets.get(name)
-        if target is None:
-            return ""
-        value = self.figures[name]
-        reached = value <= target if target >= 0 else value >= -target
-        return f"{'reached' if reached else 'missed'} ({'at most' if target >= 0 else 'at least'} {abs(target):g})"
+    def ratio(self, name: str, timings: dict[str, Timing], side: str, other: str) -> None:
+        """Take down the ratio of two sides' best rounds, and of their median ones."""
+        self.add(name, timings[side].best / timings[other].best)
+        self.add(f"{name}_median", timings[side].median / timings[other].median)

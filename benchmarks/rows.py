@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.measure import Results, anonymous_mb, interleave, require
-from benchmarks.models import ARRAY, FEATURES
+from benchmarks.measure import Results, Timing, anonymous_mb, interleave, require
+from benchmarks.models import ARRAY, FEATURES, LISTED, TOLERANCE
 
 _NAIVE = """
 create table naive_model as select ''::bytea as model where false;
@@ -17,7 +17,7 @@ create or replace function naive_train() returns void language plpython3u as $$
 import pickle
 import pandas as pd
 from sklearn.linear_model import LinearRegression
-rows = plpy.execute("select {features}, target from points limit 20000")
+rows = plpy.execute("select {features}, target from sample")
 frame = pd.DataFrame([dict(row) for row in rows])
 model = LinearRegression().fit(frame.drop(columns="target"), frame["target"])
 plpy.execute(plpy.prepare("insert into naive_model values ($1)", ["bytea"]), [pickle.dumps(model)])
@@ -44,7 +44,7 @@ def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
 
 
 def _per_row(session: psycopg.Connection[Any], results: Results, rounds: int, rows: int, naive_rows: int) -> None:
-    listed = ", ".join(FEATURES)
+    listed = LISTED
     for statement in _NAIVE.format(
         features=listed, names=FEATURES, arguments=", ".join(f"{name} float8" for name in FEATURES)
     ).split(";\ncreate or"):
@@ -64,27 +64,25 @@ def _per_row(session: psycopg.Connection[Any], results: Results, rounds: int, ro
         },
         rounds,
     )
-    micro = {name: timing.best / (naive_rows if name == "naive" else rows) * 1e6 for name, timing in timings.items()}
-    results.add("row_linear_us", micro["linear"], "ml.predict_value of a linear model in a SELECT, a row", 12)
-    results.add("row_forest_us", micro["forest"], "the same, forest of 100 trees, depth 10", 30)
-    results.add("row_mixed_jsonb_us", micro["mixed"], "ml.predict, jsonb in and out, flights", 60)
-    ratio = micro["naive"] / micro["linear"]
-    results.add("row_ratio_vs_naive_plpython", ratio, "times faster than pickle, DataFrame and predict", -100)
+    counts = {"linear": rows, "forest": rows, "mixed": rows, "naive": naive_rows}
+    micro = {
+        name: Timing([seconds / counts[name] * 1e6 for seconds in timing.seconds]) for name, timing in timings.items()
+    }
+    for name, figure in (("linear", "linear"), ("forest", "forest"), ("mixed", "mixed_jsonb")):
+        results.add(f"row_{figure}_us", micro[name].best)
+        results.add(f"row_{figure}_us_median", micro[name].median)
+    results.add("row_naive_plpython_us", micro["naive"].best)
+    results.ratio("row_ratio_vs_naive_plpython", micro, "naive", "linear")
     same = session.execute(
-        f"select max(abs(naive_predict({listed}) - ml.predict_value('linear', {ARRAY}))) < 0.01 "
-        "from (select * from points limit 100) as p"
+        f"select max(abs(naive_predict({listed}) - ml.predict_value('linear', {ARRAY}))) "
+        "from (select * from points limit 200) as p"
     ).fetchone()
-    require(same == (True,), "naive and our linear predictions")
+    assert same is not None
+    require(same[0] < TOLERANCE, f"naive and our linear predictions differ by {same[0]}")
 
 
 def _as_sql(session: psycopg.Connection[Any], results: Results, rounds: int) -> None:
-    listed = ", ".join(FEATURES)
     session.execute("select ml.create_sql_function('linear', 'linear_sql')")
-    session.execute(
-        "select ml.train('tree', 'regression', %s, 'target', algorithm => 'decision_tree', "
-        "hyperparameters => '{\"max_depth\": 5}')",
-        [f"select {listed}, target from points limit 50000"],
-    )
     session.execute("select ml.create_sql_function('tree', 'tree_sql')")
     calls = {}
     for name in ("linear", "tree"):
@@ -106,9 +104,14 @@ def _as_sql(session: psycopg.Connection[Any], results: Results, rounds: int) -> 
         rounds,
     )
     require(answers["tree"] == answers["value"], "the tree in SQL and by ml.predict_value")
-    results.add("sql_linear_ratio_vs_scan", timings["linear"].best / timings["scan"].best, "inlined, against a scan", 3)
-    ratio = timings["tree"].best / timings["value"].best
-    results.add("sql_tree_ratio_vs_predict_value", ratio, "a tree in SQL against ml.predict_value")
+    row = session.execute(
+        f"select max(abs({calls['linear']} - ml.predict_value('linear', {ARRAY}))) from "
+        "(select * from points limit 1000) as p"
+    ).fetchone()
+    assert row is not None
+    require(row[0] < TOLERANCE, f"the linear model in SQL and by ml.predict_value differ by {row[0]}")
+    results.ratio("sql_linear_ratio_vs_scan", timings, "linear", "scan")
+    results.ratio("sql_tree_ratio_vs_predict_value", timings, "tree", "value")
 
 
 def _cold(dsn: str, results: Results, rounds: int) -> None:
@@ -127,8 +130,9 @@ def _cold(dsn: str, results: Results, rounds: int) -> None:
     for _ in range(max(3, rounds)):
         for name, statement in statements.items():
             found[name].append(first(statement))
-    best = {name: min(seconds for seconds, _ in values) for name, values in found.items()}
+    timings = {name: Timing([seconds for seconds, _ in values]) for name, values in found.items()}
     memory = {name: min(mb for _, mb in values) for name, values in found.items()}
-    results.add("cold_first_predict_ms", best["forest"] * 1e3, "first prediction of a new session, forest", 300)
-    results.add("cold_ratio_vs_sklearn", best["sklearn"] / best["forest"], "times faster than importing scikit-learn")
-    results.add("session_memory_mb", memory["forest"] - memory["plain"], "over a session with plain PL/Python", 80)
+    results.add("cold_first_predict_ms", timings["forest"].best * 1e3)
+    results.add("cold_first_predict_ms_median", timings["forest"].median * 1e3)
+    results.ratio("cold_ratio_vs_sklearn", timings, "sklearn", "forest")
+    results.add("session_memory_mb", memory["forest"] - memory["plain"])

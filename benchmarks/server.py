@@ -23,6 +23,7 @@ listen_addresses = '127.0.0.1'
 shared_buffers = '512MB'
 max_wal_size = '4GB'
 max_connections = 200
+synchronize_seqscans = off
 """
 
 
@@ -38,7 +39,7 @@ def running_server() -> Iterator[str]:
             "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
         }
         _run([server.program("initdb"), "-D", data, "-U", "postgres", "-A", "trust"], environment)
-        port = _free_port()
+        port = free_port()
         (data / "postgresql.conf").open("a").write(f"{_SETTINGS}port = {port}\nunix_socket_directories = '{folder}'\n")
         control = [server.program("pg_ctl"), "-D", data, "-w"]
         _run([*control, "-l", folder / "log", "start"], environment)
@@ -66,7 +67,7 @@ def running_standby(primary: str) -> Iterator[str]:
         }
         source = primary.rpartition("/")[0]
         _run([BINDIR / "pg_basebackup", "-D", data, "-d", source, "-R", "-c", "fast"], environment)
-        port = _free_port()
+        port = free_port()
         (data / "postgresql.conf").open("a").write(f"port = {port}\nunix_socket_directories = '{folder}'\n")
         control = [server.program("pg_ctl"), "-D", data, "-w"]
         _run([*control, "-l", folder / "log", "start"], environment)
@@ -91,24 +92,32 @@ def _run(command: list[Any], environment: dict[str, str]) -> None:
     subprocess.run([str(part) for part in command], check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def prepare(session: psycopg.Connection[Any], rows: int) -> None:
-    """Make the tables that all measurements share: points, numbers and flights."""
+def prepare(session: psycopg.Connection[Any], rows: int, sample: int) -> None:
+    """Make the tables that all measurements share: points, a sample of them, numbers and flights."""
     from motadata_ml.demo._flights import load
 
     session.execute("select setseed(0.42)")
-    columns = ", ".join(f"random() as c{n}" for n in range(1, 11))
-    session.execute(
-        "create table points as select *, c1 + c2 * c3 > 0.6 + random() * 0.3 as label, "
-        f"2 * c1 - c2 + c3 as target from (select {columns} from generate_series(1, {rows})) as r"
-    )
+    make_points(session, "points", rows)
+    session.execute(f"create table sample as select * from points limit {sample}")
     session.execute("create table numbers as select c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, target as c11 from points")
     load(session)
-    for table in ("points", "numbers"):
+    for table in ("points", "sample", "numbers"):
         session.execute(f"vacuum analyze {table}")
     session.execute("checkpoint")
+
+
+def make_points(session: psycopg.Connection[Any], table: str, rows: int) -> None:
+    """Make a table of ten random numbers a row, a label and a target that follow from them, and who is held out."""
+    columns = ", ".join(f"random() as c{n}" for n in range(1, 11))
+    session.execute(
+        f"create table {table} as select *, c1 + c2 * c3 > 0.6 + random() * 0.3 as label, "
+        "2 * c1 - c2 + c3 as target, random() < 0.2 as held "
+        f"from (select {columns} from generate_series(1, {rows})) as r"
+    )

@@ -1,125 +1,124 @@
-"""Point queries: pgbench on the server against HTTP services that fetch the same row."""
+"""Point queries: pgbench on the server against HTTP services that fetch the same row from it."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import random
-import re
-import socket
-import statistics
-import subprocess
-import sys
-import threading
-import time
+import os
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks.load import KEYS, Load, best, median, pgbench, rounds_of, wrk
 from benchmarks.measure import Results, require
-from benchmarks.models import ARRAY
-from benchmarks.server import BINDIR
+from benchmarks.models import ARRAY, TOLERANCE, reference
+from benchmarks.services import pgbouncer, probability, save_models, service
 
-CLIENTS = 8
-KEYS = 10_000
+PAIR_CLIENTS = 8
+"""Clients at which the ratios are taken."""
+
+CHECKED = 100
+"""Rows on which the services' answers are compared with ours."""
+
+RUNTIMES = ("sklearn", "onnx")
 
 
-def measure(dsn: str, results: Results, seconds: int) -> None:
-    """Compare requests a second at 8 clients, for a linear model and a forest."""
+def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
+    """Compare requests a second and their latency, for a logistic regression and a forest."""
+    clients = [1, PAIR_CLIENTS] if quick else [1, 2, 4, 8, 16]
+    seconds = 1 if quick else 4
     with psycopg.connect(dsn, autocommit=True) as session:
-        session.execute("create table keyed as select row_number() over () as id, * from points limit 10000")
+        session.execute(f"create table keyed as select row_number() over () as id, * from points limit {KEYS}")
         session.execute("alter table keyed add primary key (id)")
         session.execute("vacuum analyze keyed")
-    bare = _pgbench(dsn, "select c1 from keyed where id = :id", 1, seconds)
-    for model, suffix, against_sklearn in (("logistic", "", 10.0), ("forest", "_forest", 60.0)):
-        query = f"select (ml.predict_proba('{model}', {ARRAY}))[2] from keyed where id = :id"
-        one = _pgbench(dsn, query, 1, seconds)
-        ours = _pgbench(dsn, query, CLIENTS, seconds)
-        results.add(f"serve_{model}_per_second", ours[0], "pgbench, 8 clients, prepared")
-        results.add(f"serve_{model}_p99_ms", ours[1], "latency of 99 of 100 requests")
-        results.add(f"serve_{model}_one_client_ratio", bare[0] / one[0], "times the select of the row alone", 2)
-        for runtime, target in (("sklearn", against_sklearn), ("onnx", 5.0)):
-            theirs = _service(dsn, model, runtime, seconds)
-            name = f"serve_ratio_vs_fastapi_{runtime}{suffix}"
-            results.add(name, ours[0] / theirs, f"times FastAPI and {runtime}: {theirs:.0f} a second", -target)
+        estimators = {model: reference(session, model, 1) for model in ("logistic", "forest")}
+    with TemporaryDirectory() as name, pgbouncer(dsn) as through:
+        files = save_models(estimators, Path(name))
+        for model in estimators:
+            with ExitStack() as stack:
+                ports = {
+                    runtime: stack.enter_context(_faster(dsn, files[model, runtime], results, model, runtime, quick))
+                    for runtime in RUNTIMES
+                }
+                for port in ports.values():
+                    _check(dsn, model, port)
+                _compare(dsn, through, model, ports, results, clients, rounds, seconds)
 
 
-def _pgbench(dsn: str, query: str, clients: int, seconds: int) -> tuple[float, float]:
-    """Return transactions a second and the 99th percentile of their latency in milliseconds."""
-    with TemporaryDirectory() as name:
-        script = Path(name) / "script.sql"
-        script.write_text(f"\\set id random(1, {KEYS})\n{query};\n")
-        command = [BINDIR / "pgbench", "-n", "-M", "prepared", "-c", clients, "-j", 1, "-T", seconds]
-        command += ["-l", "--log-prefix", Path(name) / "log", "-f", script, dsn]
-        run = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
-        latencies = [
-            int(line.split()[2]) / 1e3 for log in Path(name).glob("log*") for line in log.read_text().splitlines()
-        ]
-    found = re.search(r"tps = ([\d.]+)", run.stdout)
-    assert found is not None
-    return float(found[1]), statistics.quantiles(latencies, n=100)[98]
+def query_of(model: str) -> str:
+    """Return the query of a point prediction."""
+    return f"select (ml.predict_proba('{model}', {ARRAY}))[2] from keyed where id = :id"
 
 
-def _service(dsn: str, model: str, runtime: str, seconds: int) -> float:
-    """Return requests a second of a service under the same load."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.fastapi_server", dsn, model, runtime, str(port)]
-    process = subprocess.Popen(command)
-    try:
-        _wait(port, process)
-        _check(dsn, model, port)
-        counts: list[int] = []
-        end = time.perf_counter() + seconds
-        threads = [threading.Thread(target=_load, args=(port, end, counts)) for _ in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return sum(counts) / seconds
-    finally:
-        process.terminate()
-        process.wait()
+def _faster(
+    dsn: str, file: Path, results: Results, model: str, runtime: str, quick: bool
+) -> AbstractContextManager[int]:
+    """Try one worker and one a core; return the service with whichever answers more."""
+    cores = os.cpu_count() or 1
+    found = {}
+    if quick:
+        return service(dsn, file, cores)
+    for workers in sorted({1, cores}):
+        with service(dsn, file, workers) as port:
+            wrk(port, PAIR_CLIENTS, 1)
+            found[workers] = wrk(port, PAIR_CLIENTS, 2).per_second
+    chosen = max(found, key=lambda workers: found[workers])
+    results.add(f"serve_fastapi_{runtime}_workers" + ("" if model == "logistic" else f"_{model}"), chosen)
+    return service(dsn, file, chosen)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError("the service did not start")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError("the service did not answer")
+def _compare(
+    dsn: str,
+    through: str,
+    model: str,
+    ports: dict[str, int],
+    results: Results,
+    clients: list[int],
+    rounds: int,
+    seconds: int,
+) -> None:
+    query = query_of(model)
+    for count in clients:
+        sides = {
+            "direct": partial(pgbench, dsn, query, count, seconds),
+            "pgbouncer": partial(pgbench, through, query, count, seconds, "extended"),
+            **{f"fastapi_{runtime}": partial(wrk, ports[runtime], count, seconds) for runtime in RUNTIMES},
+        }
+        if count == 1:
+            sides["bare"] = partial(pgbench, dsn, "select c1 from keyed where id = :id", 1, seconds)
+        found = rounds_of(sides, rounds)
+        for side, loads in found.items():
+            _take(results, f"serve_{model}_{side}_{count}", best(loads))
+        if count == 1:
+            ratio = best(found["bare"]).per_second / best(found["direct"]).per_second
+            results.add(f"serve_{model}_one_client_ratio", ratio)
+        if count == PAIR_CLIENTS:
+            _ratios(results, model, found)
+
+
+def _ratios(results: Results, model: str, found: dict[str, list[Load]]) -> None:
+    _take(results, f"serve_{model}", best(found["direct"]))
+    _take(results, f"serve_{model}_pgbouncer", best(found["pgbouncer"]))
+    suffix = "" if model == "logistic" else f"_{model}"
+    for runtime in RUNTIMES:
+        other = found[f"fastapi_{runtime}"]
+        name = f"serve_ratio_vs_fastapi_{runtime}{suffix}"
+        results.add(name, best(found["direct"]).per_second / best(other).per_second)
+        results.add(f"{name}_median", median(found["direct"]) / median(other))
+
+
+def _take(results: Results, name: str, load: Load) -> None:
+    results.add(f"{name}_per_second", load.per_second)
+    results.add(f"{name}_p50_ms", load.p50_ms)
+    results.add(f"{name}_p99_ms", load.p99_ms)
 
 
 def _check(dsn: str, model: str, port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("GET", "/predict/7")
-    theirs = json.loads(connection.getresponse().read())["probability"]
-    connection.close()
+    """Compare a service's probabilities with ours, row by row."""
     with psycopg.connect(dsn) as session:
-        query = f"select (ml.predict_proba('{model}', {ARRAY}))[2] from keyed where id = 7"
-        row = session.execute(query.encode()).fetchone()
-    assert row is not None
-    require(abs(row[0] - theirs) < 0.1, f"the service's probability {theirs} and ours {row[0]}")
-
-
-def _load(port: int, end: float, counts: list[int]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    draw = random.Random(port)  # noqa: S311 - a load, not a secret
-    count = 0
-    while time.perf_counter() < end:
-        connection.request("GET", f"/predict/{draw.randint(1, KEYS)}")
-        response = connection.getresponse()
-        response.read()
-        if response.status != 200:
-            raise RuntimeError(f"the service answered {response.status}")
-        count += 1
-    connection.close()
-    counts.append(count)
+        query = query_of(model).replace("id = :id", f"id <= {CHECKED} order by id")
+        ours = [row[0] for row in session.execute(query.encode())]
+    theirs = [probability(port, row) for row in range(1, CHECKED + 1)]
+    apart = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    require(apart < TOLERANCE, f"probabilities of {model} by the service and by ours differ by {apart}")

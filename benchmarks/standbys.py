@@ -148,7 +148,7 @@ def main(quick: bool) -> None:
         with pin(cores[0]):
             primary = stack.enter_context(running_server())
         with psycopg.connect(primary, autocommit=True) as session:
-            prepare(session, 20_000)
+            prepare(session, 20_000, 1_000)
             listed = ", ".join(f"c{number}" for number in range(1, 11))
             query = f"select {listed}, target from points"
             session.execute("select ml.train('linear', 'regression', %s, 'target', algorithm => 'ridge')", [query])

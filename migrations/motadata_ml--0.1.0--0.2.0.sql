@@ -1,5 +1,9 @@
 \echo Use "ALTER EXTENSION motadata_ml UPDATE" to load this file. \quit
 
+-- A role's only tenant is found without reading the rows of all tenants.
+drop index ml.tenant_role_by_role;
+create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
+
 -- A row may have no prediction: its group has no model.
 create or replace function ml.predict_batch(
     model_id text,

@@ -13,7 +13,7 @@ create table ml.tenant_role (
     granted_at timestamptz not null default now(),
     primary key (tenant_id, role)
 );
-create index tenant_role_by_role on ml.tenant_role (role);
+create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
 comment on table ml.tenant_role is 'Which roles may act for which tenant; written by ml.grant_usage and ml.revoke_usage.';
 
 create sequence ml.model_seq;

@@ -19,15 +19,16 @@ select coalesce($1, nullif(pg_catalog.current_setting('ml.tenant_id', true), '')
 
 _PERMITTED = "select exists (select from ml.tenant_role where tenant_id = $1) as permitted"
 
-# By the role's memberships, so that the look-up stays flat however many tenants there are.
+# By the role's memberships, two tenants of each at the most, so that the look-up stays flat however many there are.
 _OWN = """
 with recursive own (role) as (
     select oid from pg_catalog.pg_roles where rolname = current_user
     union
     select m.roleid from pg_catalog.pg_auth_members m join own on m.member = own.role
 )
-select distinct tenant_id from ml.tenant_role where role = any (array(select role from own)::regrole[])
-order by tenant_id limit 2
+select distinct r.tenant_id from own, lateral (
+    select tenant_id from ml.tenant_role where role = own.role::regrole order by tenant_id limit 2
+) as r order by r.tenant_id limit 2
 """
 
 

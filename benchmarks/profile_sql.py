@@ -1,0 +1,172 @@
+"""Functions that take the product's own steps one by one, so that each can be timed inside the server."""
+
+from __future__ import annotations
+
+from benchmarks.models import FEATURES
+
+FETCH = """
+create or replace function profile_fetch(columns integer, packed boolean) returns bigint language plpgsql as $$
+declare
+    input refcursor;
+    names text := (select string_agg('c' || n, ', ') from generate_series(1, columns) as n);
+    types text := (select string_agg('c' || n || ' float8', ', ') from generate_series(1, columns) as n);
+    packs text := (select string_agg(', ml._bytes(array_agg(c' || n || '))', '') from generate_series(1, columns) as n);
+    found bigint;
+    total bigint := 0;
+begin
+    open input no scroll for execute 'select ' || names || ' from numbers';
+    loop
+        execute 'select count(*)' || case when packed then packs else '' end
+            || ' from ml._fetch($1, 10000) as input (' || types || ')' into found using input::text;
+        exit when found = 0;
+        total := total + found;
+    end loop;
+    return total;
+end
+$$
+"""
+
+EMPTY = """
+create or replace function profile_empty(model_id text, input float8[], version text default null,
+    tenant_id text default null) returns float8 language plpython3u stable as $$
+return 0.0
+$$
+"""
+
+EMPTY_JSONB = """
+create or replace function profile_empty(model_id text, input jsonb, version text default null,
+    tenant_id text default null) returns jsonb language plpython3u stable as $$
+return '{}'
+$$
+"""
+
+VISIBLE = """
+create or replace function profile_visible(model_id text, input float8[], version text default null,
+    tenant_id text default null) returns float8 language plpython3u stable as $$
+from motadata_ml_server import database
+from motadata_ml_server.inference import cache, visibility
+db = database.current()
+cache.predictor_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+return 0.0
+$$
+"""
+
+STEPS = """
+create or replace function profile_row(model_id text, as_jsonb text) returns text language plpython3u as $$
+import json
+import time
+from motadata_ml_server import database
+from motadata_ml_server.inference import cache, visibility
+db = database.current()
+predictor = cache.predictor_of(db, visibility.visible_version(db, model_id, None, None))
+row = [0.1 * n for n in range(1, 11)] if as_jsonb is None else json.loads(as_jsonb)
+def timed(call, *values, times=5000):
+    best = 1e9
+    for _ in range(5):
+        started = time.perf_counter()
+        for _ in range(times):
+            call(*values)
+        best = min(best, time.perf_counter() - started)
+    return best / times * 1e6
+found = {"predictor": timed(predictor.value if as_jsonb is None else predictor.one, row)}
+runtime = predictor._runtime
+found["scores"] = timed(runtime.scores, row)
+if hasattr(runtime, "_binding"):
+    found["encode"] = timed(runtime._row.fill, row)
+    found["runtime"] = timed(runtime._session.run_with_iobinding, runtime._binding)
+if as_jsonb is not None:
+    found["parse"] = timed(json.loads, as_jsonb)
+return json.dumps(found)
+$$
+"""
+
+BATCH = """
+create or replace function profile_batch(model_id text, source text) returns text language plpython3u as $$
+import json
+import time
+from motadata_ml_server import database
+from motadata_ml_server.inference import batch, cache, visibility
+from motadata_ml_server.ingest.reader import read_chunks
+from motadata_ml_server.ingest.source import resolve
+from motadata_ml_server.ingest.wire import decode_table
+db = database.current()
+predictor = cache.predictor_of(db, visibility.visible_version(db, model_id, None, None))
+found = resolve(db, source, "input_data")
+schemas = [batch._readable(found, name, kind) for name, kind in batch.feature_kinds(predictor, found)]
+names = [schema.name for schema in schemas]
+spent = dict.fromkeys(("read", "decode", "predict", "pack"), 0.0)
+last = [time.perf_counter()]
+def took(step):
+    now = time.perf_counter()
+    spent[step] += now - last[0]
+    last[0] = now
+first = 1
+for chunk in read_chunks(db, found, schemas, 10000):
+    took("read")
+    table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
+    took("decode")
+    predictor.batch(table.select(names))
+    took("predict")
+    batch._encode(predictor, table, names, None, first)
+    took("pack")
+    first += chunk.rows
+took("read")
+spent["pack"] = max(spent["pack"] - spent["predict"], 0.0)
+return json.dumps(spent)
+$$
+"""
+
+TRAIN = """
+create or replace function profile_train(source text, algorithm text) returns text language plpython3u as $$
+import json
+import time
+from motadata_ml_server import database, registry, tenancy
+from motadata_ml_server.training import trainer
+from motadata_ml_server.training.supervisor import Worker
+db = database.current()
+times = [("start", time.perf_counter())]
+class Recorder:
+    def tell(self, step, *_, **more):
+        times.append((step, time.perf_counter()))
+    def flush(self):
+        pass
+arguments = trainer.Arguments(**{
+    **{name: None for name in trainer.Arguments.__dataclass_fields__},
+    "model_id": "profiled", "model_type": "classification", "training_data": source, "target": "label",
+    "algorithm": algorithm, "random_state": 42, "test_size": 0.2,
+})
+job = trainer._prepare(db, arguments)
+times.append(("prepared", time.perf_counter()))
+with Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker:
+    times.append(("started", time.perf_counter()))
+    result = trainer._run(db, worker, job, Recorder())
+    times.append(("result", time.perf_counter()))
+    role = db.query("select current_user::text as name")[0]["name"]
+    new = trainer._new_version(db, job, result, worker.artifacts, tenancy.resolve(db, None), "profiled", role)
+    new.fields["training_time"] = 0.0
+    registry.store(db, new)
+    times.append(("stored", time.perf_counter()))
+times.append(("ended", time.perf_counter()))
+return json.dumps({"times": times, "fit": result["model"]["fit_seconds"]})
+$$
+"""
+
+COLD = {
+    "interpreter": "do language plpython3u 'pass'",
+    "imports": "do language plpython3u 'import motadata_ml_server.entrypoints'",
+    "look_up": "do language plpython3u $$from motadata_ml_server import database\n"
+    "from motadata_ml_server.inference import visibility\n"
+    "visibility.visible_version(database.current(), 'forest', None, None)$$",
+    "runtime": "do language plpython3u 'import onnxruntime'",
+    "load": "do language plpython3u $$from motadata_ml_server import database\n"
+    "from motadata_ml_server.inference import cache, visibility\n"
+    "db = database.current()\n"
+    "cache.predictor_of(db, visibility.visible_version(db, 'forest', None, None))$$",
+    "predict": "select ml.predict_value('forest', array_fill(0.5::float8, array[10]))",
+}
+"""Statements of a new session, each of which adds one step of the first prediction."""
+
+ALL = (FETCH, EMPTY, EMPTY_JSONB, VISIBLE, STEPS, BATCH, TRAIN)
+
+SCAN = "select " + ", ".join(f"sum(c{n})" for n in range(1, 12)) + " from numbers"
+SCAN_FEATURES = "select " + ", ".join(f"sum({name})" for name in FEATURES) + " from points"
