@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,36 +55,41 @@ def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
                 results.ratio(f"batch_{prefix}_ratio_vs_client_one_thread", timings, "ours", "one_thread")
             limit = "batch_ratio_vs_memory_limit" if model == "forest" else f"batch_{model}_ratio_vs_memory_limit"
             results.add(limit, timings["ours"].best / (timings["memory"].best + timings["scan"].best))
-        results.add("batch_backend_growth_mb", _growth(dsn, "forest", "points"))
+        results.add("batch_backend_growth_mb", _in_new_session(dsn, "forest", "points")[1])
         for rows in sizes:
-            _size(dsn, session, results, rows, estimators, files)
+            _size(dsn, session, results, rows, files)
 
 
-def _size(
-    dsn: str,
-    session: psycopg.Connection[Any],
-    results: Results,
-    rows: int,
-    estimators: dict[str, Any],
-    files: dict[str, Path],
-) -> None:
+def _size(dsn: str, session: psycopg.Connection[Any], results: Results, rows: int, files: dict[str, Path]) -> None:
     """Measure one size: seconds of both sides, and the most memory each took."""
     make_points(session, "slice", rows)
     session.execute("vacuum analyze slice")
-    for model, estimator in estimators.items():
-        timings, _ = interleave(
-            {
-                "ours": lambda model=model: _ours(session, model, "slice"),  # type: ignore[misc]
-                "client": lambda estimator=estimator: client_batch.predict(dsn, estimator, "slice"),  # type: ignore[misc]
-            },
-            3 if rows <= 100_000 else 1,
-        )
+    for model, file in files.items():
+        found: dict[str, list[tuple[float, float]]] = {"ours": [], "client": []}
+        for _ in range(3 if rows <= 100_000 else 1):
+            found["ours"].append(_in_new_session(dsn, model, "slice"))
+            found["client"].append(client_batch.in_new_process(dsn, file, "slice"))
         _same(session, model)
-        for side, timing in timings.items():
-            results.add(f"batch_{model}_{side}_{rows}_seconds", timing.best)
-        results.add(f"batch_{model}_ours_{rows}_mb", _growth(dsn, model, "slice"))
-        results.add(f"batch_{model}_client_{rows}_mb", client_batch.peak_mb(dsn, files[model], "slice"))
+        for side, measured in found.items():
+            results.add(f"batch_{model}_{side}_{rows}_seconds", min(seconds for seconds, _ in measured))
+            results.add(f"batch_{model}_{side}_{rows}_mb", max(mb for _, mb in measured))
     session.execute("drop table slice")
+
+
+def _in_new_session(dsn: str, model: str, table: str) -> tuple[float, float]:
+    """Return seconds, and MB that the backend grew by, of a session that holds the model."""
+    seconds: list[float] = []
+
+    def predict() -> None:
+        started = time.perf_counter()
+        _ours(session, model, table)
+        seconds.append(time.perf_counter() - started)
+
+    with psycopg.connect(dsn, autocommit=True) as session:
+        session.execute("set client_min_messages = warning")
+        session.execute(f"select ml.predict_value('{model}', array_fill(0.5::float8, array[10]))")
+        growth = peak_growth_mb(session.info.backend_pid, predict)
+    return seconds[0], growth
 
 
 def _ours(session: psycopg.Connection[Any], model: str, table: str) -> None:
@@ -107,10 +113,3 @@ def _same(session: psycopg.Connection[Any], model: str) -> None:
     assert row is not None
     require(row[0] == row[1] == row[2], f"rows predicted by both sides, {model}: {row[:3]}")
     require(row[3] < TOLERANCE and row[4] == 0, f"predictions of {model} differ by {row[3]}, labels in {row[4]} rows")
-
-
-def _growth(dsn: str, model: str, table: str) -> float:
-    with psycopg.connect(dsn, autocommit=True) as session:
-        session.execute(f"select ml.predict_value('{model}', array_fill(0.5::float8, array[10]))")
-        statement = f"select count(*) from ml.predict_batch('{model}', 'select {LISTED} from {table}')"
-        return peak_growth_mb(session.info.backend_pid, lambda: session.execute(statement.encode()))

@@ -86,32 +86,34 @@ import json
 import time
 from motadata_ml_server import database
 from motadata_ml_server.inference import batch, cache, visibility
-from motadata_ml_server.ingest.reader import read_chunks
-from motadata_ml_server.ingest.source import resolve
-from motadata_ml_server.ingest.wire import decode_table
 db = database.current()
 predictor = cache.predictor_of(db, visibility.visible_version(db, model_id, None, None))
-found = resolve(db, source, "input_data")
-schemas = [batch._readable(found, name, kind) for name, kind in batch.feature_kinds(predictor, found)]
-names = [schema.name for schema in schemas]
-spent = dict.fromkeys(("read", "decode", "predict", "pack"), 0.0)
-last = [time.perf_counter()]
-def took(step):
-    now = time.perf_counter()
-    spent[step] += now - last[0]
-    last[0] = now
-first = 1
-for chunk in read_chunks(db, found, schemas, 10000):
-    took("read")
-    table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
-    took("decode")
-    predictor.batch(table.select(names))
-    took("predict")
-    batch._encode(predictor, table, names, None, first)
-    took("pack")
-    first += chunk.rows
-took("read")
-spent["pack"] = max(spent["pack"] - spent["predict"], 0.0)
+spent = dict.fromkeys(("read", "decode", "predict"), 0.0)
+def timed(step, call, *values):
+    started = time.perf_counter()
+    try:
+        return call(*values)
+    finally:
+        spent[step] += time.perf_counter() - started
+def reading(*values):
+    chunks = read_chunks(*values)
+    while (chunk := timed("read", next, chunks, None)) is not None:
+        yield chunk
+class Timed:
+    def __getattr__(self, name):
+        return getattr(predictor, name)
+    def batch(self, table):
+        return timed("predict", predictor.batch, table)
+read_chunks, decode_table = batch.read_chunks, batch.decode_table
+batch.read_chunks = reading
+batch.decode_table = lambda *values: timed("decode", decode_table, *values)
+started = time.perf_counter()
+try:
+    for _ in batch.predict_chunks(db, Timed(), source, None):
+        pass
+finally:
+    batch.read_chunks, batch.decode_table = read_chunks, decode_table
+spent["pack"] = time.perf_counter() - started - sum(spent.values())
 return json.dumps(spent)
 $$
 """

@@ -185,7 +185,7 @@ def batch(session: Session, model: str) -> dict[str, float]:
         "read": best["read"] * 1e3,
         "decode": best["decode"] * 1e3,
         "floor: encode and predict": best["predict"] * 1e3,
-        "pack the answers": best["pack"] * 1e3,
+        "describe the source, pack the answers": best["pack"] * 1e3,
         "return rows from the packed answers": (whole - sum(best.values())) * 1e3,
         "whole": whole * 1e3,
     }

@@ -27,7 +27,7 @@ RUNTIMES = ("sklearn", "onnx")
 def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
     """Compare requests a second and their latency, for a logistic regression and a forest."""
     clients = [1, PAIR_CLIENTS] if quick else [1, 2, 4, 8, 16]
-    seconds = 1 if quick else 4
+    seconds = 1 if quick else 3
     with psycopg.connect(dsn, autocommit=True) as session:
         session.execute(f"create table keyed as select row_number() over () as id, * from points limit {KEYS}")
         session.execute("alter table keyed add primary key (id)")
