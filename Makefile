@@ -1,17 +1,18 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow algorithms lint format typecheck pytest bench bench-quick clean
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-ops algorithms lint format typecheck pytest bench bench-quick clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-ARGS ?= tests -m "not slow"
+ARGS ?= tests -m "not slow" --ignore=tests/operations
+MAJORS ?=
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
 export PG_MAJOR ?= 15
 export PG_BINDIR ?= /usr/lib/postgresql/$(PG_MAJOR)/bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bootstrap: ## install what is missing: system packages and the environment
 	@.ci/bootstrap
@@ -45,6 +46,12 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
 	@.ci/python -m pytest tests -m slow
+
+test-matrix: bootstrap ## the suites that need a server on PostgreSQL 15 to 18: make test-matrix MAJORS="17 18"
+	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/python -m tests.matrix $(MAJORS)
+
+test-ops: bootstrap ## backups, restores, pg_upgrade, replicas: about ten minutes
+	@.ci/python -m pytest tests/operations
 
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
