@@ -1,11 +1,12 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-security test-ops algorithms lint format typecheck pytest bench \
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-ops algorithms lint format typecheck pytest bench \
 	bench-quick bench-standbys bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
 ARGS ?= tests -m "not slow" --ignore=tests/operations --ignore=tests/security
+MAJORS ?=
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
 export PG_MAJOR ?= 15
@@ -45,7 +46,10 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
-	@.ci/python -m pytest tests -m slow --ignore=tests/operations --ignore=tests/security --ignore=tests/security
+	@.ci/python -m pytest tests -m slow --ignore=tests/operations --ignore=tests/security
+
+test-matrix: bootstrap ## the suites that need a server on PostgreSQL 15 to 18: make test-matrix MAJORS="17 18"
+	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/python -m tests.matrix $(MAJORS)
 
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
