@@ -44,21 +44,22 @@ def execute(server: PostgreSQLExecutor, *statements: str | sql.Composed, dbname:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """Lay out a PostgreSQL whose extension folder is this run's own, writable and seen by nobody else."""
+    """Lay out a PostgreSQL whose extension folder is this run's own, writable and seen by nobody else.
+
+    PL/Python of servers started from it finds the packages by the first folder on the PATH: the environment that
+    pytest runs in.
+    """
+    os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        os.environ.pop(name, None)
     return relocate(find_server(BINDIR / "pg_config"), tmp_path_factory.mktemp("postgresql"))
 
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, installation: Server) -> PostgreSQLExecutor:
-    """Run a server whose template database holds the extension.
-
-    Its PL/Python finds the packages by the first folder on its PATH: the environment that pytest runs in.
-    """
+    """Run a server whose template database holds the extension."""
     if os.getuid() == 0:
         pytest.fail("PostgreSQL does not run as root: use `make pytest`, which changes the user", pytrace=False)
-    os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"
-    for name in ("PYTHONPATH", "PYTHONHOME"):
-        os.environ.pop(name, None)
     request.config.option.postgresql_exec = str(installation.program("pg_ctl"))
     running: PostgreSQLExecutor = request.getfixturevalue("postgresql_process")
     execute(running, f"create database {TEMPLATE}")

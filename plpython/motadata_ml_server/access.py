@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from motadata_ml_server import definer, tenancy
+from motadata_ml_server import definer, parallel, tenancy
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
 
@@ -150,6 +150,8 @@ def _revoke(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
 def refresh_usage(db: PlpyDatabase) -> int:
     """Give every role that acts for a tenant the rights of the installed version; returns how many roles.
 
+    Marks predictions for parallel plans as this version of PostgreSQL allows, too.
+
     Raises
     ------
     InsufficientPrivilegeError
@@ -163,6 +165,7 @@ def refresh_usage(db: PlpyDatabase) -> int:
     names = [row["name"] for row in db.query(_GRANTED)]
     for name in names:
         _for_role(db, name, "grant", "to")
+    parallel.refresh(db)
     return len(names)
 
 

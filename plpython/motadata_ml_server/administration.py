@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import motadata_ml_server
-from motadata_ml_server import access, definer, options
+from motadata_ml_server import access, definer, options, parallel
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InsufficientPrivilegeError, VersionMismatchError
 from motadata_ml_server.observe import slots
@@ -99,6 +99,7 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
         "roles": lambda: _roles(db),
         "counters": lambda: _counters(db),
         "rights": lambda: _rights(db),
+        "parallel plans": lambda: _parallel_plans(db),
     }
     for name, check in checks.items():
         ok, detail, remedy = check()
@@ -190,5 +191,14 @@ def _rights(db: PlpyDatabase) -> Check:
     return (
         not lacking,
         f"roles without the rights of this version: {', '.join(lacking) or 'none'}",
+        "select ml.refresh_usage()",
+    )
+
+
+def _parallel_plans(db: PlpyDatabase) -> Check:
+    wanted = parallel.mark(db)
+    return (
+        not parallel.marked_otherwise(db),
+        f"one-row predictions are to be parallel {wanted} on this version of PostgreSQL",
         "select ml.refresh_usage()",
     )

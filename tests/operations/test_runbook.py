@@ -13,13 +13,23 @@ from typing import Any
 import psycopg
 import pytest
 
+import motadata_ml
 from motadata_ml.install import Server
 from tests.operations.clusters import BINDIR, Cluster
 
 Session = psycopg.Connection[Any]
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "operations.md"
-CHAPTERS = ("Monitoring", "Quotas", "Scheduling", "Replicas")
+CHAPTERS = (
+    "Monitoring",
+    "Quotas",
+    "Scheduling",
+    "Replicas",
+    "Upgrades",
+    "PostgreSQL versions",
+    "Backup and restore",
+    "Uninstall",
+)
 SETTINGS = """
 shared_preload_libraries = 'pg_cron'
 cron.database_name = 'shop'
@@ -147,3 +157,28 @@ def test_replicas(reader: Reader) -> None:
     assert re.fullmatch(r"\d+\.\d+\.0\n", outputs[2])
     assert outputs[3].endswith("t\n")
     assert reader.session.execute("select count(*) from pg_replication_slots").fetchone() == (0,)
+
+
+def test_upgrades(reader: Reader) -> None:
+    _, refreshed, version, broken = reader.follow(chapters()["Upgrades"])
+    assert refreshed[0][0] >= 0
+    assert version == [(motadata_ml.__version__,)]
+    assert broken == []
+
+
+def test_postgresql_versions(reader: Reader) -> None:
+    marks, checked = reader.follow(chapters()["PostgreSQL versions"])
+    safe = "s" if reader.session.info.server_version >= 170000 else "u"
+    assert {mark for _, mark in marks} == {safe}
+    assert checked == [(True,)]
+
+
+def test_backup_and_restore(reader: Reader) -> None:
+    whole, in_parts, refreshed = reader.follow(chapters()["Backup and restore"])
+    assert (whole, in_parts) == ("t\n", "t\n")
+    assert refreshed[0][0] >= 0
+
+
+def test_uninstall(reader: Reader) -> None:
+    (said,) = reader.follow(chapters()["Uninstall"])
+    assert said.splitlines() == ["removed extension motadata_ml and schema ml of unwanted", "0"]

@@ -25,6 +25,7 @@ app.command(rich_help_panel="Private cluster")(cluster.dsn)
 app.command(rich_help_panel="Private cluster", context_settings=PSQL)(cluster.psql)
 app.command(rich_help_panel="Private cluster")(cluster.demo)
 app.command(rich_help_panel="Any server")(server.install)
+app.command(rich_help_panel="Any server")(server.uninstall)
 app.command(rich_help_panel="Any server")(server.doctor)
 
 

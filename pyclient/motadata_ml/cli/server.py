@@ -1,4 +1,4 @@
-"""The commands for an existing server: install and doctor."""
+"""The commands for an existing server: install, uninstall and doctor."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from motadata_ml.install import (
     SetupError,
     check_database,
     check_machine,
+    drop_extension,
     find_server,
     hide_packages,
     remove_files,
@@ -69,6 +70,28 @@ def install(
         typer.echo(f"wrote {path}")
     typer.echo(f"PostgreSQL {server.version} in {server.bindir} is ready. New sessions can run, as superuser:")
     typer.echo("  create extension motadata_ml cascade;")
+
+
+@explained
+def uninstall(
+    dsn: Annotated[str, typer.Option(help="The database, as superuser.", metavar="DSN", show_default=False)],
+    cascade: Annotated[
+        bool, typer.Option("--cascade", help="Drop what depends on the extension, such as views, as well.")
+    ] = False,
+) -> None:
+    """Remove the extension and all models from a database.
+
+    Takes along what `drop extension` leaves: the schema ml, trainings scheduled in pg_cron, and, from the last
+    database of a server, the file of counters. It asks nothing, so have a backup.
+
+    When no database has it any more, remove the files from the machine:
+
+        motadata-ml uninstall --dsn postgresql://postgres@db.example.com/sales
+
+        sudo $(which motadata-ml) install --uninstall
+    """
+    for removed in drop_extension(dsn, cascade=cascade):
+        typer.echo(f"removed {removed}")
 
 
 def _private_cluster() -> Iterable[Check]:

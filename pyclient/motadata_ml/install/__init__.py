@@ -6,6 +6,7 @@ from motadata_ml.install.errors import SetupError
 from motadata_ml.install.relocate import relocate
 from motadata_ml.install.script import extension_files, remove_files, write_files
 from motadata_ml.install.server import Server, find_server
+from motadata_ml.install.uninstall import drop_extension
 
 __all__ = [
     "Check",
@@ -13,6 +14,7 @@ __all__ = [
     "SetupError",
     "check_database",
     "check_machine",
+    "drop_extension",
     "extension_files",
     "find_server",
     "hide_packages",
