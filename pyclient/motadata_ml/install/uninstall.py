@@ -20,7 +20,7 @@ with contextlib.suppress(FileNotFoundError):
 $$
 """
 
-_INSTALLED = "select from pg_catalog.pg_extension where extname = %s"
+_INSTALLED = "select 1 from pg_catalog.pg_extension where extname = %s"
 
 
 def drop_extension(dsn: str, *, cascade: bool = False) -> Iterator[str]:
@@ -64,7 +64,7 @@ def drop_extension(dsn: str, *, cascade: bool = False) -> Iterator[str]:
         others = _other_databases(session, dsn)
         if others:
             return
-        if session.execute("select from pg_catalog.pg_language where lanname = 'plpython3u'").fetchone():
+        if session.execute("select 1 from pg_catalog.pg_language where lanname = 'plpython3u'").fetchone():
             session.execute(_COUNTERS)
             yield "the server's file of counters"
 
