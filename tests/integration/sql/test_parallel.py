@@ -119,3 +119,15 @@ def test_only_the_one_row_functions_are_ever_parallel_safe(eager: Session) -> No
     ).fetchall()
     safe = ["predict", "predict_label", "predict_proba", "predict_value"] if parallel(eager) else []
     assert [name for (name,) in names] == safe
+
+
+def test_doctor_sees_a_mark_of_another_server_and_refresh_usage_sets_it(eager: Session) -> None:
+    def check() -> tuple[object, ...] | None:
+        return eager.execute("select ok, remedy from ml.doctor() where check_name = 'parallel plans'").fetchone()
+
+    assert check() == (True, None)
+    with eager.transaction(force_rollback=True):
+        eager.execute("alter function ml.predict_value(text, jsonb, text, text) parallel restricted")
+        assert check() == (False, "select ml.refresh_usage()")
+        eager.execute("select ml.refresh_usage()")
+        assert check() == (True, None)
