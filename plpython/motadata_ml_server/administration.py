@@ -38,7 +38,7 @@ def set_option(db: PlpyDatabase, name: str, value: str | None) -> None:
             "options are set by superusers and the extension's owner", hint="Ask an administrator."
         )
     options.get(name)
-    role = db.query("select current_user::text as name")[0]["name"]
+    role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
     if value is None:
         definer.write_as_owner(db, lambda owner: owner.query("delete from ml.option where name = $1", ["text"], [name]))
         return
@@ -67,7 +67,9 @@ def list_options(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
 
 def extension_version(db: PlpyDatabase) -> str:
     """Return the version of the extension in this database."""
-    rows = db.query("select extversion::text as version from pg_catalog.pg_extension where extname = 'motadata_ml'")
+    rows = db.query(
+        "select extversion as version from pg_catalog.pg_extension where extname operator(pg_catalog.=) 'motadata_ml'"
+    )
     return str(rows[0]["version"])
 
 
@@ -106,7 +108,9 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
 
 
 def _language(db: PlpyDatabase) -> Check:
-    rows = db.query("select lanpltrusted as trusted from pg_catalog.pg_language where lanname = 'plpython3u'")
+    rows = db.query(
+        "select lanpltrusted as trusted from pg_catalog.pg_language where lanname operator(pg_catalog.=) 'plpython3u'"
+    )
     trusted = bool(rows and rows[0]["trusted"])
     detail = "plpython3u is " + ("marked as trusted" if trusted else "untrusted: only superusers write functions in it")
     return not trusted, detail, "update pg_language set lanpltrusted = false where lanname = 'plpython3u'"
@@ -174,8 +178,8 @@ def _counters(db: PlpyDatabase) -> Check:
 
 def _roles(db: PlpyDatabase) -> Check:
     rows = db.query(
-        "select r.role::oid::text as role from ml.tenant_role r "
-        "where not exists (select from pg_catalog.pg_roles p where p.oid = r.role)"
+        "select r.role::pg_catalog.oid::pg_catalog.text as role from ml.tenant_role r "
+        "where not exists (select from pg_catalog.pg_roles p where p.oid operator(pg_catalog.=) r.role)"
     )
     gone = [row["role"] for row in rows]
     return (

@@ -340,7 +340,7 @@ def rollback(model_id: str, tenant_id: str | None) -> str:
 
 
 def _role(db: database.PlpyDatabase) -> str:
-    return str(db.query("select current_user::text as name")[0]["name"])
+    return str(db.query("select current_user::pg_catalog.text as name")[0]["name"])
 
 
 @boundary
@@ -392,7 +392,7 @@ def cache_status() -> Iterator[dict[str, Any]]:
     """List the models this session holds in memory, as far as the caller may use them."""
     held = cache.entries()
     rows = database.current().query(
-        "select id from ml.model_version where id = any($1)",
+        "select id from ml.model_version where id operator(pg_catalog.=) any ($1)",
         ["bigint[]"],
         [[entry.version.version_id for entry in held]],
     )

@@ -10,7 +10,8 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.inference.visibility import VisibleVersion
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 

@@ -185,7 +185,8 @@ def _interface(features: str) -> list[tuple[str, str]]:
 # -- load --------------------------------------------------------------------------------------------------------
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 _CHUNKS = "select digest, data from ml.artifact where version_id = $1 and kind = $2 order by chunk"

@@ -14,7 +14,8 @@ from motadata_ml_server.names import qualified, quote_identifier
 Output = Literal["value", "label"]
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 _TYPES = {"value": "double precision", "label": "text"}
