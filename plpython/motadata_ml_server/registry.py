@@ -203,12 +203,13 @@ def load_predictor(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
     """
     from motadata_ml_server.features.plan import FeaturePlan
     from motadata_ml_server.inference.predictor import Predictor
+    from motadata_ml_server.persistence.json_intake import read_json
 
     version_id = visible.version_id
     row = db.query(_DESCRIBE, ["bigint"], [version_id])[0]
     kind = row["runtime"] if row["runtime"] in ("linear", "onnx", "grouped") else "skops"
     stored, payload = load_artifacts(db, visible, [PLAN, kind])
-    plan = FeaturePlan.from_json(json.loads(stored))
+    plan = read_json(stored, "feature plan", FeaturePlan.from_json)
     meaning = (row["classes"], row["label_type"], row["model_type"])
     if kind == "grouped":
         from motadata_ml_server.inference.grouped import GroupedPredictor

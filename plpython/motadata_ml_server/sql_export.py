@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 from motadata_ml_server import registry
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.inference.visibility import VisibleVersion
 from motadata_ml_server.names import qualified, quote_identifier
+from motadata_ml_server.persistence.json_intake import read_json
 
 Output = Literal["value", "label"]
 
@@ -76,7 +77,7 @@ def _load(db: PlpyDatabase, visible: VisibleVersion) -> tuple[Any, dict[str, Any
             f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
         )
     plan, payload = registry.load_artifacts(db, visible, [registry.PLAN, row["runtime"]])
-    return row, json.loads(plan), payload
+    return row, read_json(plan, "feature plan", FeaturePlan.from_json).to_json(), payload
 
 
 def _output(row: Any, output: str | None) -> Output:
