@@ -70,8 +70,10 @@ def test_no_value_names_code_a_path_or_another_estimator(actors: Actors, algorit
 
 @pytest.mark.parametrize(
     "algorithm",
-    ["os.system", "builtins.eval", "sklearn.tree.DecisionTreeClassifier", "../catalogue", "Pipeline", "VotingClassifier",
-     "CalibratedClassifierCV", "FrozenEstimator", "FunctionTransformer", "__import__", "", "' or 1=1 --", "\U0001f600"],
+    ["os.system", "builtins.eval", "sklearn.tree.DecisionTreeClassifier", "../catalogue", "Pipeline",
+     "VotingClassifier",
+     "CalibratedClassifierCV", "FrozenEstimator", "FunctionTransformer",
+     "__import__", "", "' or 1=1 --", "\U0001f600"],
 )  # fmt: skip
 def test_only_listed_algorithms_are_imported(actors: Actors, algorithm: str) -> None:
     statement = "select ml.train('attack', 'classification', %s, 'y', algorithm => %s)"
@@ -85,7 +87,7 @@ def test_only_listed_algorithms_are_imported(actors: Actors, algorithm: str) -> 
         ("execution", {"threads": 10**9}),
         ("execution", {"max_memory_mb": 10**9}),
         ("execution", {"chunk_rows": -1}),
-        ("execution", {"python": "/tmp/python"}),
+        ("execution", {"python": "evil/python"}),
         ("execution", {"worker": "evil"}),
         ("execution", {"env": {"PYTHONPATH": "evil"}}),
         ("execution", {"dask": "tcp://198.51.100.1:8786"}),
