@@ -79,12 +79,15 @@ def _decode(value: Input) -> Any:
     try:
         if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
             return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
-        return json.loads(text)
+        decoded = json.loads(text)
+        if not isinstance(decoded, (dict, list)):
+            raise ValueError
     except (ValueError, RecursionError):
         raise InvalidInputError(
             f"input must be a JSON object or an array of numbers, got {text[:100]!r}",
             hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
         ) from None
+    return decoded
 
 
 def _required(name: str, value: str | None) -> str:
