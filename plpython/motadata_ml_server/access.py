@@ -47,30 +47,31 @@ OWNER_ONLY = ("set_option", "set_quota", "refresh_usage", "_as_float8_array", "_
 """Functions that stay with the extension's owner and superusers."""
 
 _CALLER = """
-select current_user::text as name,
-    (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+select (select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user)
         or pg_catalog.pg_has_role(current_user, e.extowner, 'usage') as owner
-from pg_catalog.pg_extension e where e.extname = 'motadata_ml'
+from pg_catalog.pg_extension e where e.extname operator(pg_catalog.=) 'motadata_ml'
 """
 
-_ADMIN = "select exists (select from ml.tenant_role where tenant_id = $1 and admin) as admin"
+_ADMIN = "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1 and admin) as admin"
 
 _FUNCTIONS = """
-select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
-join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'ml' and p.proname <> all ($1) order by 1
+select p.oid::pg_catalog.regprocedure::pg_catalog.text as name from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace
+where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.<>) all ($1) order by 1
 """
 
 
 _GRANTED = """
-select distinct r.rolname::text as name from ml.tenant_role t join pg_catalog.pg_roles r on r.oid = t.role order by 1
+select distinct r.rolname::pg_catalog.text as name
+from ml.tenant_role t join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) t.role order by 1
 """
 
 _LACKING = """
-select distinct r.rolname::text as name from ml.tenant_role t join pg_catalog.pg_roles r on r.oid = t.role
+select distinct r.rolname::pg_catalog.text as name
+from ml.tenant_role t join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) t.role
 where exists (
-    select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'ml' and p.proname <> all ($1)
+    select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace
+    where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.<>) all ($1)
         and not pg_catalog.has_function_privilege(r.oid, p.oid, 'execute'))
 order by 1
 """

@@ -38,7 +38,7 @@ def set_option(db: PlpyDatabase, name: str, value: str | None) -> None:
             "options are set by superusers and the extension's owner", hint="Ask an administrator."
         )
     options.get(name)
-    role = db.query("select current_user::text as name")[0]["name"]
+    role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
     if value is None:
         definer.write_as_owner(db, lambda owner: owner.query("delete from ml.option where name = $1", ["text"], [name]))
         return
@@ -67,7 +67,9 @@ def list_options(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
 
 def extension_version(db: PlpyDatabase) -> str:
     """Return the version of the extension in this database."""
-    rows = db.query("select extversion::text as version from pg_catalog.pg_extension where extname = 'motadata_ml'")
+    rows = db.query(
+        "select extversion as version from pg_catalog.pg_extension where extname operator(pg_catalog.=) 'motadata_ml'"
+    )
     return str(rows[0]["version"])
 
 
@@ -89,13 +91,14 @@ def require_same_version(db: PlpyDatabase) -> None:
 
 def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
     """Yield each check of the installation with its remedy."""
+    paths = access.caller_is_owner(db)  # where things lie is nobody else's business
     checks: dict[str, Callable[[], Check]] = {
         "language": lambda: _language(db),
         "interpreter": _interpreter,
-        "worker": _worker,
+        "worker": lambda: _worker(paths),
         "versions": lambda: _versions(db),
         "libraries": _libraries,
-        "import path": _import_path,
+        "import path": lambda: _import_path(paths),
         "roles": lambda: _roles(db),
         "counters": lambda: _counters(db),
         "rights": lambda: _rights(db),
@@ -107,7 +110,9 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
 
 
 def _language(db: PlpyDatabase) -> Check:
-    rows = db.query("select lanpltrusted as trusted from pg_catalog.pg_language where lanname = 'plpython3u'")
+    rows = db.query(
+        "select lanpltrusted as trusted from pg_catalog.pg_language where lanname operator(pg_catalog.=) 'plpython3u'"
+    )
     trusted = bool(rows and rows[0]["trusted"])
     detail = "plpython3u is " + ("marked as trusted" if trusted else "untrusted: only superusers write functions in it")
     return not trusted, detail, "update pg_language set lanpltrusted = false where lanname = 'plpython3u'"
@@ -123,12 +128,12 @@ def _interpreter() -> Check:
     )
 
 
-def _worker() -> Check:
+def _worker(paths: bool) -> Check:
     path = interpreter()
     ok = os.access(path, os.X_OK)
     return (
         ok,
-        f"training workers run {path}",
+        f"training workers run {path}" if paths else "training workers have a Python to run",
         "Make the environment readable and executable for the server's user.",
     )
 
@@ -153,13 +158,14 @@ def _libraries() -> Check:
     return not missing, detail, "Install the server's packages: motadata-ml install."
 
 
-def _import_path() -> Check:
+def _import_path(paths: bool) -> Check:
     open_folders = [path for path in sys.path if path and os.path.isdir(path) and os.stat(path).st_mode & 0o002]
     relative = [path for path in sys.path if not os.path.isabs(path)]
     bad = open_folders + relative
+    told = (str(bad) if paths else str(len(bad))) if bad else "none"
     return (
         not bad,
-        f"{len(sys.path)} folders, writable by others: {bad or 'none'}",
+        f"{len(sys.path)} folders, writable by others: {told}",
         "Take write permission from others.",
     )
 
@@ -175,8 +181,8 @@ def _counters(db: PlpyDatabase) -> Check:
 
 def _roles(db: PlpyDatabase) -> Check:
     rows = db.query(
-        "select r.role::oid::text as role from ml.tenant_role r "
-        "where not exists (select from pg_catalog.pg_roles p where p.oid = r.role)"
+        "select r.role::pg_catalog.oid::pg_catalog.text as role from ml.tenant_role r "
+        "where not exists (select from pg_catalog.pg_roles p where p.oid operator(pg_catalog.=) r.role)"
     )
     gone = [row["role"] for row in rows]
     return (

@@ -66,6 +66,8 @@ def _report(error: Exception) -> NoReturn:
         _raise(plpy, error.message, error.sqlstate, error.detail, hint)
     if isinstance(error, plpy.SPIError):
         raise error
+    if isinstance(error, RecursionError):
+        _raise(plpy, "an argument is nested too deeply", "54001", None, "Pass values that are a few levels deep.")
     plpy.log("motadata_ml: unexpected error\n" + "".join(traceback.format_exception(error)))
     if isinstance(error, MemoryError):
         _raise(plpy, "the session ran out of memory", "53200", None, "Use fewer rows or columns at a time.")

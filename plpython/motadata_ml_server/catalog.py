@@ -10,11 +10,11 @@ from typing import Any
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.inference.visibility import VisibleVersion
 
-_LIST = "select * from ml.models where tenant_id = $1 order by model_id"
+_LIST = "select * from ml.models where tenant_id operator(pg_catalog.=) $1 order by model_id"
 
 _INFO = """
-select v.*, coalesce(m.deployed_version_id = v.id, false) as deployed
-from ml.model_version v join ml.model m on m.id = v.model where v.id = $1
+select v.*, coalesce(m.deployed_version_id operator(pg_catalog.=) v.id, false) as deployed
+from ml.model_version v join ml.model m on m.id operator(pg_catalog.=) v.model where v.id operator(pg_catalog.=) $1
 """
 
 _JSON = ("hyperparameters", "features", "metrics", "runtime", "library_versions")

@@ -115,13 +115,22 @@ class PlpyDatabase:
         plan = self._plans.get((sql, types))
         if plan is None:
             try:
-                plan = self._plpy.prepare(sql, list(types))
+                plan = self._plpy.prepare(sql, [_built_in(name) for name in types])
             except self._plpy.SPIError as error:
                 raise _translate(error) from None
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             self._plans[sql, types] = plan
         return plan
+
+
+_ALIASES = {"bigint": "int8", "boolean": "bool", "integer": "int4"}
+
+
+def _built_in(name: str) -> str:
+    """Return a type's name with its schema: a type of the caller's by that name must not take its place."""
+    element = name.removesuffix("[]")
+    return f"pg_catalog.{_ALIASES.get(element, element)}{name[len(element) :]}"
 
 
 MAX_PLANS = 200

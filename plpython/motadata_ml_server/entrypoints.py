@@ -79,12 +79,15 @@ def _decode(value: Input) -> Any:
     try:
         if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
             return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
-        return json.loads(text)
-    except ValueError:
+        decoded = json.loads(text)
+        if not isinstance(decoded, (dict, list)):
+            raise ValueError
+    except (ValueError, RecursionError):
         raise InvalidInputError(
             f"input must be a JSON object or an array of numbers, got {text[:100]!r}",
             hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
         ) from None
+    return decoded
 
 
 def _required(name: str, value: str | None) -> str:
@@ -340,7 +343,7 @@ def rollback(model_id: str, tenant_id: str | None) -> str:
 
 
 def _role(db: database.PlpyDatabase) -> str:
-    return str(db.query("select current_user::text as name")[0]["name"])
+    return str(db.query("select current_user::pg_catalog.text as name")[0]["name"])
 
 
 @boundary
@@ -392,7 +395,7 @@ def cache_status() -> Iterator[dict[str, Any]]:
     """List the models this session holds in memory, as far as the caller may use them."""
     held = cache.entries()
     rows = database.current().query(
-        "select id from ml.model_version where id = any($1)",
+        "select id from ml.model_version where id operator(pg_catalog.=) any ($1)",
         ["bigint[]"],
         [[entry.version.version_id for entry in held]],
     )

@@ -7,10 +7,13 @@ import json
 from motadata_ml_server import registry
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import UnsupportedOperationError
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.inference.visibility import VisibleVersion
+from motadata_ml_server.persistence.json_intake import read_json
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 
@@ -39,7 +42,7 @@ def model_bytes(db: PlpyDatabase, visible: VisibleVersion) -> bytes:
         )
     plan, payload = registry.load_artifacts(db, visible, [registry.PLAN, row["runtime"]])
     return export_onnx(
-        json.loads(plan),
+        read_json(plan, "feature plan", FeaturePlan.from_json).to_json(),
         row["runtime"],
         payload,
         task=row["model_type"],

@@ -55,7 +55,7 @@ def get(name: str) -> Option:
 
 def integer(db: Database, name: str) -> int:
     """Return an option's present value."""
-    rows = db.query("select value from ml.option where name = $1", ["text"], [name])
+    rows = db.query("select value from ml.option where name operator(pg_catalog.=) $1", ["text"], [name])
     return int(rows[0]["value"]) if rows else get(name).default
 
 

@@ -185,7 +185,8 @@ def _interface(features: str) -> list[tuple[str, str]]:
 # -- load --------------------------------------------------------------------------------------------------------
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 _CHUNKS = "select digest, data from ml.artifact where version_id = $1 and kind = $2 order by chunk"
@@ -202,12 +203,13 @@ def load_predictor(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
     """
     from motadata_ml_server.features.plan import FeaturePlan
     from motadata_ml_server.inference.predictor import Predictor
+    from motadata_ml_server.persistence.json_intake import read_json
 
     version_id = visible.version_id
     row = db.query(_DESCRIBE, ["bigint"], [version_id])[0]
     kind = row["runtime"] if row["runtime"] in ("linear", "onnx", "grouped") else "skops"
     stored, payload = load_artifacts(db, visible, [PLAN, kind])
-    plan = FeaturePlan.from_json(json.loads(stored))
+    plan = read_json(stored, "feature plan", FeaturePlan.from_json)
     meaning = (row["classes"], row["label_type"], row["model_type"])
     if kind == "grouped":
         from motadata_ml_server.inference.grouped import GroupedPredictor

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 from motadata_ml_server import registry
 from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.inference.visibility import VisibleVersion
 from motadata_ml_server.names import qualified, quote_identifier
+from motadata_ml_server.persistence.json_intake import read_json
 
 Output = Literal["value", "label"]
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime ->> 'name' as runtime from ml.model_version where id = $1
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 _TYPES = {"value": "double precision", "label": "text"}
@@ -75,7 +77,7 @@ def _load(db: PlpyDatabase, visible: VisibleVersion) -> tuple[Any, dict[str, Any
             f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
         )
     plan, payload = registry.load_artifacts(db, visible, [registry.PLAN, row["runtime"]])
-    return row, json.loads(plan), payload
+    return row, read_json(plan, "feature plan", FeaturePlan.from_json).to_json(), payload
 
 
 def _output(row: Any, output: str | None) -> Output:

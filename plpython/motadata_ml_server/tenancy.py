@@ -13,21 +13,22 @@ DEFAULT_TENANT = "default"
 MAX_LENGTH = 200
 
 _NAMED = """
-select coalesce($1, nullif(pg_catalog.current_setting('ml.tenant_id', true), '')) as tenant_id,
-    (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser
+select coalesce($1, pg_catalog.current_setting('ml.tenant_id', true)) as tenant_id,
+    (select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user) as superuser
 """
 
-_PERMITTED = "select exists (select from ml.tenant_role where tenant_id = $1) as permitted"
+_PERMITTED = "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1) as permitted"
 
 # By the role's memberships, two tenants of each at the most, so that the look-up stays flat however many there are.
 _OWN = """
 with recursive own (role) as (
-    select oid from pg_catalog.pg_roles where rolname = current_user
+    select oid from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user
     union
-    select m.roleid from pg_catalog.pg_auth_members m join own on m.member = own.role
+    select m.roleid from pg_catalog.pg_auth_members m join own on m.member operator(pg_catalog.=) own.role
 )
 select distinct r.tenant_id from own, lateral (
-    select tenant_id from ml.tenant_role where role = own.role::regrole order by tenant_id limit 2
+    select tenant_id from ml.tenant_role where role operator(pg_catalog.=) own.role::pg_catalog.regrole
+    order by tenant_id limit 2
 ) as r order by r.tenant_id limit 2
 """
 
@@ -52,7 +53,8 @@ def resolve(db: Database, tenant_id: str | None) -> str:
         ML013: the role has several tenants and none is named.
     """
     row = db.query(_NAMED, ["text"], [tenant_id])[0]
-    named, superuser = row["tenant_id"], row["superuser"]
+    # An empty setting is as good as none; an empty argument is an error.
+    named, superuser = row["tenant_id"] if tenant_id is not None else row["tenant_id"] or None, row["superuser"]
     if named is not None:
         check_name(named)
         if not superuser and not db.query(_PERMITTED, ["text"], [named])[0]["permitted"]:

@@ -101,9 +101,15 @@ def _accept(rule: Mapping[str, Any], value: Any) -> tuple[bool, Any]:
     return _within(rule, value), value
 
 
-def _flat(values: Sequence[Any]) -> bool:
+MAX_DEPTH = 4
+"""How deep lists may lie within lists."""
+
+
+def _flat(values: Sequence[Any], depth: int = 1) -> bool:
     return all(
-        isinstance(value, (int, float, str, bool)) or (isinstance(value, list) and _flat(value)) for value in values
+        isinstance(value, (int, float, str, bool))
+        or (isinstance(value, list) and depth < MAX_DEPTH and _flat(value, depth + 1))
+        for value in values
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +19,7 @@ from motadata_ml_server.inference.visibility import VisibleVersion
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
+from motadata_ml_server.persistence.json_intake import read_json
 
 THRESHOLD: Final = 0.2
 """A population stability index from which a feature counts as drifted (Siddiqi, 2006: 0.1 small, 0.25 large)."""
@@ -100,7 +100,7 @@ def drift(db: PlpyDatabase, visible: VisibleVersion, input_data: str) -> list[Fe
             hint="Versions trained before 0.2.0 have none: train the model again.",
         )
     source = resolve(db, input_data, "input_data")
-    plan = FeaturePlan.from_json(json.loads(registry.load_artifacts(db, visible, [registry.PLAN])[0]))
+    plan = read_json(registry.load_artifacts(db, visible, [registry.PLAN])[0], "feature plan", FeaturePlan.from_json)
     schemas = feature_schemas(plan, source)
     now = {column.name: np.zeros(len(column.counts), np.int64) for column in profile.columns}
     for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
@@ -115,7 +115,7 @@ def drift(db: PlpyDatabase, visible: VisibleVersion, input_data: str) -> list[Fe
 def profile_of(db: PlpyDatabase, visible: VisibleVersion) -> Profile | None:
     """Return the profile stored with a version, None where there is none."""
     stored = registry.load_present(db, visible, [registry.PROFILE]).get(registry.PROFILE)
-    return None if stored is None else Profile.from_json(json.loads(stored))
+    return None if stored is None else read_json(stored, "profile", Profile.from_json)
 
 
 def rows_of(found: list[FeatureDrift]) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ from motadata_ml_server.training import request, roles
 
 Array = NDArray[Any]
 
-_SUBJECT = "select model_type, target from ml.model_version where id = $1"
+_SUBJECT = "select model_type, target from ml.model_version where id operator(pg_catalog.=) $1"
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,13 @@ def predict_into(
     exists = db.query("select pg_catalog.to_regclass($1) is not null as found", ["text"], [table])[0]["found"]
     if not exists:
         db.run(
-            f"create table {table} (id text, prediction text, value double precision, "
+            f"create table {table} (id pg_catalog.text, prediction pg_catalog.text, value double precision, "
             "confidence double precision, probabilities double precision[])"
         )
     rows = db.query(
         f"with written as (insert into {table} ({_COLUMNS}) "  # noqa: S608 - quoted
         f"select {_COLUMNS} from ml.predict_batch($1, $2, $3, $4, $5) returning 1) "
-        "select count(*) as rows from written",
+        "select pg_catalog.count(*) as rows from written",
         ["text"] * 5,
         [model_id, input_data, id_column, version, tenant_id],
     )

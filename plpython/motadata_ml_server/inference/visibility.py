@@ -50,9 +50,10 @@ class VisibleVersion:
 _LOOK_UP = """
 select v.id, v.version, v.digest
 from ml.model m
-left join ml.model_version v on v.model = m.id
-    and case when $3 is null then v.id = m.deployed_version_id else v.version = $3 end
-where m.tenant_id = $1 and m.model_id = $2
+left join ml.model_version v on v.model operator(pg_catalog.=) m.id
+    and case when $3 is null then v.id operator(pg_catalog.=) m.deployed_version_id
+        else v.version operator(pg_catalog.=) $3 end
+where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
 
 

@@ -94,7 +94,7 @@ def _open(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], utf
         expressions.append(f"{expression(column, schema.kind, 'input.' + quoted, utf8)} as c{number}")
     listed = ", ".join(expressions) or "1 as c0"
     query = f"select {listed} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
-    return str(db.query("select ml._open_cursor($1)::text as name", ["text"], [query])[0]["name"])
+    return str(db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"])
 
 
 def _pack_query(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
@@ -106,14 +106,14 @@ def _pack_query(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
             length = column if utf8 else f"pg_catalog.convert_to({column}, 'UTF8')"
             packed.append(f"pg_catalog.convert_to(pg_catalog.string_agg({column}, ''), 'UTF8')")
             packed.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({length})))")
-            types.append(f"{column} text")
+            types.append(f"{column} pg_catalog.text")
         elif schema.kind == "vector":
             packed.append(f"pg_catalog.string_agg({column}, '')")
             packed.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({column})))")
-            types.append(f"{column} bytea")
+            types.append(f"{column} pg_catalog.bytea")
         else:
             packed.append(f"ml._bytes(pg_catalog.array_agg({column}))")
-            types.append(f"{column} float8")
+            types.append(f"{column} pg_catalog.float8")
     named = [packed[0], *(f"{part} as b{i}" for i, part in enumerate(packed[1:]))]
     columns = ", ".join(types) or "c0 integer"
     return f"select {', '.join(named)} from ml._fetch($1, $2) as input ({columns})"  # noqa: S608 - our own names

@@ -21,23 +21,26 @@ _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _RELATION = re.compile(rf"\s*{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}}\s*")
 
 _RESOLVE = """
-select c.oid::bigint as oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, c.relkind::text as kind
-from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass(pg_catalog.quote_ident($1)))
+select c.oid::bigint as oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as name,
+    c.relkind::pg_catalog.text as kind
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace
+where c.oid operator(pg_catalog.=) coalesce(
+    pg_catalog.to_regclass($1), pg_catalog.to_regclass(pg_catalog.quote_ident($1)))
 """
 
 _TYPES = """
 with recursive base (oid, base) as (
-    select t.oid, t.oid from pg_catalog.pg_type t where t.oid = any ($1)
+    select t.oid, t.oid from pg_catalog.pg_type t where t.oid operator(pg_catalog.=) any ($1)
     union all
-    select b.oid, t.typbasetype from base b join pg_catalog.pg_type t on t.oid = b.base
-    where t.typtype = 'd'
+    select b.oid, t.typbasetype from base b join pg_catalog.pg_type t on t.oid operator(pg_catalog.=) b.base
+    where t.typtype operator(pg_catalog.=) 'd'
 )
-select b.oid::bigint as oid, t.typname::text as name, t.typtype::text as type, t.typcategory::text as category,
-    e.typname::text as element, pg_catalog.format_type(b.base, null) as label
+select b.oid::bigint as oid, t.typname::pg_catalog.text as name, t.typtype::pg_catalog.text as type,
+    t.typcategory::pg_catalog.text as category, e.typname::pg_catalog.text as element,
+    pg_catalog.format_type(b.base, null) as label
 from base b
-join pg_catalog.pg_type t on t.oid = b.base and t.typtype <> 'd'
-left join pg_catalog.pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+join pg_catalog.pg_type t on t.oid operator(pg_catalog.=) b.base and t.typtype operator(pg_catalog.<>) 'd'
+left join pg_catalog.pg_type e on e.oid operator(pg_catalog.=) t.typelem and t.typcategory operator(pg_catalog.=) 'A'
 """
 
 _NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric"}
@@ -176,7 +179,7 @@ def _resolve_relation(db: PlpyDatabase, name: str, argument: str) -> str:
 
 def _check_query(db: PlpyDatabase, text: str) -> str:
     query = text.strip().rstrip(";").rstrip()
-    rows = db.query("select ml._open_cursor($1)::text as name", ["text"], [query])
+    rows = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])
     db.query("select ml._close_cursor($1)", ["text"], [rows[0]["name"]])
     return query
 
@@ -222,18 +225,18 @@ def expression(column: SourceColumn, kind: ColumnKind, quoted: str, utf8: bool) 
     """
     if kind == "text":
         return (
-            f"{quoted}::text"
+            f"{quoted}::pg_catalog.text"
             if utf8
-            else f"pg_catalog.convert_from(pg_catalog.convert_to({quoted}::text, 'UTF8'), 'UTF8')"
+            else f"pg_catalog.convert_from(pg_catalog.convert_to({quoted}::pg_catalog.text, 'UTF8'), 'UTF8')"
         )
     if kind == "vector":
         cast = f"{quoted}::real[]" if column.type_name in _VECTORS else quoted
-        return f"ml._bytes({cast}::float8[])"
+        return f"ml._bytes({cast}::pg_catalog.float8[])"
     if kind == "boolean":
-        return f"{quoted}::integer::float8"
+        return f"{quoted}::integer::pg_catalog.float8"
     if kind == "timestamp" or column.type_name in _DURATIONS:
         return f"pg_catalog.date_part('epoch', {quoted})"
-    return f"{quoted}::float8"
+    return f"{quoted}::pg_catalog.float8"
 
 
 _NOT_A_SELECT = {"42601", "42P11", "34000", "0A000", "42P02", "25001"}

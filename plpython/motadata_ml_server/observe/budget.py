@@ -22,8 +22,8 @@ INTERVAL = 0.25
 """Seconds between two looks at what all sessions have used."""
 
 _STORED = """
-select coalesce(sum(training_time), 0)::float8 as seconds from ml.model_version
-where tenant_id = $1 and trained_at >= pg_catalog.to_timestamp($2)
+select coalesce(pg_catalog.sum(training_time), 0) as seconds from ml.model_version
+where tenant_id operator(pg_catalog.=) $1 and trained_at operator(pg_catalog.>=) pg_catalog.to_timestamp($2)
 """
 
 

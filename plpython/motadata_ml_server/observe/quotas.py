@@ -11,7 +11,10 @@ from motadata_ml_server.database import PlpyDatabase, Row
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, QuotaExceededError
 from motadata_ml_server.observe import budget
 
-_LIMITS = "select max_models, max_bytes, max_training_seconds_per_day from ml.quota where tenant_id = $1"
+_LIMITS = """
+select max_models, max_bytes, max_training_seconds_per_day from ml.quota
+where tenant_id operator(pg_catalog.=) $1
+"""
 
 # A row that is written, not merely locked: a concurrent transaction that reads an older snapshot fails to
 # serialize instead of counting what it cannot see.
@@ -28,8 +31,8 @@ on conflict (tenant_id) do update set max_models = excluded.max_models, max_byte
 """
 
 _MODELS = """
-select count(*) as models, coalesce(pg_catalog.bool_or(model_id = $2), false) as known
-from ml.model where tenant_id = $1
+select pg_catalog.count(*) as models, coalesce(pg_catalog.bool_or(model_id operator(pg_catalog.=) $2), false) as known
+from ml.model where tenant_id operator(pg_catalog.=) $1
 """
 
 _SIZES = """
@@ -86,7 +89,7 @@ def set_quota(
     for name, value in limits.items():
         if value is not None and not value >= 0:
             raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="NULL is no limit.")
-    role = db.query("select current_user::text as name")[0]["name"]
+    role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
 
     def operation(owner: PlpyDatabase) -> None:
         if all(value is None for value in limits.values()):

@@ -47,8 +47,9 @@ _WORDS: Final = 8
 Words = NDArray[np.int64]
 
 _SERVER = """
-select (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint as started,
-    (select oid::bigint from pg_catalog.pg_database where datname = pg_catalog.current_database()) as database
+select (extract(epoch from pg_catalog.pg_postmaster_start_time()) operator(pg_catalog.*) 1000000)::bigint as started,
+    (select oid::bigint from pg_catalog.pg_database
+        where datname operator(pg_catalog.=) pg_catalog.current_database()) as database
 """
 
 

@@ -18,8 +18,8 @@ _NAMED = """
 select m.tenant_id, m.model_id, v.version, u.calls, u.rows, u.errors, u.seconds
 from rows from (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),
     pg_catalog.unnest($5)) as u (id, calls, rows, errors, seconds)
-join ml.model_version v on v.id = u.id
-join ml.model m on m.id = v.model
+join ml.model_version v on v.id operator(pg_catalog.=) u.id
+join ml.model m on m.id operator(pg_catalog.=) v.model
 order by m.tenant_id, m.model_id, v.id
 """
 

@@ -60,7 +60,7 @@ def divide(db: PlpyDatabase, arguments: Mapping[str, Any]) -> Holdout:
             f"from (\n{query}\n) as {_ROW})"
         )
     else:
-        hashed = f"pg_catalog.hashtextextended({_ROW}::text, 0) & {_BITS - 1}"
-        held = f"({hashed}) < {round(share * _BITS)}"
+        hashed = f"pg_catalog.hashtextextended({_ROW}::pg_catalog.text, 0) operator(pg_catalog.&) {_BITS - 1}"
+        held = f"({hashed}) operator(pg_catalog.<) {round(share * _BITS)}"
     rows = f"select {_ROW}.* from (\n{query}\n) as {_ROW}"  # noqa: S608 - checked as one SELECT
     return Holdout(f"{rows} where not coalesce({held}, false)", f"{rows} where {held}")

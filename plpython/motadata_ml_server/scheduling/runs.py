@@ -17,12 +17,15 @@ from motadata_ml_server.scheduling.schedules import METRICS
 
 _SCHEDULE = """
 select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_path, s.arguments,
-    s.role::text as owner, s.max_age::text as max_age,
-    (select max(v.trained_at) from ml.model_version v where v.model = s.model)::text as trained_at,
-    (select pg_catalog.clock_timestamp() - max(v.trained_at) > s.max_age
-        from ml.model_version v where v.model = s.model) as old,
-    pg_catalog.clock_timestamp()::text as now, current_user::text as role
-from ml.schedule s join ml.model m on m.id = s.model where m.tenant_id = $1 and m.model_id = $2
+    s.role::pg_catalog.text as owner, s.max_age::pg_catalog.text as max_age,
+    (select pg_catalog.max(v.trained_at) from ml.model_version v
+        where v.model operator(pg_catalog.=) s.model)::pg_catalog.text as trained_at,
+    (select pg_catalog.clock_timestamp() operator(pg_catalog.-) pg_catalog.max(v.trained_at)
+            operator(pg_catalog.>) s.max_age
+        from ml.model_version v where v.model operator(pg_catalog.=) s.model) as old,
+    pg_catalog.clock_timestamp()::pg_catalog.text as now, current_user::pg_catalog.text as role
+from ml.schedule s join ml.model m on m.id operator(pg_catalog.=) s.model
+where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
 
 _TRAIN = """

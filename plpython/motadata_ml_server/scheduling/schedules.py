@@ -33,14 +33,16 @@ METRICS: Mapping[str, Mapping[str, bool]] = MappingProxyType(
 
 _SUBJECT = """
 select model, model_type, target, features, algorithm, hyperparameters, random_state, training_query, arguments,
-    trained_by::text as trained_by
-from ml.model_version where id = $1
+    trained_by::pg_catalog.text as trained_by
+from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 _ROLE = """
-select current_user::text as name, pg_catalog.current_setting('search_path') as search_path,
-    exists (select from pg_catalog.pg_extension where extname = 'pg_cron') as pg_cron
+select current_user::pg_catalog.text as name, pg_catalog.current_setting('search_path') as search_path,
+    exists (select from pg_catalog.pg_extension where extname operator(pg_catalog.=) 'pg_cron') as pg_cron
 """
+
+_KNOWN = "select role::pg_catalog.text as role from ml.schedule where model operator(pg_catalog.=) $1"
 
 _COMMAND = "select pg_catalog.format('select ml.run_schedule(%L, %L)', $1, $2) as command"
 
@@ -88,7 +90,7 @@ def schedule_training(
     for name, value in (("min_improvement", improvement), ("max_drift", max_drift)):
         if value is not None and not value >= 0:
             raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="Pass 0 or more.")
-    known = db.query("select role::text as role from ml.schedule where model = $1", ["bigint"], [subject["model"]])
+    known = db.query(_KNOWN, ["bigint"], [subject["model"]])
     if known:
         raise InvalidArgumentError(
             f"model {visible.model_id!r} is scheduled already, by role {known[0]['role']!r}",
@@ -175,8 +177,9 @@ def _schedule(db: PlpyDatabase, cron: str, command: str) -> int:
 
 
 _SCHEDULED = """
-select s.model, s.job_id, s.role::text as role from ml.schedule s join ml.model m on m.id = s.model
-where m.tenant_id = $1 and m.model_id = $2
+select s.model, s.job_id, s.role::pg_catalog.text as role
+from ml.schedule s join ml.model m on m.id operator(pg_catalog.=) s.model
+where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
 
 
@@ -194,7 +197,7 @@ def unschedule_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool
     found: Mapping[str, Any] = rows[0]
     caller = db.query(_ROLE)[0]
     if caller["pg_cron"]:
-        mine = db.query("select from cron.job where jobid = $1", ["bigint"], [found["job_id"]])
+        mine = db.query("select from cron.job where jobid operator(pg_catalog.=) $1", ["bigint"], [found["job_id"]])
         if mine:
             db.query("select cron.unschedule($1)", ["bigint"], [found["job_id"]])
         elif found["role"] != caller["name"]:

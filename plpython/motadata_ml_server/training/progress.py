@@ -24,8 +24,8 @@ INTERVAL = 0.5
 
 _SESSION = """
 select pg_catalog.pg_backend_pid() as pid, d.oid::bigint as database,
-    extract(epoch from pg_catalog.clock_timestamp())::float8 as now
-from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()
+    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) as now
+from pg_catalog.pg_database d where d.datname operator(pg_catalog.=) pg_catalog.current_database()
 """
 
 
@@ -106,7 +106,9 @@ class ProgressReport:
 def running(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
     """Yield the trainings of this database that run now, of the tenants the caller may act for."""
     here = db.query(_SESSION)[0]["database"]
-    superuser = db.query("select rolsuper from pg_catalog.pg_roles where rolname = current_user")[0]["rolsuper"]
+    superuser = db.query("select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user")[
+        0
+    ]["rolsuper"]
     for path in sorted(FOLDER.glob(f"{PREFIX}*.json")):
         facts = _read(path)
         if facts is None or facts["database"] != here or not _alive(facts):
@@ -141,12 +143,16 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _permitted(db: PlpyDatabase, tenant_id: str) -> bool:
-    rows = db.query("select exists (select from ml.tenant_role where tenant_id = $1) as found", ["text"], [tenant_id])
+    rows = db.query(
+        "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1) as found",
+        ["text"],
+        [tenant_id],
+    )
     return bool(rows[0]["found"])
 
 
 def _timestamp(db: PlpyDatabase, epoch: float) -> str:
-    return str(db.query("select pg_catalog.to_timestamp($1)::text as at", ["float8"], [epoch])[0]["at"])
+    return str(db.query("select pg_catalog.to_timestamp($1)::pg_catalog.text as at", ["float8"], [epoch])[0]["at"])
 
 
 def _alive(facts: dict[str, Any]) -> bool:

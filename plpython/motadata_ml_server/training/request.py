@@ -75,7 +75,13 @@ def target_of(value: str | None, model_type: str) -> str | None:
 
 def json_object(value: str | None, argument: str) -> dict[str, Any]:
     """Return a jsonb argument that has to be an object; NULL is an empty one."""
-    parsed = json.loads(value) if value is not None else {}
+    try:
+        parsed = json.loads(value) if value is not None else {}
+    except (ValueError, RecursionError):
+        raise InvalidArgumentError(
+            f"{argument} is nested too deeply or holds a number of too many digits",
+            hint="Values are a few levels deep and numbers have at most 4300 digits.",
+        ) from None
     if not isinstance(parsed, dict):
         raise InvalidArgumentError(
             f"{argument} must be a JSON object, got {value}"[:300],

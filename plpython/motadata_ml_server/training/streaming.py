@@ -87,7 +87,7 @@ def _classes(db: PlpyDatabase, source: Source, spec: dict[str, Any]) -> list[str
         return None
     column = "input." + quote_identifier(spec["target"]["name"])
     rows = db.query(
-        f"select distinct {column}::text as label from (\n{source.query}\n) as input "  # noqa: S608 - quoted, checked
+        f"select distinct {column}::pg_catalog.text as label from (\n{source.query}\n) as input "  # noqa: S608 - quoted, checked
         f"where {column} is not null limit {MAX_CLASSES + 1}"
     )
     return [str(row["label"]) for row in rows]

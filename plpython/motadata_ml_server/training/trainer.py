@@ -86,7 +86,7 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
     administration.require_same_version(db)
     model_id = request.model_id_of(arguments.model_id)
     tenant_id = tenancy.resolve(db, arguments.tenant_id)
-    role = str(db.query("select current_user::text as name")[0]["name"])
+    role = str(db.query("select current_user::pg_catalog.text as name")[0]["name"])
     job = _prepare(db, arguments)
     limits = quotas.check_before_training(db, tenant_id, model_id)
     subject = {

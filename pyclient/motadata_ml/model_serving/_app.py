@@ -57,7 +57,7 @@ def create_app(manager: ModelManager, options: ServingOptions) -> FastAPI:
     gate, metrics = Gate(options.max_concurrent, options.max_waiting), Metrics()
     app.state.access = Access(db, gate, options, manager.settings.tenant_id)
     install(app)
-    app.add_middleware(BodyLimit, max_bytes=options.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=options.max_body_bytes, seconds=options.timeout_seconds)
     if options.anonymous_loopback:
         # A page in a browser must not reach an open process through a name that it controls.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])

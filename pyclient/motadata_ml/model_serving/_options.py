@@ -18,7 +18,8 @@ class ServingOptions:
     max_batch_rows : int
         More rows in one request are refused with 422.
     timeout_seconds : float
-        A prediction that takes longer is cancelled in the database and answered with 504.
+        A prediction that takes longer is cancelled in the database and answered with 504; a body that
+        takes longer to arrive, with 408.
     max_concurrent : int
         Predictions at a time, each on a connection of its own.
     max_waiting : int

@@ -36,6 +36,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         401: "No key, or one that does not count",
         403: "The serving role may not do that",
         404: "No such model or version",
+        408: "The body did not arrive in time",
         413: "The body is too large",
         409: "The rows do not fit the model, which only the model's version knows",
         422: "The request does not fit this description",

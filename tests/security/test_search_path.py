@@ -1,0 +1,192 @@
+"""Objects of an attacker's own that stand in for what the extension's statements name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.security.conftest import Actors, Session, refusal, state
+
+ROWS = "select i as x, i as y from generate_series(1, 40) as i"
+
+YES = """
+create function {schema}.yes({type}, {type}) returns boolean language sql immutable as 'select true';
+create operator {schema}.= (function = {schema}.yes, leftarg = {type}, rightarg = {type});
+create operator {schema}.<> (function = {schema}.yes, leftarg = {type}, rightarg = {type});
+"""
+
+OPERATORS = ("=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "||", "&")
+TYPES = ("text", "name", "oid", "bigint", "integer", "float8", "boolean", "timestamptz", '"char"')
+
+TRAP = """
+create function {schema}.trap({type}, {type}) returns {result} language plpgsql immutable as
+    $$ begin raise exception 'a stand-in of {operator} ran' using errcode = 'UA001'; end $$;
+create operator {schema}.{operator} (function = {schema}.trap, leftarg = {type}, rightarg = {type});
+"""
+
+
+def own_schema(actors: Actors, session: Session) -> Iterator[str]:
+    """Make a schema of the attacker's, put it before pg_catalog, and drop it afterwards."""
+    role = session.info.user
+    actors.superuser.execute(f'create schema shadow authorization "{role}"'.encode())
+    session.execute("set search_path = shadow, pg_catalog, blue_own")
+    yield "shadow"
+    actors.superuser.execute("drop schema shadow cascade")
+
+
+@pytest.fixture
+def schema(actors: Actors) -> Iterator[str]:
+    """Return a schema of blue's that is searched before pg_catalog."""
+    yield from own_schema(actors, actors.blue)
+
+
+@pytest.fixture
+def chiefs_schema(actors: Actors) -> Iterator[str]:
+    """Return a schema of chief's that is searched before pg_catalog."""
+    yield from own_schema(actors, actors.chief)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ml.current_tenant('rouge')",
+        "ml.predict('only rouge', array[60, 0], tenant_id => 'rouge')",
+        "ml.predict_batch('only rouge', 'select 60 as x, 0 as w', tenant_id => 'rouge')",
+        "ml.list_models('rouge')",
+        "ml.get_model_info('only rouge', tenant_id => 'rouge')",
+        "ml.delete_model('only rouge', tenant_id => 'rouge')",
+        "ml.deploy('m', '1.0.0', 'rouge')",
+        "ml.rollback('m', 'rouge')",
+        f"ml.train('m', 'regression', '{ROWS}', 'y', algorithm => 'linear', tenant_id => 'rouge')",
+    ],
+)
+def test_an_equals_operator_of_ones_own_opens_no_tenant(actors: Actors, schema: str, call: str) -> None:
+    actors.blue.execute(YES.format(schema=schema, type="text").encode())
+    before = state(actors.superuser)
+    assert refusal(actors.blue, f"select {call}").sqlstate == "ML012"
+    assert state(actors.superuser) == before
+
+
+@pytest.mark.parametrize("call", ["ml.grant_usage('{nobody}', 'rouge')", "ml.revoke_usage('{red}', 'rouge')"])
+def test_an_equals_operator_of_ones_own_makes_no_administrator(actors: Actors, chiefs_schema: str, call: str) -> None:
+    actors.chief.execute(YES.format(schema=chiefs_schema, type="text").encode())
+    before = state(actors.superuser)
+    names = {"nobody": actors.nobody.info.user, "red": actors.red.info.user}
+    assert refusal(actors.chief, f"select {call.format(**names)}").sqlstate == "42501"
+    assert state(actors.superuser) == before
+
+
+@pytest.mark.parametrize("call", ["ml.grant_usage(session_user, 'rouge')", "ml.current_tenant('rouge')"])
+def test_an_equals_operator_of_ones_own_makes_no_superuser(actors: Actors, schema: str, call: str) -> None:
+    owner = actors.superuser.info.user
+    actors.blue.execute(
+        f"""create function {schema}.root(a name, b name) returns boolean language sql immutable as
+            $$ select a operator(pg_catalog.=) '{owner}' $$;
+        create operator {schema}.= (function = {schema}.root, leftarg = name, rightarg = name)""".encode()
+    )
+    before = state(actors.superuser)
+    assert refusal(actors.blue, f"select {call}").sqlstate in ("42501", "ML012")
+    assert state(actors.superuser) == before
+
+
+def test_an_equals_operator_of_ones_own_shows_no_counters_of_others(actors: Actors, schema: str) -> None:
+    actors.blue.execute("select ml.predict('m', array[60, 0])")
+    call = "select sum(calls) from ml.stat_models"
+    honest = actors.blue.execute(call.encode()).fetchone()
+    for _ in range(3):
+        actors.red.execute("select ml.predict('only rouge', array[60, 0])")
+    actors.blue.execute(YES.format(schema=schema, type="bigint").encode())
+    assert actors.blue.execute(call.encode()).fetchone() == honest
+
+
+CALLS = (
+    "ml.current_tenant()",
+    f"ml.train('shadowed', 'regression', '{ROWS}', 'y', algorithm => 'linear')",
+    "ml.predict('m', array[60, 0])",
+    "ml.predict_value('shadowed', array[60])",
+    "ml.predict_label('m', array[60, 0])",
+    "ml.predict_proba('m', array[60, 0])",
+    "ml._predict_chunks('m', 'select 60 as x, 0 as w', null, null, null)",
+    "ml.evaluate('m', $$select 60 as x, 0 as w, 'open' as y$$)",
+    "ml.confusion_matrix('m', $$select 60 as x, 0 as w, 'open' as y$$)",
+    "ml.drift('m', 'select i as x, 0 as w from generate_series(1, 9) as i')",
+    "ml.to_sql('m')",
+    "ml.export_onnx('m')",
+    "ml.list_models()",
+    "ml.get_model_info('m')",
+    "ml.deploy('shadowed', '1.0.0')",
+    "ml.doctor()",
+    "ml.cache_clear()",
+    "ml._cache_status()",
+    "ml._stat_models()",
+    "ml._tenant_sizes()",
+    "ml._training_progress()",
+    "ml._options()",
+    "ml.run_schedule('m')",
+    "ml.unschedule_training('m')",
+    "ml.schedule_training('m', '* * * * *')",
+    "ml.delete_model('shadowed')",
+)
+"""Every public function but those whose whole work is a statement with the caller's own path."""
+
+REFUSED = {"ml.run_schedule('m')": "ML009", "ml.schedule_training('m', '* * * * *')": "ML020"}
+
+
+def run_all(session: Session) -> None:
+    """Run every function; those that cannot do their work here give the error they always give."""
+    for call in CALLS:
+        if call in REFUSED:
+            assert refusal(session, f"select {call}").sqlstate == REFUSED[call], call
+        else:
+            session.execute(f"select {call}".encode())
+
+
+def test_no_statement_of_the_extension_meets_an_operator_of_the_callers(actors: Actors, schema: str) -> None:
+    for kind in TYPES:
+        for operator in OPERATORS:
+            result = kind if operator in "+-*||&" else "boolean"
+            actors.blue.execute(
+                TRAP.format(schema=schema, type=kind, operator=operator, result=result)
+                .replace("function shadow.trap", f'function shadow."trap {operator}"')
+                .replace("= shadow.trap", f'= shadow."trap {operator}"')
+                .encode()
+            )
+    assert refusal(actors.blue, "select 'a'::text = 'a'::text").sqlstate == "UA001"
+    run_all(actors.blue)
+
+
+def test_no_statement_of_the_extension_meets_a_temporary_type_of_the_callers(actors: Actors) -> None:
+    """A type of pg_temp is found before PostgreSQL's own; a check of it would run wherever a value is made."""
+    notices: list[str] = []
+    blue = actors.superuser.__class__.connect(actors.blue.info.dsn, autocommit=True)
+    with blue:
+        blue.add_notice_handler(lambda diagnosis: notices.append(diagnosis.message_primary or ""))
+        for kind in ("text", "name", "int8", "float8", "jsonb", "bytea", "bool", "oid"):
+            blue.execute(
+                f"""create function pg_temp.spy(pg_catalog.{kind}) returns pg_catalog.bool language plpgsql immutable
+                    as $$ begin raise notice 'spied as %', current_user; return true; end $$;
+                create domain pg_temp.{kind} as pg_catalog.{kind} check (pg_temp.spy(value))""".encode()
+            )
+        blue.execute("select 'a'::text")
+        assert notices == [f"spied as {actors.blue.info.user}"]
+        notices.clear()
+        run_all(blue)
+        assert [notice for notice in notices if notice.startswith("spied")] == []
+
+
+def test_functions_of_the_owner_pin_their_path(actors: Actors) -> None:
+    loose = actors.superuser.execute(
+        """select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'ml'::regnamespace and p.prosecdef
+        and p.proconfig is distinct from array['search_path=pg_catalog, pg_temp']"""
+    ).fetchall()
+    assert loose == []
+
+
+def test_nothing_of_the_callers_stands_in_for_the_schema(actors: Actors) -> None:
+    """Neither a table of pg_temp nor a path decides what ml.model is."""
+    actors.blue.execute("create temporary table model as select 1 as id, 'rouge' as tenant_id")
+    actors.blue.execute("create temporary table tenant_role as select 'rouge' as tenant_id, true as admin")
+    assert refusal(actors.blue, "select ml.current_tenant('rouge')").sqlstate == "ML012"
+    assert refusal(actors.blue, "create schema ml").sqlstate in ("42501", "42P06")
+    assert refusal(actors.blue, "alter schema ml rename to mine").sqlstate == "42501"
