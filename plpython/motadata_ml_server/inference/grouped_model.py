@@ -87,7 +87,7 @@ class GroupedModels:
             classes = head["classes"]
             models = {int(entry[0]): _model(view, classes, *entry[1:]) for entry in head["groups"]}
             return cls(str(head["task"]), None if classes is None else int(classes), models)
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, struct.error) as exc:
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError, struct.error) as exc:
             raise ArtifactError(f"model per group is damaged: {exc}", hint=_HINT) from exc
 
 

@@ -94,7 +94,7 @@ class LinearModel:
             weights = np.array(stored["weights"], dtype=np.float64)
             intercepts = np.array(stored["intercepts"], dtype=np.float64)
             model = cls(weights, intercepts, str(stored["link"]), dict(stored["parameters"]))
-        except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as exc:
             raise ArtifactError(f"linear model is damaged: {exc}", hint=_HINT) from exc
         if weights.ndim != 2 or intercepts.shape != weights.shape[:1]:
             raise ArtifactError("linear model is damaged: shapes disagree", hint=_HINT)

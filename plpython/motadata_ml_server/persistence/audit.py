@@ -96,9 +96,13 @@ def _audit_node(
     loader = node.get("__loader__")
     if not (isinstance(module, str) and isinstance(name, str)):
         raise reject("a part of its description has no type")
+    if loader is not None and not isinstance(loader, str):
+        raise reject("a part of its description has no loader")
     if loader is not None and loader not in TRUSTED_LOADERS:
         untrusted.add(f"{module}.{name} ({loader})")
     if loader != "CachedNode" and f"{module}.{name}" not in allowed:
         untrusted.add(f"{module}.{name}")
-    if loader == "NdArrayNode" and node.get("type") == "numpy" and node.get("file") not in arrays:
+    file = node.get("file")
+    named = isinstance(file, str) and file in arrays
+    if loader == "NdArrayNode" and node.get("type") == "numpy" and not named:
         raise reject("an array that its description names is not there")

@@ -32,5 +32,5 @@ def read_json(data: bytes, what: str, build: Callable[[Any], T]) -> T:
         return build(json.loads(data))
     except RecursionError as exc:
         raise reject(f"its {what} is nested too deeply") from exc
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, LookupError, TypeError, OverflowError, AttributeError) as exc:
         raise reject(f"its {what} is damaged ({type(exc).__name__})") from exc
