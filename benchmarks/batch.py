@@ -12,7 +12,7 @@ import psycopg
 
 from benchmarks import client_batch
 from benchmarks.measure import Results, interleave, peak_growth_mb, require
-from benchmarks.models import FEATURES, LISTED, TOLERANCE, reference
+from benchmarks.models import FEATURES, TOLERANCE, reference
 from benchmarks.server import make_points
 
 SCAN = "select " + " + ".join(f"max({name})" for name in FEATURES) + " from points"
@@ -95,8 +95,7 @@ def _in_new_session(dsn: str, model: str, table: str) -> tuple[float, float]:
 def _ours(session: psycopg.Connection[Any], model: str, table: str) -> None:
     session.execute("drop table if exists ours")
     session.execute(
-        "create table ours as select id, prediction, confidence "
-        f"from ml.predict_batch('{model}', 'select {LISTED} from {table}')"
+        f"create table ours as select id, prediction, confidence from ml.predict_batch('{model}', '{table}')"
     )
 
 

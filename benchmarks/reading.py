@@ -11,7 +11,7 @@ import psycopg
 from benchmarks.measure import Results, interleave, require
 
 READ = """
-create or replace function bench_read(source text, sums boolean) returns text language plpython3u as $$
+create or replace function bench_read(source text, columns text[], sums boolean) returns text language plpython3u as $$
 import json
 import numpy as np
 from motadata_ml_server import database
@@ -21,7 +21,7 @@ from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.training.transport import MemoryFile, map_chunks
 db = database.current()
 found = resolve(db, source, "source")
-schemas = [column.schema for column in found.columns]
+schemas = [found.column(name, "column").schema for name in columns]
 file, layout = MemoryFile("bench"), []
 for chunk in read_chunks(db, found, schemas, 10000):
     file.append_chunk(chunk, layout)
@@ -40,10 +40,13 @@ return json.dumps(answer)
 $$
 """
 
-NUMBERS = "select * from numbers"
-FLIGHTS = (
-    "select dep_delay, sched_dep_time, sched_arr_time, carrier, origin, dest, tailnum, distance, time_hour from flights"
-)
+COLUMNS = {
+    "numbers": [f"c{n}" for n in range(1, 12)],
+    "flights": [
+        *("dep_delay", "sched_dep_time", "sched_arr_time", "carrier", "origin", "dest", "tailnum", "distance"),
+        "time_hour",
+    ],
+}
 
 
 def measure(dsn: str, results: Results, rounds: int) -> None:
@@ -53,20 +56,20 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
     with psycopg.connect(dsn, autocommit=True) as session, adbc.connect(dsn, autocommit=True) as connection:
         session.execute(READ)
 
-        def ours(query: str, sums: bool = False) -> Any:
-            row = session.execute("select bench_read(%s, %s)", [query, sums]).fetchone()
+        def ours(table: str, sums: bool = False) -> Any:
+            row = session.execute("select bench_read(%s, %s, %s)", [table, COLUMNS[table], sums]).fetchone()
             assert row is not None
             return json.loads(row[0])
 
-        def by_adbc(query: str, sums: bool = False) -> Any:
+        def by_adbc(table: str, sums: bool = False) -> Any:
             with connection.cursor() as cursor:
-                cursor.execute(query)
+                cursor.execute(f"select {', '.join(COLUMNS[table])} from {table}")
                 table = cursor.fetch_arrow_table()
             return _arrays(table, sums)
 
         def by_psycopg() -> Any:
             with session.cursor(binary=True) as cursor:
-                return {"rows": len(np.array(cursor.execute(NUMBERS).fetchall(), dtype=np.float64))}
+                return {"rows": len(np.array(cursor.execute("select * from numbers").fetchall(), dtype=np.float64))}
 
         def scan() -> Any:
             listed = ", ".join(f"sum(c{n})" for n in range(1, 12))
@@ -75,21 +78,21 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
             return {"rows": row[0], **{f"c{n}": row[n] for n in range(1, 12)}}
 
         sides = {
-            "ours": lambda: ours(NUMBERS),
-            "adbc": lambda: by_adbc(NUMBERS),
+            "ours": lambda: ours("numbers"),
+            "adbc": lambda: by_adbc("numbers"),
             "psycopg": by_psycopg,
             "scan": scan,
         }
         timings, answers = interleave(sides, rounds)
-        _same("numbers", ours(NUMBERS, True), answers["scan"])
-        _same("numbers", by_adbc(NUMBERS, True), answers["scan"])
+        _same("numbers", ours("numbers", True), answers["scan"])
+        _same("numbers", by_adbc("numbers", True), answers["scan"])
         require(answers["psycopg"]["rows"] == answers["ours"]["rows"], f"rows read: {answers}")
         results.add("ingest_seconds", timings["ours"].best)
         for other in ("adbc", "psycopg", "scan"):
             results.ratio(f"ingest_ratio_vs_{other}", timings, "ours", other)
 
-        timings, _ = interleave({"ours": lambda: ours(FLIGHTS), "adbc": lambda: by_adbc(FLIGHTS)}, rounds)
-        _same("flights", ours(FLIGHTS, True), by_adbc(FLIGHTS, True))
+        timings, _ = interleave({"ours": lambda: ours("flights"), "adbc": lambda: by_adbc("flights")}, rounds)
+        _same("flights", ours("flights", True), by_adbc("flights", True))
         results.ratio("ingest_mixed_ratio_vs_adbc", timings, "ours", "adbc")
 
 

@@ -4,6 +4,18 @@
 drop index ml.tenant_role_by_role;
 create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
 
+-- Ranges of pages (server package, ingest/pages.py): each is read by its tuple identifiers, never by a whole scan.
+create function ml._open_ranges(query text) returns refcursor
+    language plpgsql stable set enable_seqscan = off set enable_tidscan = on set jit = off as $$
+declare
+    input refcursor;
+begin
+    open input no scroll for execute query;
+    return input;
+end
+$$;
+comment on function ml._open_ranges(text) is 'Internal: open a cursor over ranges of a table''s pages.';
+
 -- A row may have no prediction: its group has no model.
 create or replace function ml.predict_batch(
     model_id text,
@@ -13,17 +25,23 @@ create or replace function ml.predict_batch(
     tenant_id text default null
 ) returns table (id text, prediction text, value float8, confidence float8, probabilities float8[])
     language sql stable parallel unsafe rows 100000 as $$
-with chunk as materialized (
-    select c.first, c.ids, c.labels, c.width, c.chances, ml._int4_array(c.codes) as codes,
-        ml._float8_array(c.vals) as vals, ml._float8_array(c.numbers) as numbers
-    from ml._predict_chunks($1, $2, $3, $4, $5) as c
-)
-select case when c.ids is null then (c.first + r.position - 1)::text else r.id end,
-    case when r.code is null then nullif(r.value, 'NaN')::text else c.labels[r.code] end,
+select case when r.numbered then (r.first + r.position - 1)::text else r.id end,
+    case when r.code is null then nullif(r.value, 'NaN')::text else r.labels[r.code] end,
     nullif(r.value, 'NaN'),
-    case when c.chances and r.code > 0 then c.numbers[(r.position - 1) * c.width + r.code] end,
-    case when c.width > 0 and r.code is distinct from 0 then c.numbers[(r.position - 1) * c.width + 1 : r.position * c.width] end
-from chunk as c, lateral unnest(c.codes, c.vals, c.ids) with ordinality as r (code, value, id, position)
+    case when r.chances and r.code > 0 then r.numbers[(r.position - 1) * r.width + r.code] end,
+    case when r.width > 0 and r.code is distinct from 0 then r.numbers[(r.position - 1) * r.width + 1 : r.position * r.width] end
+from (
+    select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers, unnest(c.codes) as code,
+        unnest(c.vals) as value, unnest(c.ids) as id, generate_series(1, c.rows) as position
+    from (
+        select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances,
+            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
+            ml._float8_array((p.chunk).numbers) as numbers,
+            coalesce(octet_length((p.chunk).codes) / 4, octet_length((p.chunk).vals) / 8) as rows
+        from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
+        offset 0
+    ) as c
+) as r
 $$;
 
 create function ml.evaluate(

@@ -9,6 +9,8 @@ return predict_chunks(model_id, input_data, id_column, version, tenant_id)
 $$;
 comment on function ml._predict_chunks is 'Internal: the predictions of ml.predict_batch, a chunk of rows at a time.';
 
+-- Calls in the select list, not in FROM: a chunk is predicted when its rows are asked for, and kept nowhere. OFFSET 0
+-- keeps each level apart, so that what belongs to a chunk is computed once.
 create function ml.predict_batch(
     model_id text,
     input_data text,
@@ -17,16 +19,22 @@ create function ml.predict_batch(
     tenant_id text default null
 ) returns table (id text, prediction text, value float8, confidence float8, probabilities float8[])
     language sql stable parallel unsafe rows 100000 as $$
-with chunk as materialized (
-    select c.first, c.ids, c.labels, c.width, c.chances, ml._int4_array(c.codes) as codes,
-        ml._float8_array(c.vals) as vals, ml._float8_array(c.numbers) as numbers
-    from ml._predict_chunks($1, $2, $3, $4, $5) as c
-)
-select case when c.ids is null then (c.first + r.position - 1)::text else r.id end,
-    case when r.code is null then nullif(r.value, 'NaN')::text else c.labels[r.code] end,
+select case when r.numbered then (r.first + r.position - 1)::text else r.id end,
+    case when r.code is null then nullif(r.value, 'NaN')::text else r.labels[r.code] end,
     nullif(r.value, 'NaN'),
-    case when c.chances and r.code > 0 then c.numbers[(r.position - 1) * c.width + r.code] end,
-    case when c.width > 0 and r.code is distinct from 0 then c.numbers[(r.position - 1) * c.width + 1 : r.position * c.width] end
-from chunk as c, lateral unnest(c.codes, c.vals, c.ids) with ordinality as r (code, value, id, position)
+    case when r.chances and r.code > 0 then r.numbers[(r.position - 1) * r.width + r.code] end,
+    case when r.width > 0 and r.code is distinct from 0 then r.numbers[(r.position - 1) * r.width + 1 : r.position * r.width] end
+from (
+    select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers, unnest(c.codes) as code,
+        unnest(c.vals) as value, unnest(c.ids) as id, generate_series(1, c.rows) as position
+    from (
+        select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances,
+            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
+            ml._float8_array((p.chunk).numbers) as numbers,
+            coalesce(octet_length((p.chunk).codes) / 4, octet_length((p.chunk).vals) / 8) as rows
+        from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
+        offset 0
+    ) as c
+) as r
 $$;
 comment on function ml.predict_batch is 'Predict every row of a table, a view or a SELECT, in its order.';

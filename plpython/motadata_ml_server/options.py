@@ -32,7 +32,9 @@ class Option:
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         "max_memory_mb": Option(4096, 512, 1 << 24, "Memory a training worker may allocate, in MB."),
-        "threads": Option(min(4, len(os.sched_getaffinity(0))), 1, 1024, "Threads a training worker may use."),
+        "threads": Option(
+            min(4, len(os.sched_getaffinity(0))), 1, 1024, "Threads a training worker or a batch prediction may use."
+        ),
         "session_cache_mb": Option(512, 1, 1 << 20, "Memory for models in each session, in MB."),
         "chunk_rows": Option(10_000, 100, 1_000_000, "Rows read, predicted or streamed at a time."),
     }

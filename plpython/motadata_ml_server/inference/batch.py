@@ -17,7 +17,6 @@ from motadata_ml_server.inference.predictor import Predictor
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.ingest.wire import decode_table
-from motadata_ml_server.names import quote_identifier
 
 _ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
@@ -54,10 +53,10 @@ def predict_chunks(
             source = _with_id(source, id_name)
             id_name = _ID
             schemas.append(ColumnSchema(_ID, "text", "text"))
-    first = 1
+    first, threads = 1, options.integer(db, "threads")
     for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
-        yield _encode(predictor, table, names, id_name, first)
+        yield _encode(predictor, table, names, id_name, first, threads)
         first += chunk.rows
 
 
@@ -90,27 +89,20 @@ def _readable(source: Source, name: str, kind: ColumnKind) -> ColumnSchema:
 
 
 def _with_id(source: Source, name: str) -> Source:
+    """Return the source with a column once more, as text and under a name of its own."""
     column = source.column(name, "id_column")
-    query = (
-        f"select input.*, input.{quote_identifier(name)}::text as {quote_identifier(_ID)} "  # noqa: S608
-        f"from (\n{source.query}\n) as input"
-    )
-    return replace(
-        source,
-        query=query,
-        columns=(*source.columns, replace(column, name=_ID, type_name="text", kind="text")),
-    )
+    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name)))
 
 
 def _encode(
-    predictor: Predictor, table: ColumnTable, features: list[str], id_name: str | None, first: int
+    predictor: Predictor, table: ColumnTable, features: list[str], id_name: str | None, first: int, threads: int
 ) -> dict[str, Any]:
     """Return a chunk's predictions as ``ml.predict_batch`` unpacks them.
 
     Numbers travel as packed bytes, a label as its position among the chunk's names, a confidence not at all: PL/Python
     would turn each into a text and back, SQL looks them up for a fraction of that.
     """
-    result = predictor.batch(table.select(features))
+    result = predictor.batch(table.select(features), threads)
     ids: list[str | None] | None = None
     if id_name is not None:
         texts = table.columns[id_name].texts

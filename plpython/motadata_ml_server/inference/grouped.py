@@ -142,7 +142,7 @@ class GroupedRuntime:
             raise NoGroupModelError
         return self._ready(int(code)).one(encoded)
 
-    def batch(self, table: ColumnTable) -> Array:
+    def batch(self, table: ColumnTable, threads: int = 1) -> Array:
         """Return the scores of a table, of shape (rows, outputs); NaN for rows whose group has no model."""
         from motadata_ml_server.features.encode import encode_table
         from motadata_ml_server.features.plan import FeaturePlan

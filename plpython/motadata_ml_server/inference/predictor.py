@@ -253,13 +253,15 @@ class Predictor:
         value = self._to_value(scores)
         return Prediction(value < 0.0 if self.task == "anomaly" else value)
 
-    def batch(self, table: ColumnTable) -> BatchPrediction:
+    def batch(self, table: ColumnTable, threads: int = 1) -> BatchPrediction:
         """Predict every row of a table.
 
         Parameters
         ----------
         table : ColumnTable
             The model's features, and possibly other columns.
+        threads : int
+            The most threads to use, where the model's runtime can.
 
         Returns
         -------
@@ -272,7 +274,7 @@ class Predictor:
             If the table lacks features, or has them in another type.
         """
         check_table(self._columns, table)
-        return self._answers(self._runtime.batch(table))
+        return self._answers(self._runtime.batch(table, threads))
 
     def _answers(self, scores: NDArray[np.float64]) -> BatchPrediction:
         if self.task == "classification":

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from motadata_ml_server.columns import ColumnSchema
-from motadata_ml_server.database import DatabaseError, PlpyDatabase
+from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.ingest.pages import ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.wire import parts_per_column
 from motadata_ml_server.names import quote_identifier
@@ -32,11 +33,6 @@ class Chunk:
 
     rows: int
     buffers: list[bytes]
-
-    @property
-    def nbytes(self) -> int:
-        """Size of all buffers."""
-        return sum(map(len, self.buffers))
 
 
 def read_chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int) -> Iterator[Chunk]:
@@ -66,54 +62,81 @@ def read_chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema
 
 def _chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int) -> Iterator[Chunk]:
     utf8 = db.query("select pg_catalog.current_setting('server_encoding') as name")[0]["name"] == "UTF8"
-    cursor = _open(db, source, schemas, utf8)
-    pack = _pack_query(schemas, utf8)
+    step = step_of(db, source, max_rows)
+    read = _by_pages(db, source, schemas, step, utf8) if step else _by_cursor(db, source, schemas, max_rows, utf8)
     names = [f"b{i}" for i in range(sum(map(parts_per_column, schemas)))]
-    wanted = min(FIRST_CHUNK, max_rows)
-    while True:
-        row = db.query(pack, ["text", "integer"], [cursor, wanted])[0]
-        rows = row["rows"]
-        if rows:
-            chunk = Chunk(rows, [row[name] or b"" for name in names])
-            yield chunk
-            wanted = _next_size(chunk, max_rows)
-        if not rows:
-            break
+    for row in read:
+        if row["rows"]:
+            yield Chunk(row["rows"], [row[name] or b"" for name in names])
+
+
+def _by_pages(
+    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool
+) -> Iterator[Row]:
+    inner = _columns(source, schemas, utf8)
+    packed = _packed(schemas, utf8)
+    query = ranges(
+        str(source.table),
+        step,
+        lambda read: f"select {packed} from (select {inner} from {read}) as input",  # noqa: S608 - quoted
+    )
+    cursor = db.query("select ml._open_ranges($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]
+    buffers = [f"b{i} pg_catalog.bytea" for i in range(sum(map(parts_per_column, schemas)))]
+    fetch = f"select * from ml._fetch($1, 1) as input ({', '.join(['rows bigint', *buffers])})"  # noqa: S608 - our own names
+    while rows := db.query(fetch, ["text"], [cursor]):
+        yield rows[0]
     db.query("select ml._close_cursor($1)", ["text"], [cursor])
 
 
-def _next_size(chunk: Chunk, max_rows: int) -> int:
-    return max(1, min(max_rows, chunk.rows * CHUNK_BYTES // max(1, chunk.nbytes)))
+def _by_cursor(
+    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, utf8: bool
+) -> Iterator[Row]:
+    query = f"select {_columns(source, schemas, utf8)} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
+    cursor = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]
+    types = {"text": "pg_catalog.text", "vector": "pg_catalog.bytea"}
+    columns = [f"c{n} {types.get(schema.kind, 'pg_catalog.float8')}" for n, schema in enumerate(schemas)]
+    pack = (
+        f"select {_packed(schemas, utf8)} from ml._fetch($1, $2) as input "  # noqa: S608 - our own names
+        f"({', '.join(columns) or 'c0 integer'})"
+    )
+    wanted = min(FIRST_CHUNK, max_rows)
+    while True:
+        row = db.query(pack, ["text", "integer"], [cursor, wanted])[0]
+        if not row["rows"]:
+            break
+        yield row
+        wanted = _next_size(row, max_rows)
+    db.query("select ml._close_cursor($1)", ["text"], [cursor])
 
 
-def _open(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], utf8: bool) -> str:
+def _next_size(row: Row, max_rows: int) -> int:
+    rows = int(row["rows"])
+    nbytes = sum(len(part) for name, part in row.items() if name != "rows" and part is not None)
+    return max(1, min(max_rows, rows * CHUNK_BYTES // max(1, nbytes)))
+
+
+def _columns(source: Source, schemas: Sequence[ColumnSchema], utf8: bool) -> str:
+    """Return the columns c0, c1... of the input, each as it travels."""
     expressions = []
     for number, schema in enumerate(schemas):
         column = source.column(schema.name, "column")
-        quoted = quote_identifier(column.name)
+        quoted = quote_identifier(column.origin or column.name)
         expressions.append(f"{expression(column, schema.kind, 'input.' + quoted, utf8)} as c{number}")
-    listed = ", ".join(expressions) or "1 as c0"
-    query = f"select {listed} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
-    return str(db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"])
+    return ", ".join(expressions) or "1 as c0"
 
 
-def _pack_query(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
-    packed = ["pg_catalog.count(*) as rows"]
-    types = []
+def _packed(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
+    """Return the number of rows and the buffers b0, b1... of the columns c0, c1..."""
+    parts = []
     for number, schema in enumerate(schemas):
         column = f"c{number}"
         if schema.kind == "text":
             length = column if utf8 else f"pg_catalog.convert_to({column}, 'UTF8')"
-            packed.append(f"pg_catalog.convert_to(pg_catalog.string_agg({column}, ''), 'UTF8')")
-            packed.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({length})))")
-            types.append(f"{column} pg_catalog.text")
+            parts.append(f"pg_catalog.convert_to(pg_catalog.string_agg({column}, ''), 'UTF8')")
+            parts.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({length})))")
         elif schema.kind == "vector":
-            packed.append(f"pg_catalog.string_agg({column}, '')")
-            packed.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({column})))")
-            types.append(f"{column} pg_catalog.bytea")
+            parts.append(f"pg_catalog.string_agg({column}, '')")
+            parts.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({column})))")
         else:
-            packed.append(f"ml._bytes(pg_catalog.array_agg({column}))")
-            types.append(f"{column} pg_catalog.float8")
-    named = [packed[0], *(f"{part} as b{i}" for i, part in enumerate(packed[1:]))]
-    columns = ", ".join(types) or "c0 integer"
-    return f"select {', '.join(named)} from ml._fetch($1, $2) as input ({columns})"  # noqa: S608 - our own names
+            parts.append(f"ml._bytes(pg_catalog.array_agg({column}))")
+    return ", ".join(["pg_catalog.count(*) as rows", *(f"{part} as b{i}" for i, part in enumerate(parts))])

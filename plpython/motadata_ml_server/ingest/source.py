@@ -64,12 +64,15 @@ class SourceColumn:
         The base type as SQL shows it.
     kind : ColumnKind or None
         How it travels; None where the type cannot be a feature.
+    origin : str or None
+        Its name in the query where that is another.
     """
 
     name: str
     type_name: str
     label: str
     kind: ColumnKind | None
+    origin: str | None = None
 
     @property
     def schema(self) -> ColumnSchema:
@@ -93,12 +96,15 @@ class Source:
         In order.
     argument : str
         The SQL argument it came by, for messages.
+    table : str or None
+        The quoted name where the input is a relation and nothing else.
     """
 
     text: str
     query: str
     columns: tuple[SourceColumn, ...]
     argument: str
+    table: str | None = None
 
     def column(self, name: str, role: str) -> SourceColumn:
         """Return a column by name: exactly, else by its only match without regard to case.
@@ -145,9 +151,11 @@ def resolve(db: PlpyDatabase, text: str, argument: str) -> Source:
         raise InvalidArgumentError(
             f"{argument} must be a table, a view or a SELECT, got an empty text", hint="Name a table."
         )
+    table = None
     try:
         if _RELATION.fullmatch(text):
-            query = f"select * from {_resolve_relation(db, text.strip(), argument)}"  # noqa: S608 - quoted
+            table = _resolve_relation(db, text.strip(), argument)
+            query = f"select * from {table}"  # noqa: S608 - quoted
         else:
             query = _check_query(db, text)
         described = db.describe(f"select * from (\n{query}\n) as input limit 0")  # noqa: S608 - checked
@@ -160,7 +168,7 @@ def resolve(db: PlpyDatabase, text: str, argument: str) -> Source:
             f"{argument} has the column {twice[0]!r} more than once",
             hint="Give each column a name of its own.",
         )
-    return Source(text, query, _typed(db, described), argument)
+    return Source(text, query, _typed(db, described), argument, table)
 
 
 def _resolve_relation(db: PlpyDatabase, name: str, argument: str) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import UnsupportedColumnError
+from motadata_ml_server.ingest.dictionary import StringIndex
 
 Buffer: TypeAlias = bytes | memoryview
 Parts: TypeAlias = tuple[Buffer, ...]
 """The buffers of one column in one chunk: one for numbers, two (data, lengths) for text and vectors."""
+
+Element = TypeVar("Element", np.float64, np.int32)
 
 _HEADER = struct.Struct("=iiIii")
 _VARLENA = 4
@@ -30,9 +33,7 @@ def parts_per_column(schema: ColumnSchema) -> int:
     return 2 if schema.kind in ("text", "vector") else 1
 
 
-def array_of(
-    buffer: Buffer, dtype: type[np.float64] | type[np.int32]
-) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+def array_of(buffer: Buffer, dtype: type[Element]) -> tuple[NDArray[Element], NDArray[np.bool_] | None]:
     """Return the values of an array's image and a mask of those that are not NULL.
 
     Parameters
@@ -109,31 +110,18 @@ def _decode(schema: ColumnSchema, rows: int, chunks: Sequence[tuple[int, Parts]]
 
 
 def _decode_text(chunks: Iterable[tuple[int, Parts]], rows: int) -> TextValues:
-    codes = np.empty(rows, np.int32)
-    index: dict[str, int] = {}
+    codes = np.full(rows, -1, np.int32)
+    index = StringIndex()
     start = 0
     for count, (data, lengths) in chunks:
         sizes, present = array_of(lengths, np.int32)
-        ends = np.cumsum(sizes if present is None else sizes[present], dtype=np.int64).tolist()
-        blob = bytes(data)
-        text = blob.decode()
-        source: str | bytes = text if len(text) == len(blob) else blob
-        begin = 0
-        found: list[int] = []
-        add = found.append
-        for end in ends:
-            piece = source[begin:end]
-            string = piece if isinstance(piece, str) else piece.decode()
-            code = index.get(string)
-            if code is None:
-                code = index[string] = len(index)
-            add(code)
-            begin = end
         target = codes[start : start + count]
-        target[:] = -1
-        target[slice(None) if present is None else present] = found
+        if present is None:
+            target[:] = index.encode(bytes(data), sizes)
+        else:
+            target[present] = index.encode(bytes(data), sizes[present])
         start += count
-    return TextValues(codes, list(index))
+    return TextValues(codes, index.strings)
 
 
 def _decode_vectors(schema: ColumnSchema, chunks: Sequence[tuple[int, Parts]], rows: int) -> NDArray[np.float64]:

@@ -136,3 +136,29 @@ def test_error_of_a_set_returning_function_keeps_its_message_and_hint(trained: p
         said = caught.value.diag.message_primary or ""
         assert "there is no model" in said or "lacks the features" in said
         assert caught.value.diag.message_hint
+
+
+def test_chunks_are_predicted_when_their_rows_are_asked_for(trained: psycopg.Connection[Any]) -> None:
+    def rows() -> int:
+        found = trained.execute(
+            "select coalesce(sum(rows), 0) from ml.stat_models where model_id = 'number'"
+        ).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    trained.execute("create temp table many as select a, b, c from points, generate_series(1, 200)")
+    before = rows()
+    assert len(trained.execute("select * from ml.predict_batch('number', 'many') limit 3").fetchall()) == 3
+    assert 0 < rows() - before < 30_000
+    assert trained.execute("select count(*) from ml.predict_batch('number', 'many')").fetchone() == (60_000,)
+
+
+def test_a_cursor_over_predictions_outlives_a_redeploy(trained: psycopg.Connection[Any]) -> None:
+    with trained.transaction():
+        trained.execute("create temp table more on commit drop as select a, b, c from points, generate_series(1, 100)")
+        expected = trained.execute("select value from ml.predict_batch('number', 'more')").fetchall()
+        trained.execute("declare slow cursor for select value from ml.predict_batch('number', 'more')")
+        first = trained.execute("fetch 10 from slow").fetchall()
+        trained.execute("select ml.delete_model('number')")
+        assert first + trained.execute("fetch all from slow").fetchall() == expected
+        raise psycopg.Rollback

@@ -1,0 +1,131 @@
+"""Dictionary encoding of strings that lie one behind the other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORD = 8
+"""Bytes compared at a time."""
+
+MAX_WORDS = 4
+"""Chunks with strings of more bytes than these words hold are taken string by string."""
+
+MAX_KNOWN = 1 << 14
+"""With more distinct strings than these, chunks are taken string by string."""
+
+_MASKS = np.array([(1 << 8 * size) - 1 for size in range(WORD + 1)], np.uint64)
+_FACTORS = np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+Words = NDArray[np.uint64]
+
+
+class StringIndex:
+    """Codes of strings, in order of first appearance over all chunks.
+
+    Short strings are looked up all at once: as machine words, by a sum of them that names a candidate, which is then
+    compared word by word. Two different strings of one sum end that for good, as do too many distinct ones.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._keys = np.empty(0, np.uint64)
+        self._words = np.empty((0, MAX_WORDS), np.uint64)
+        self._places = np.empty(0, np.int32)
+        self._at_once = True
+
+    @property
+    def strings(self) -> list[str]:
+        """The distinct strings, each at the place of its code."""
+        return list(self._codes)
+
+    def encode(self, data: bytes, sizes: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the code of each string of a chunk.
+
+        Parameters
+        ----------
+        data : bytes
+            UTF-8 without NUL bytes, as PostgreSQL's text is.
+        sizes : ndarray of int32, shape (n,)
+            Bytes of each string.
+
+        Returns
+        -------
+        ndarray of int32, shape (n,)
+        """
+        if len(sizes) and self._at_once and sizes.max() <= WORD * MAX_WORDS:
+            codes = self._look_up(_words(data, sizes))
+            if codes is not None:
+                return codes
+        return self._one_by_one(data, sizes)
+
+    def _look_up(self, words: Words) -> NDArray[np.int32] | None:
+        keys = words[:, 0].copy()
+        for number in range(1, words.shape[1]):
+            keys += words[:, number] * _FACTORS[number]
+        found, known = self._find(keys, words)
+        if not known.all():
+            self._at_once = self._learn(keys[~known], words[~known]) and len(self._codes) <= MAX_KNOWN
+            found, known = self._find(keys, words)
+        return self._places[found] if known.all() else None
+
+    def _find(self, keys: Words, words: Words) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Return the candidate of each key, and whether it is the same string."""
+        if not len(self._keys):
+            return np.zeros(len(keys), np.intp), np.zeros(len(keys), bool)
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        known = self._keys[found] == keys
+        for number in range(MAX_WORDS if words.shape[1] > 1 or self._words[:, 1:].any() else 0):
+            further = words[:, number] if number < words.shape[1] else np.uint64(0)
+            known &= self._words[found, number] == further
+        return found, known
+
+    def _learn(self, keys: Words, words: Words) -> bool:
+        """Add the strings of keys that are new; none where a key has two."""
+        added, first, where = np.unique(keys, return_index=True, return_inverse=True)
+        if np.isin(added, self._keys).any() or (words[first[where]] != words).any():
+            return False
+        fresh = np.zeros((len(added), MAX_WORDS), np.uint64)
+        fresh[:, : words.shape[1]] = words[first]
+        order = np.argsort(first)
+        places = np.empty(len(added), np.int32)
+        places[order] = self._add([string.decode() for string in fresh[order].view("S32").ravel().tolist()])
+        before = np.searchsorted(self._keys, added)
+        self._keys = np.insert(self._keys, before, added)
+        self._words = np.insert(self._words, before, fresh, axis=0)
+        self._places = np.insert(self._places, before, places)
+        return True
+
+    def _one_by_one(self, data: bytes, sizes: NDArray[np.int32]) -> NDArray[np.int32]:
+        text = data.decode()
+        source: str | bytes = text if len(text) == len(data) else data
+        pieces = []
+        begin = 0
+        for end in np.cumsum(sizes, dtype=np.int64).tolist():
+            piece = source[begin:end]
+            pieces.append(piece if isinstance(piece, str) else piece.decode())
+            begin = end
+        return self._add(pieces)
+
+    def _add(self, strings: list[str]) -> NDArray[np.int32]:
+        codes = self._codes
+        found = []
+        for string in strings:
+            code = codes.get(string)
+            if code is None:
+                code = codes[string] = len(codes)
+            found.append(code)
+        return np.array(found, np.int32)
+
+
+def _words(data: bytes, sizes: NDArray[np.int32]) -> Words:
+    """Return each string as little-endian words, zeros behind its end: shape (n, words)."""
+    starts = np.cumsum(sizes, dtype=np.int64) - sizes
+    count = max(1, -(-int(sizes.max()) // WORD))
+    padded = data + bytes(WORD * (count + 1))
+    at: Words = np.ndarray((len(data) + WORD * count,), np.dtype("<u8"), padded, strides=(1,))
+    words = np.empty((len(sizes), count), np.uint64)
+    for number in range(count):
+        left = np.clip(sizes - WORD * number, 0, WORD)
+        words[:, number] = at[starts + WORD * number] & _MASKS[left]
+    return words

@@ -1,0 +1,78 @@
+"""A plain table read by ranges of its pages: one query packs each range, without a row passing through a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.ingest.source import Source
+
+ROWS_PER_PAGE = 291
+"""The most rows that a page of 8 kB can hold."""
+
+PAGES = 64
+"""Pages of a range: small enough for its arrays to stay in the processor's cache."""
+
+_SUITABLE = """
+select 1
+from pg_catalog.pg_class c join pg_catalog.pg_am a on a.oid operator(pg_catalog.=) c.relam
+where c.oid operator(pg_catalog.=) $1::pg_catalog.regclass
+    and c.relkind in ('r', 'm') and not c.relhassubclass and a.amname operator(pg_catalog.=) 'heap'
+    and pg_catalog.current_setting('block_size') operator(pg_catalog.=) '8192'
+    and not pg_catalog.row_security_active(c.oid)
+    and pg_catalog.has_table_privilege(c.oid, 'SELECT')
+    and (c.reltoastrelid operator(pg_catalog.=) 0
+        or pg_catalog.pg_relation_size(c.reltoastrelid) operator(pg_catalog.=) 0)
+"""
+
+
+def step_of(db: PlpyDatabase, source: Source, max_rows: int) -> int:
+    """Return how many pages to read at a time, 0 where a source has to be read through a cursor.
+
+    Suitable is a table of which the caller may read every row, and whose values all lie in its own pages: those
+    bound what a range can hold.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The caller's session.
+    source : Source
+        What to read.
+    max_rows : int
+        The most rows a range may have.
+    """
+    step = min(PAGES, max_rows // ROWS_PER_PAGE)
+    if source.table is None or step == 0 or not db.query(_SUITABLE, ["text"], [source.table]):
+        return 0
+    return step
+
+
+def ranges(table: str, step: int, pack: Callable[[str], str]) -> str:
+    """Return a query with one row for each range of a table's pages, in order, all in its snapshot.
+
+    The number of pages is taken when the query runs: after its snapshot, so that no row of it lies behind.
+
+    Parameters
+    ----------
+    table : str
+        Quoted name.
+    step : int
+        Pages of a range.
+    pack : callable
+        Returns the aggregating SELECT over a FROM item with alias ``input``.
+    """
+    low = "pg_catalog.format('(%s,0)', r.first)::pg_catalog.tid"
+    high = f"pg_catalog.format('(%s,0)', r.first operator(pg_catalog.+) {step})::pg_catalog.tid"
+    pages = f"pg_catalog.pg_relation_size({_literal(table)}::pg_catalog.regclass) operator(pg_catalog./) 8192"
+    packed = pack(
+        f"only {table} as input where input.ctid operator(pg_catalog.>=) {low} "
+        f"and input.ctid operator(pg_catalog.<) {high}"
+    )
+    return (
+        f"select p.* from pg_catalog.generate_series(0::bigint, {pages}, {step}) as r (first), "  # noqa: S608 - quoted
+        f"lateral (\n{packed}\n) as p"
+    )
+
+
+def _literal(text: str) -> str:
+    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
