@@ -1,11 +1,11 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-ops algorithms lint format typecheck pytest bench \
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops algorithms lint format typecheck pytest bench \
 	bench-quick bench-standbys bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-ARGS ?= tests -m "not slow" --ignore=tests/operations --ignore=tests/security
+ARGS ?= tests -m "not slow" --ignore=tests/operations --ignore=tests/security --ignore=tests/faults
 MAJORS ?=
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
@@ -46,7 +46,7 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
-	@.ci/python -m pytest tests -m slow --ignore=tests/operations --ignore=tests/security
+	@.ci/python -m pytest tests -m slow --ignore=tests/operations --ignore=tests/security --ignore=tests/faults
 
 test-matrix: bootstrap ## the suites that need a server on PostgreSQL 15 to 18: make test-matrix MAJORS="17 18"
 	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/python -m tests.matrix $(MAJORS)
@@ -56,6 +56,9 @@ algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 
 test-security: bootstrap ## attacks: every role against what is not its own
 	@.ci/python -m pytest tests/security
+
+test-faults: bootstrap ## crashes, full disks, cancels and races on servers of their own
+	@.ci/python -m pytest tests/faults
 
 test-ops: ## replicas, schedules, backups and the runbook on servers of their own
 	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron

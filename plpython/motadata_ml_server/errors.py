@@ -30,6 +30,9 @@ ML020     operation not supported for this model
 ML021     quota of the tenant exceeded
 42501     insufficient privilege
 25006     server is read-only
+53000     processes or files of the server's machine are used up
+53100     disk or memory files are full
+53200     memory of the session is used up
 ========  ==========================================================================
 """
 

@@ -28,6 +28,9 @@ _RECONNECT = "run the call again: it gets a fresh connection"
 _CLIENT_HINTS = {
     "42501": "ask an administrator for the right named above, or for ml.grant_usage(role, tenant_id)",
     "25006": "connect to the primary, in a transaction that may write",
+    "53000": "nothing was stored; raise the server's limits of files and processes",
+    "53100": "nothing was stored; free space on the server, or use fewer rows",
+    "53200": "nothing was stored; use fewer rows or columns at a time",
     "53300": "close connections that are not in use, or raise max_connections",
     "54000": "pass fewer columns, or one column of lists (a vector) instead of many numbers",
     "54011": "pass fewer columns, or one column of lists (a vector) instead of many numbers",

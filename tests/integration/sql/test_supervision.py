@@ -7,11 +7,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+
+from tests.processes import cpu_seconds, open_files, runs, wait_for, workers_of
 
 Connect = Callable[..., psycopg.Connection[Any]]
 
@@ -20,39 +21,6 @@ LONG = (
     "'select random() as a, random() as b, i % 2 = 0 as y from generate_series(1, 20000) as i', 'y', "
     "algorithm => 'gradient_boosting', hyperparameters => '{\"n_estimators\": 100000}')"
 )
-
-
-def workers_of(pid: int) -> list[int]:
-    """Return the training workers of a backend, by their command line."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"motadata_ml_server.training.worker" in command and str(pid).encode() in command:
-                found.append(int(folder.name))
-    return found
-
-
-def _runs(pid: int) -> bool:
-    """Tell a process that runs from one that is gone, or that nobody has waited for."""
-    try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
-    except OSError:
-        return False
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Return what a condition gives once it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("waited in vain")
 
 
 class Running:
@@ -67,7 +35,7 @@ class Running:
         self._thread.start()
         self.worker = wait_for(lambda: workers_of(self.pid))[0]
         # Rows read, the fit under way: the worker has used more than its imports cost.
-        wait_for(lambda: _cpu_seconds(self.worker) > 2.5)
+        wait_for(lambda: cpu_seconds(self.worker) > 2.5)
 
     def _run(self, statement: str) -> None:
         try:
@@ -82,11 +50,6 @@ class Running:
         assert not self._thread.is_alive()
         assert self.error is not None
         return self.error
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture
@@ -135,9 +98,9 @@ def test_segfault_of_the_worker_is_an_ordinary_error(db: psycopg.Connection[Any]
 def test_killed_backend_takes_its_worker_along_and_the_server_recovers(
     db: psycopg.Connection[Any], dsn: str, running: Running
 ) -> None:
-    assert any("motadata_ml_rows" in name for name in _open_files(running.pid))
+    assert any("motadata_ml_rows" in name for name in open_files(running.pid))
     os.kill(running.pid, signal.SIGKILL)
-    wait_for(lambda: not _runs(running.worker), 2)
+    wait_for(lambda: not runs(running.worker), 2)
     running.join()
     wait_for(lambda: _has_ended(db))
     with wait_for(lambda: _connected(dsn)) as session:
@@ -160,10 +123,6 @@ def _connected(dsn: str) -> psycopg.Connection[Any] | None:
         return None
 
 
-def _open_files(pid: int) -> list[str]:
-    return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-
-
 def test_statement_timeout_ends_a_training(db: psycopg.Connection[Any]) -> None:
     db.execute("set statement_timeout = '2s'")
     started = time.monotonic()
@@ -182,7 +141,7 @@ def test_cancel_while_rows_are_read(db: psycopg.Connection[Any]) -> None:
             "from generate_series(1, 10000) as i', 'y')"
         )
     wait_for(lambda: not workers_of(db.info.backend_pid))
-    assert not any("memfd:motadata_ml" in name for name in _open_files(db.info.backend_pid))
+    assert not any("memfd:motadata_ml" in name for name in open_files(db.info.backend_pid))
 
 
 def test_memory_cap_is_an_ordinary_error(db: psycopg.Connection[Any]) -> None:
