@@ -57,7 +57,8 @@ algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 test-security: bootstrap ## attacks: every role against what is not its own
 	@.ci/python -m pytest tests/security
 
-test-faults: bootstrap ## crashes, full disks, cancels and races on servers of their own
+test-faults: ## crashes, full disks, cancels and races on servers of their own
+	@.ci/bootstrap --with pgbouncer
 	@.ci/python -m pytest tests/faults
 
 test-ops: ## replicas, schedules, backups and the runbook on servers of their own

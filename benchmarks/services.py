@@ -98,21 +98,21 @@ def probability(port: int, row: int) -> float:
 
 
 @contextmanager
-def pgbouncer(dsn: str) -> Iterator[str]:
+def pgbouncer(dsn: str, dbname: str = "bench") -> Iterator[str]:
     """Run PgBouncer with transaction pooling before the server; yields its DSN."""
     target = psycopg.conninfo.conninfo_to_dict(dsn)
     port = free_port()
     with TemporaryDirectory(prefix="motadata-ml-pgbouncer-") as name:
         file = Path(name) / "pgbouncer.ini"
         file.write_text(
-            f"[databases]\nbench = host={target['host']} port={target['port']} dbname=bench user=postgres\n"
+            f"[databases]\n{dbname} = host={target['host']} port={target['port']} dbname={dbname} user=postgres\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
             f"pool_mode = transaction\ndefault_pool_size = {POOL}\nmax_client_conn = 200\n"
             "ignore_startup_parameters = extra_float_digits\n"
             "log_connections = 0\nlog_disconnections = 0\n"
         )
         process = subprocess.Popen([program("pgbouncer"), "-q", str(file)])
-        through = f"postgresql://postgres@127.0.0.1:{port}/bench"
+        through = f"postgresql://postgres@127.0.0.1:{port}/{dbname}"
         try:
             _wait_for_pool(through)
             yield through

@@ -122,7 +122,8 @@ def workers_of_any(cluster: Cluster) -> list[int]:
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory, installation: Server) -> Iterator[Estate]:
     """Run a server of its own, with models."""
-    cluster = Cluster.create(installation, tmp_path_factory.mktemp("faults") / "data")
+    folder = tmp_path_factory.mktemp("faults")
+    cluster = Cluster.create(installation, folder / "data", "max_prepared_transactions = 4\n")
     yield furnish(cluster)
     cluster.remove()
 
