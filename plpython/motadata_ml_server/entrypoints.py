@@ -323,6 +323,10 @@ def delete_model(model_id: str, version: str | None, tenant_id: str | None) -> b
     db = database.current()
     tenant = tenancy.resolve(db, tenant_id)
     visible = None if version is None else visibility.look_up(db, model_id, version, tenant)
+    if version is None:
+        from motadata_ml_server.scheduling import schedules
+
+        schedules.end_job(db, tenant, _required("model_id", model_id))
     return registry.delete(db, tenant, _required("model_id", model_id), visible)
 
 
@@ -453,7 +457,7 @@ def unschedule_training(model_id: str, tenant_id: str | None) -> bool:
 
 @boundary
 def run_schedule(model_id: str, tenant_id: str | None) -> str:
-    """Do what is scheduled for a model now: skipped, deployed, kept or failed; the reason is in ml.schedule_history."""
+    """Do what is scheduled for a model now: skipped, deployed, kept, failed or removed."""
     from motadata_ml_server.scheduling import runs
 
     db = database.current()

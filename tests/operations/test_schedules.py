@@ -109,6 +109,24 @@ def test_pg_cron_runs_the_job_with_the_role_that_scheduled_it(cluster: Cluster, 
     assert shop.execute("select count(*) > 0 from ml.schedule_history").fetchone() == (True,)
 
 
+def test_deleting_a_model_ends_its_job(shop: Session) -> None:
+    train(shop)
+    shop.execute("select ml.schedule_training('m', '0 0 1 1 *')")
+    shop.execute("select ml.delete_model('m')")
+    assert shop.execute("select count(*) from cron.job").fetchone() == (0,)
+
+
+def test_the_job_of_a_model_that_a_colleague_deleted_removes_itself(cluster: Cluster, shop: Session) -> None:
+    train(shop)
+    shop.execute("select ml.schedule_training('m', '0 0 1 1 *')")
+    with cluster.connect("shop", "colleague") as colleague:
+        colleague.execute("select ml.delete_model('m')")
+    assert shop.execute("select count(*) from cron.job").fetchone() == (1,)
+    assert run(shop) == "removed"
+    assert shop.execute("select count(*) from cron.job").fetchone() == (0,)
+    refused(shop, "select ml.run_schedule('m')", "ML009")
+
+
 def test_version_is_deployed_only_where_it_is_better_on_the_same_rows(shop: Session) -> None:
     train(shop, hyperparameters='{"C": 1e-6}')
     shop.execute("select ml.schedule_training('m', '0 3 * * *', metric => 'log_loss')")

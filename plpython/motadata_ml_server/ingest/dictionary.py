@@ -63,38 +63,42 @@ class StringIndex:
         keys = words[:, 0].copy()
         for number in range(1, words.shape[1]):
             keys += words[:, number] * _FACTORS[number]
-        found, known = self._find(keys, words)
+        codes, known = self._find(keys, words)
         if not known.all():
-            self._at_once = self._learn(keys[~known], words[~known]) and len(self._codes) <= MAX_KNOWN
-            found, known = self._find(keys, words)
-        return self._places[found] if known.all() else None
+            learned = self._learn(keys[~known], words[~known])
+            self._at_once = learned is not None and len(self._codes) <= MAX_KNOWN
+            if learned is None:
+                return None
+            codes[~known] = learned
+        return codes
 
-    def _find(self, keys: Words, words: Words) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Return the candidate of each key, and whether it is the same string."""
+    def _find(self, keys: Words, words: Words) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the code of each key's candidate, and whether it is the same string."""
         if not len(self._keys):
-            return np.zeros(len(keys), np.intp), np.zeros(len(keys), bool)
+            return np.zeros(len(keys), np.int32), np.zeros(len(keys), bool)
         found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         known = self._keys[found] == keys
         for number in range(MAX_WORDS if words.shape[1] > 1 or self._words[:, 1:].any() else 0):
             further = words[:, number] if number < words.shape[1] else np.uint64(0)
             known &= self._words[found, number] == further
-        return found, known
+        return self._places[found], known
 
-    def _learn(self, keys: Words, words: Words) -> bool:
-        """Add the strings of keys that are new; none where a key has two."""
+    def _learn(self, keys: Words, words: Words) -> NDArray[np.int32] | None:
+        """Add the strings of keys that are new and return their codes; None, and nothing added, where a key has two."""
         added, first, where = np.unique(keys, return_index=True, return_inverse=True)
-        if np.isin(added, self._keys).any() or (words[first[where]] != words).any():
-            return False
+        before = np.searchsorted(self._keys, added)
+        taken = len(self._keys) > 0 and self._keys[np.minimum(before, len(self._keys) - 1)] == added
+        if np.any(taken) or (words[first[where]] != words).any():
+            return None
         fresh = np.zeros((len(added), MAX_WORDS), np.uint64)
         fresh[:, : words.shape[1]] = words[first]
         order = np.argsort(first)
         places = np.empty(len(added), np.int32)
         places[order] = self._add([string.decode() for string in fresh[order].view("S32").ravel().tolist()])
-        before = np.searchsorted(self._keys, added)
         self._keys = np.insert(self._keys, before, added)
         self._words = np.insert(self._words, before, fresh, axis=0)
         self._places = np.insert(self._places, before, places)
-        return True
+        return places[where]
 
     def _one_by_one(self, data: bytes, sizes: NDArray[np.int32]) -> NDArray[np.int32]:
         text = data.decode()

@@ -13,7 +13,7 @@ from motadata_ml_server.evaluation import drift
 from motadata_ml_server.inference.visibility import VisibleVersion, look_up
 from motadata_ml_server.observe.journal import line
 from motadata_ml_server.scheduling.holdout import Holdout, divide
-from motadata_ml_server.scheduling.schedules import METRICS
+from motadata_ml_server.scheduling.schedules import METRICS, end_stale_jobs
 
 _SCHEDULE = """
 select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_path, s.arguments,
@@ -64,6 +64,8 @@ class _Outcome:
 def run_schedule(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
     """Do what is scheduled for a model now, with the caller's rights; returns the outcome.
 
+    The job of a model that another role has deleted removes itself.
+
     What fails is written down, not raised, so that the history has it; a cancel is raised.
 
     Raises
@@ -75,6 +77,8 @@ def run_schedule(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
     """
     rows = db.query(_SCHEDULE, ["text", "text"], [tenant_id, model_id])
     if not rows:
+        if end_stale_jobs(db, tenant_id, model_id):
+            return "removed"
         raise InvalidArgumentError(
             f"nothing is scheduled for model {model_id!r} of tenant {tenant_id!r}", hint="Call ml.schedule_training."
         )

@@ -183,6 +183,34 @@ where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=
 """
 
 
+def end_job(db: PlpyDatabase, tenant_id: str, model_id: str) -> None:
+    """Remove the job of a model that is about to be deleted, where it is the caller's; another's ends by itself."""
+    rows = db.query(_SCHEDULED, ["text", "text"], [tenant_id, model_id])
+    if rows and db.query(_ROLE)[0]["pg_cron"]:
+        _unschedule(db, "jobid operator(pg_catalog.=) $1", "bigint", rows[0]["job_id"])
+
+
+def end_stale_jobs(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool:
+    """Remove the caller's jobs for a model whose schedule is gone with it; returns whether there was one."""
+    if not db.query(_ROLE)[0]["pg_cron"]:
+        return False
+    command = db.query(_COMMAND, ["text", "text"], [model_id, tenant_id])[0]["command"]
+    return _unschedule(db, "command operator(pg_catalog.=) $1", "text", command)
+
+
+def _unschedule(db: PlpyDatabase, condition: str, kind: str, value: object) -> bool:
+    """Remove jobs of pg_cron that the caller may see: its own, or all for a superuser."""
+    try:
+        jobs = db.query(f"select jobid from cron.job where {condition}", [kind], [value])  # noqa: S608 - our own text
+    except DatabaseError as error:
+        if error.sqlstate != "42501":
+            raise
+        return False
+    for job in jobs:
+        db.query("select cron.unschedule($1)", ["bigint"], [job["jobid"]])
+    return bool(jobs)
+
+
 def unschedule_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool:
     """Remove a model's job from pg_cron and forget the schedule; its history stays.
 
