@@ -63,7 +63,9 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "serve_forest_pgbouncer_per_second": Figure("through PgBouncer, forest"),
         "serve_forest_pgbouncer_p50_ms": Figure("median latency of those, milliseconds"),
         "serve_forest_pgbouncer_p99_ms": Figure("latency of 99 of 100, milliseconds"),
-        "serve_logistic_one_client_ratio": Figure("one client: time of the query against selecting the row alone", 2),
+        "serve_logistic_one_client_ratio": Figure(
+            "one client: time of a query without its prediction's, against selecting the row alone", 2
+        ),
         "serve_forest_one_client_ratio": Figure("the same, forest", 2),
     },
     "Whole tables": {

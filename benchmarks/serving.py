@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,7 @@ def _faster(
         with service(dsn, file, workers) as port:
             wrk(port, PAIR_CLIENTS, 1)
             found[workers] = wrk(port, PAIR_CLIENTS, 2).per_second
+    results.add(f"serve_{model}_fastapi_{runtime}_one_worker_per_second", found[1])
     chosen = max(found, key=lambda workers: found[workers])
     results.add(f"serve_fastapi_{runtime}_workers" + ("" if model == "logistic" else f"_{model}"), chosen)
     return service(dsn, file, chosen)
@@ -86,15 +88,30 @@ def _compare(
             **{f"fastapi_{runtime}": partial(wrk, ports[runtime], count, seconds) for runtime in RUNTIMES},
         }
         if count == 1:
-            sides["bare"] = partial(pgbench, dsn, "select c1 from keyed where id = :id", 1, seconds)
+            sides["bare"] = partial(pgbench, dsn, f"select {ARRAY} from keyed where id = :id", 1, seconds)
         found = rounds_of(sides, rounds)
         for side, loads in found.items():
             _take(results, f"serve_{model}_{side}_{count}", best(loads))
         if count == 1:
-            ratio = best(found["bare"]).per_second / best(found["direct"]).per_second
-            results.add(f"serve_{model}_one_client_ratio", ratio)
+            runtime = _runtime_seconds(dsn, model)
+            results.add(f"serve_{model}_runtime_us", 1e6 * runtime)
+            alone, whole = (1 / best(found[side]).per_second for side in ("bare", "direct"))
+            results.add(f"serve_{model}_one_client_ratio", (whole - runtime) / alone)
         if count == PAIR_CLIENTS:
             _ratios(results, model, found)
+
+
+def _runtime_seconds(dsn: str, model: str) -> float:
+    """Return what a prediction takes where neither a round trip nor a statement is to be paid: in a scan."""
+    calls: list[float] = []
+    scan: list[float] = []
+    with psycopg.connect(dsn, autocommit=True) as session:
+        for _ in range(4):
+            for what, taken in ((f"ml.predict_proba('{model}', {ARRAY})", calls), (ARRAY, scan)):
+                started = time.perf_counter()
+                session.execute(f"select count({what}) from keyed".encode())
+                taken.append(time.perf_counter() - started)
+    return (min(calls) - min(scan)) / KEYS
 
 
 def _ratios(results: Results, model: str, found: dict[str, list[Load]]) -> None:
