@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops algorithms lint format typecheck pytest bench \
-	bench-quick bench-standbys bench-tools report readme-figures profile clean
+	bench-quick bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -82,9 +82,6 @@ readme-figures: report
 profile: bootstrap ## where the microseconds go: docs/profiles.md
 	@.ci/python -m benchmarks.profiles
 	@$(BIN)/python -B -m benchmarks.profile_page
-
-bench-standbys: bootstrap ## predictions a second with 0, 1 and 2 standbys
-	@.ci/python -m benchmarks.standbys
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down

@@ -9,7 +9,20 @@ from collections.abc import Callable
 
 import psycopg
 
-from benchmarks import batch, exponents, machine, madlib, models, reading, report, rows, scale, serving, training
+from benchmarks import (
+    batch,
+    exponents,
+    machine,
+    madlib,
+    models,
+    reading,
+    report,
+    rows,
+    scale,
+    serving,
+    standbys,
+    training,
+)
 from benchmarks.measure import Results
 from benchmarks.server import prepare, running_server
 
@@ -25,6 +38,7 @@ def parts(dsn: str, results: Results, quick: bool) -> dict[str, Callable[[], Non
         "serving": lambda: serving.measure(dsn, results, 2, quick),
         "scale": lambda: scale.measure(dsn, results, quick),
         "training": lambda: training.measure(dsn, results, min(rounds, 3)),
+        **({} if quick else {"standbys": lambda: standbys.measure(results, 2, 3)}),
         "madlib": lambda: madlib.measure(dsn, results, min(rounds, 3)),
     }
 

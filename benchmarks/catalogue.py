@@ -113,12 +113,33 @@ MADLIB_FIGURES = {
     }.items()
 }
 
+_STANDBY_WORK = {
+    "linear_row": "linear model, one row a statement",
+    "linear_rows": "linear model, 1,000 rows a statement",
+    "forest_row": "forest, one row a statement",
+    "forest_rows": "forest, 1,000 rows a statement",
+}
+
+STANDBY_FIGURES = {
+    f"standby_{work}_{count}_{figure}": Figure(f"{what}, {count} standbys: {note}")
+    for work, what in _STANDBY_WORK.items()
+    for count in (0, 1, 2)
+    for figure, note in {
+        "per_second": "predictions a second of four clients",
+        "cpu_us": "CPU microseconds of the servers for a prediction",
+        "busiest": "share of the busiest server",
+    }.items()
+}
+
+OPTIONAL = {"Standbys behind one connection string": STANDBY_FIGURES, MADLIB: MADLIB_FIGURES}
+"""Sections that not every run has."""
+
 FIGURES = {name: figure for section in SECTIONS.values() for name, figure in section.items()}
 
 
 def note_of(name: str) -> str:
     """Return what a figure is."""
-    return (FIGURES | MADLIB_FIGURES)[name].note
+    return {**FIGURES, **STANDBY_FIGURES, **MADLIB_FIGURES}[name].note
 
 
 def verdict(name: str, value: float) -> str:

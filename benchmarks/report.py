@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.catalogue import CURVES, FIGURES, MADLIB, MADLIB_FIGURES, SECTIONS, Curve, note_of, verdict
+from benchmarks.catalogue import CURVES, FIGURES, OPTIONAL, SECTIONS, Curve, note_of, verdict
 from benchmarks.exponents import LIMITS
 from benchmarks.svg import Points, line_chart
 
@@ -73,7 +73,7 @@ def _page(found: Mapping[str, Any], plots: list[str]) -> str:
     about = {name: value for name, value in found.items() if isinstance(value, str) or name in COUNTS}
     lines = [_PREAMBLE, "## This run", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in about.items()]
-    for title, figures in (SECTIONS | {MADLIB: MADLIB_FIGURES}).items():
+    for title, figures in (SECTIONS | OPTIONAL).items():
         rows = [_row(name, found) for name in figures if name in found]
         if rows:
             lines += ["", f"## {title}", "", "| figure | best | median | target | what it is |"]
@@ -124,7 +124,8 @@ def _others(found: Mapping[str, Any]) -> list[str]:
         name
         for name, value in found.items()
         if not isinstance(value, str)
-        and name not in FIGURES | MADLIB_FIGURES
+        and name not in FIGURES
+        and not any(name in figures for figures in OPTIONAL.values())
         and not shown.fullmatch(name)
         and name not in COUNTS
     ]

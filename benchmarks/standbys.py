@@ -1,7 +1,5 @@
 """Predictions a second with 0, 1 and 2 hot standbys behind one libpq connection string.
 
-Usage: ``.ci/python -m benchmarks.standbys [--quick]``
-
 Each server runs on one core, as far as the machine has them. They share it with the clients and with whatever else
 runs there, so beside the predictions a second stand what a prediction costs its server in CPU time, which tells what a
 server more brings, and the share of the busiest server, which tells how evenly they are spread. Every client is a
@@ -16,7 +14,6 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -25,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks.measure import Results
 from benchmarks.server import BINDIR, pin, prepare, running_server, running_standby
 
 CLIENTS = 4
@@ -41,7 +39,7 @@ class Workload:
     Attributes
     ----------
     name : str
-        Its row in the table.
+        Its part of the figures' names.
     script : str
         A pgbench script.
     rows : int
@@ -60,8 +58,8 @@ def workloads() -> list[Workload]:
     values = ", ".join(f":{column} / 1000.0" for column in columns)
     found = []
     for model in ("linear", "forest"):
-        found.append(Workload(f"{model}, one row", random + _ROW.format(model=model, values=values), 1))
-        found.append(Workload(f"{model}, 1,000 rows", _MANY.format(model=model, columns=", ".join(columns)), 1000))
+        found.append(Workload(f"{model}_row", random + _ROW.format(model=model, values=values), 1))
+        found.append(Workload(f"{model}_rows", _MANY.format(model=model, columns=", ".join(columns)), 1000))
     return found
 
 
@@ -140,9 +138,8 @@ def _sessions(postmaster: int) -> set[int]:
     return found
 
 
-def main(quick: bool) -> None:
-    """Measure and print the table."""
-    seconds, rounds = (2, 1) if quick else (5, 3)
+def measure(results: Results, rounds: int, seconds: int) -> None:
+    """Run servers of its own, one to a core, and compare them with and without standbys."""
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         with pin(cores[0]):
@@ -162,9 +159,6 @@ def main(quick: bool) -> None:
             with pin(cores[(number + 1) % len(cores)]):
                 standbys.append(stack.enter_context(running_standby(primary)))
         _wait_for(primary, standbys)
-        print(f"{len(cores)} cores, {CLIENTS} clients, medians of {rounds} rounds of {seconds} s")
-        print("| workload | standbys | predictions a second | CPU us a prediction | busiest server |")
-        print("| --- | ---: | ---: | ---: | ---: |")
         for work in workloads():
             found: dict[int, list[Outcome]] = {count: [] for count in COUNTS}
             for _ in range(rounds):
@@ -175,7 +169,9 @@ def main(quick: bool) -> None:
                     statistics.median(getattr(outcome, name) for outcome in outcomes)
                     for name in ("a_second", "cpu_us", "busiest")
                 )
-                print(f"| {work.name} | {count} | {rate:,.0f} | {cost:,.1f} | {share:.0%} |", flush=True)
+                results.add(f"standby_{work.name}_{count}_per_second", rate)
+                results.add(f"standby_{work.name}_{count}_cpu_us", cost)
+                results.add(f"standby_{work.name}_{count}_busiest", share)
 
 
 def _wait_for(primary: str, standbys: list[str]) -> None:
@@ -185,7 +181,3 @@ def _wait_for(primary: str, standbys: list[str]) -> None:
         with psycopg.connect(standby, autocommit=True) as session:
             while session.execute("select pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone() != (True,):
                 session.execute("select pg_sleep(0.05)")
-
-
-if __name__ == "__main__":
-    main("--quick" in sys.argv[1:])

@@ -29,7 +29,19 @@ def test_pg_basebackup(source: Estate, form: str) -> None:
     cluster = source.cluster
     copy = beside(cluster, f"basebackup_{form}")
     take = cluster.server.program("pg_basebackup")
-    call(take, "-c", "fast", "-d", cluster.address(), "-D", copy.data, "-F", form, "-X", "stream" if form == "plain" else "fetch")
+    call(
+        take,
+        "-c",
+        "fast",
+        "-d",
+        cluster.address(),
+        "-D",
+        copy.data,
+        "-F",
+        form,
+        "-X",
+        "stream" if form == "plain" else "fetch",
+    )
     if form == "tar":
         (archive,) = copy.data.glob("base.tar")
         call("tar", "-xf", archive, "-C", copy.data)
