@@ -14,7 +14,6 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = /run/pgbouncer/users
 pool_mode = transaction
-max_prepared_statements = 100
 ignore_startup_parameters = extra_float_digits
 INI
 exec pgbouncer /run/pgbouncer/pgbouncer.ini
