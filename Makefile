@@ -38,7 +38,7 @@ lint: bootstrap ## ruff
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient benchmarks
+	@$(BIN)/mypy --strict plpython pyclient benchmarks supply
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix
@@ -80,6 +80,15 @@ locks: bootstrap ## pin what the images install, with hashes: docker/requirement
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra serving -o docker/requirements-serving.lock pyproject.toml
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(COMPILE) $(if $(UPGRADE),--upgrade) -o docker/requirements-build.lock -
+
+licences: bootstrap ## write docs/licences.md: the licences of what the images install
+	@$(BIN)/python -B -m supply.licences
+
+audit: bootstrap ## known vulnerabilities in what the images install; fails, with a reason, where nobody can be asked
+	@$(BIN)/python -B -m supply.audit
+
+sbom: bootstrap ## list what the images install as CycloneDX: dist/motadata-ml-*.cdx.json
+	@$(BIN)/python -B -m supply.sbom
 
 bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@status=0; .ci/python -m benchmarks || status=$$?; $(MAKE) --no-print-directory report; exit $$status
