@@ -1,11 +1,13 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops algorithms lint format typecheck pytest bench \
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom \
+	licences algorithms lint format typecheck pytest bench \
 	bench-quick bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-ARGS ?= tests -m "not slow" --ignore=tests/operations --ignore=tests/security --ignore=tests/faults
+APART = --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container
+ARGS ?= tests -m "not slow" $(APART)
 MAJORS ?=
 
 # make test PG_MAJOR=16: another PostgreSQL, which Debian's or PostgreSQL's own repository has to offer.
@@ -36,7 +38,7 @@ lint: bootstrap ## ruff
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient benchmarks
+	@$(BIN)/mypy --strict plpython pyclient benchmarks supply
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix
@@ -46,7 +48,7 @@ pytest: bootstrap ## only pytest: make pytest ARGS="tests/unit -x"
 	@.ci/python -m pytest $(ARGS)
 
 test-slow: bootstrap ## the slow suites, which make test leaves out
-	@.ci/python -m pytest tests -m slow --ignore=tests/operations --ignore=tests/security --ignore=tests/faults
+	@.ci/python -m pytest tests -m slow $(APART)
 
 test-matrix: bootstrap ## the suites that need a server on PostgreSQL 15 to 18: make test-matrix MAJORS="17 18"
 	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/python -m tests.matrix $(MAJORS)
@@ -64,6 +66,29 @@ test-faults: ## crashes, full disks, cancels and races on servers of their own
 test-ops: ## replicas, schedules, backups and the runbook on servers of their own
 	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron
 	@.ci/python -m pytest tests/operations
+
+test-container: bootstrap ## build the images with docker or podman, start compose.yaml, and use them
+	@$(BIN)/python -B -m pytest tests/container
+
+image: ## build the image motadata-ml with docker, or podman where that is what there is
+	@$$(command -v docker || command -v podman) build -f Dockerfile.postgres -t motadata-ml .
+
+COMPILE = $(BIN)/uv pip compile -q --generate-hashes --no-header --python-version 3.11 --python-platform linux
+
+locks: bootstrap ## pin what the images install, with hashes: docker/requirements-*.lock; UPGRADE=1 takes the newest
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra server -o docker/requirements-server.lock pyproject.toml
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra serving -o docker/requirements-serving.lock pyproject.toml
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(COMPILE) $(if $(UPGRADE),--upgrade) -o docker/requirements-build.lock -
+
+licences: bootstrap ## write docs/licences.md: the licences of what the images install
+	@$(BIN)/python -B -m supply.licences
+
+audit: bootstrap ## known vulnerabilities in what the images install; fails, with a reason, where nobody can be asked
+	@$(BIN)/python -B -m supply.audit
+
+sbom: bootstrap ## list what the images install as CycloneDX: dist/motadata-ml-*.cdx.json
+	@$(BIN)/python -B -m supply.sbom
 
 bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@status=0; .ci/python -m benchmarks || status=$$?; $(MAKE) --no-print-directory report; exit $$status

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from motadata_ml._version import __version__
-from motadata_ml.cli import cluster, server
+from motadata_ml.cli import cluster, server, serving
 
 app = typer.Typer(
     name="motadata-ml",
@@ -27,6 +27,7 @@ app.command(rich_help_panel="Private cluster")(cluster.demo)
 app.command(rich_help_panel="Any server")(server.install)
 app.command(rich_help_panel="Any server")(server.uninstall)
 app.command(rich_help_panel="Any server")(server.doctor)
+app.command(rich_help_panel="Any server")(serving.serve)
 
 
 def _version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from motadata_ml import __version__
 from motadata_ml.cli import app
 
-COMMANDS = {"up", "down", "status", "dsn", "psql", "install", "doctor", "demo"}
+COMMANDS = {"up", "down", "status", "dsn", "psql", "install", "doctor", "demo", "serve"}
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def test_no_command_is_undocumented() -> None:
         ("psql", "motadata-ml psql -f train.sql"),
         ("install", "create extension motadata_ml cascade;"),
         ("doctor", "motadata-ml doctor --dsn"),
+        ("serve", "motadata-ml serve --port 9000"),
     ],
 )
 def test_help_of_a_command_shows_an_example(runner: CliRunner, command: str, example: str) -> None:

@@ -1,0 +1,1 @@
+"""What the images install: pinned, listed, licensed, audited."""

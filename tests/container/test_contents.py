@@ -1,0 +1,36 @@
+"""What is in the images is what their lists say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import docker
+import pytest
+
+from supply import locks, sbom
+from tests.container.conftest import ROOT, build
+
+DOCKERFILES = {"server": "Dockerfile.postgres", "serving": "docker/Dockerfile.serving"}
+LIST = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
+
+
+def packages(client: docker.DockerClient, tag: str) -> dict[str, str]:
+    """Return the packages of an image's environment with their versions."""
+    command = ["-B", "-I", "-c", LIST]
+    said = client.containers.run(tag, command, entrypoint="/opt/motadata-ml/bin/python", remove=True).decode()
+    found = dict(entry.split("==") for entry in said.split())
+    return {locks.canonicalize_name(name): version for name, version in found.items()}
+
+
+@pytest.mark.parametrize("name", sbom.IMAGES)
+def test_an_image_holds_what_its_lock_and_its_list_say(client: docker.DockerClient, name: str, tmp_path: Path) -> None:
+    found = packages(client, build(client, f"motadata-ml-{name}:test", ROOT, DOCKERFILES[name]))
+    version = found.pop("motadata-ml")
+    assert found == {pin.name: str(pin.version) for pin in locks.read(name).values()}
+    listed = json.loads(sbom.write(name, tmp_path).read_text())
+    assert listed["bomFormat"] == "CycloneDX"
+    assert {locks.canonicalize_name(part["name"]): part["version"] for part in listed["components"]} == found
+    assert all(part["purl"].startswith("pkg:pypi/") and part["licenses"] for part in listed["components"])
+    root = listed["metadata"]["component"]
+    assert (root["name"], root["version"]) == ("motadata-ml", version)
