@@ -54,3 +54,27 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
             return found
         time.sleep(0.01)
     raise AssertionError("waited in vain")
+
+
+def processes_of_session(leader: int) -> list[int]:
+    """Return a session leader with all that it started, as long as they run."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[3]) == leader and runs(int(folder.name)):
+                found.append(int(folder.name))
+    return found
+
+
+def shared_files_of(pid: int) -> list[str]:
+    """Return the files by which joblib and multiprocessing let the processes of a worker share memory."""
+    return [
+        path.name
+        for folder in (Path("/dev/shm"), Path("/tmp"))  # noqa: S108 - where the libraries would put them
+        for path in folder.iterdir()
+        if f"_{pid}_" in path.name or f"-{pid}-" in path.name
+    ]

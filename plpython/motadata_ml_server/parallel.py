@@ -13,8 +13,9 @@ FUNCTIONS = ("predict", "predict_value", "predict_label", "predict_proba")
 
 _OTHERWISE = """
 select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
-join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'ml' and p.proname = any ($1) and p.proparallel <> $2::"char" order by 1
+join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace
+where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.=) any ($1)
+    and p.proparallel operator(pg_catalog.<>) $2::pg_catalog."char" order by 1
 """
 
 

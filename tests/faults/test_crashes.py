@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.faults.conftest import LONG, Background, Estate, Session, backends, said
-from tests.processes import open_files, runs, wait_for, workers_of
+from tests.processes import open_files, runs, shared_files_of, wait_for, workers_of
 
 
 def training(estate: Estate) -> tuple[Background, Session | None]:
@@ -89,6 +89,7 @@ def nothing_is_left_of(pid: int, workers: list[int], estate: Estate) -> None:
         assert session.execute("select to_regclass('predicted')").fetchone() == (None,)
     for backend in backends(estate.cluster):
         assert not any("memfd:motadata_ml" in name for name in open_files(backend))
+    assert [name for worker in workers for name in shared_files_of(worker)] == []
     estate.check()
 
 
@@ -131,7 +132,7 @@ def test_a_killed_worker(estate: Estate) -> None:
     worker = workers_of(background.pid)[0]
     os.kill(worker, signal.SIGKILL)
     assert said(background.join()) == "ML016"
-    nothing_is_left_of(worker, [], estate)
+    nothing_is_left_of(background.pid, [worker], estate)
 
 
 def test_a_stopped_worker_still_ends_with_its_statement(estate: Estate) -> None:
@@ -141,4 +142,4 @@ def test_a_stopped_worker_still_ends_with_its_statement(estate: Estate) -> None:
     with estate.connect() as session:
         session.execute("select pg_cancel_backend(%s)", [background.pid])
     assert said(background.join(5)) == "57014"
-    nothing_is_left_of(worker, [], estate)
+    nothing_is_left_of(background.pid, [worker], estate)

@@ -66,6 +66,7 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
     from motadata_ml_server.training.fit import fit, prepare
 
     _import_without_pandas()
+    _stay_one_process()
     prepare(spec)
     schemas = [ColumnSchema(**column) for column in request["columns"]]
 
@@ -147,6 +148,16 @@ def _import_without_pandas() -> None:
         import sklearn.utils.fixes  # noqa: F401
     finally:
         del sys.modules["pandas"]
+
+
+def _stay_one_process() -> None:
+    """Compute in threads where an estimator would start processes of its own.
+
+    Those would live on after the worker is killed, leave files in /dev/shm, and have a memory limit each.
+    """
+    import joblib
+
+    joblib.parallel_config("threading")
 
 
 def _exit_at_end_of(requests: BinaryIO) -> None:
