@@ -67,6 +67,8 @@ test-ops: ## replicas, schedules, backups and the runbook on servers of their ow
 	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron
 	@.ci/python -m pytest tests/operations
 
+# The engine is found through DOCKER_HOST, the usual sockets of Docker and Podman, or the program podman, whose service
+# is then started; without any, the tests are skipped. The base images come from a registry, or are there already.
 test-container: bootstrap ## build the images with docker or podman, start compose.yaml, and use them
 	@$(BIN)/python -B -m pytest tests/container
 
