@@ -73,7 +73,8 @@ test-container: bootstrap ## build the images with docker or podman, start compo
 	@$(BIN)/python -B -m pytest tests/container
 
 image: ## build the image motadata-ml with docker, or podman where that is what there is
-	@$$(command -v docker || command -v podman) build -f Dockerfile.postgres -t motadata-ml .
+	@engine=docker; command -v docker >/dev/null || engine=podman; \
+		BUILDAH_FORMAT=docker $$engine build -f Dockerfile.postgres -t motadata-ml .
 
 COMPILE = $(BIN)/uv pip compile -q --generate-hashes --no-header --python-version 3.11 --python-platform linux
 
