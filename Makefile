@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom \
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
 	licences algorithms lint format typecheck pytest bench \
 	bench-quick bench-tools report readme-figures profile clean
 
@@ -67,11 +67,15 @@ test-ops: ## replicas, schedules, backups and the runbook on servers of their ow
 	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron
 	@.ci/python -m pytest tests/operations
 
+# The engine is found through DOCKER_HOST, the usual sockets of Docker and Podman, or the program podman, whose service
+# is then started; without any, the tests are skipped. The base images come from a registry, or are there already.
 test-container: bootstrap ## build the images with docker or podman, start compose.yaml, and use them
 	@$(BIN)/python -B -m pytest tests/container
 
+ENGINE = $$(command -v docker || command -v podman)
+
 image: ## build the image motadata-ml with docker, or podman where that is what there is
-	@$$(command -v docker || command -v podman) build -f Dockerfile.postgres -t motadata-ml .
+	@BUILDAH_FORMAT=docker $(ENGINE) build -f Dockerfile.postgres -t motadata-ml .
 
 COMPILE = $(BIN)/uv pip compile -q --generate-hashes --no-header --python-version 3.11 --python-platform linux
 
@@ -89,6 +93,11 @@ audit: bootstrap ## known vulnerabilities in what the images install; fails, wit
 
 sbom: bootstrap ## list what the images install as CycloneDX: dist/motadata-ml-*.cdx.json
 	@$(BIN)/python -B -m supply.sbom
+
+sbom-image: bootstrap image ## the same, with the packages from Debian that the image motadata-ml has
+	@mkdir -p dist
+	@$(ENGINE) run --rm --entrypoint dpkg-query motadata-ml -W -f='$${Package} $${Version} $${Architecture}\n' >dist/debian.txt
+	@$(BIN)/python -B -m supply.sbom dist/debian.txt
 
 bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@status=0; .ci/python -m benchmarks || status=$$?; $(MAKE) --no-print-directory report; exit $$status

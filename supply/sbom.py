@@ -6,16 +6,19 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from supply import licences, locks
 
 FOLDER = locks.ROOT / "dist"
 IMAGES = ("server", "serving")
+FORMAT = "${Package} ${Version} ${Architecture}\n"
 
 
-def write(name: str, folder: Path) -> Path:
-    """Write the list of one image's packages, each with its licence; returns where it is."""
+def write(name: str, folder: Path, debian: Sequence[dict[str, str]] = ()) -> Path:
+    """Write the list of one image's packages, each Python package with its licence; returns where it is."""
     folder.mkdir(exist_ok=True)
     written = folder / f"motadata-ml-{name}.cdx.json"
     with tempfile.TemporaryDirectory() as made:
@@ -34,10 +37,29 @@ def write(name: str, folder: Path) -> Path:
     listed = json.loads(written.read_text(encoding="utf-8"))
     for part in listed["components"]:
         part.setdefault("licenses", [{"expression": licences.licence(part["name"])}])
+    listed["components"] += debian
     written.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
     return written
 
 
-if __name__ == "__main__":
+def debian_packages(text: str) -> list[dict[str, str]]:
+    """Return CycloneDX's components for what `dpkg-query --show --showformat` printed in `FORMAT`."""
+    components = []
+    for line in text.splitlines():
+        name, version, architecture = line.split()
+        purl = f"pkg:deb/debian/{name}@{quote(version, safe='')}?arch={architecture}"
+        components.append({"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl})
+    return components
+
+
+def main(arguments: list[str]) -> None:
+    """Write every list; an argument names a file with the Debian packages of the server's image."""
+    debian = debian_packages(Path(arguments[0]).read_text(encoding="utf-8")) if arguments else []
     for image in IMAGES:
-        sys.stdout.write(f"wrote {write(image, FOLDER)}\n")
+        sys.stdout.write(f"wrote {write(image, FOLDER, debian if image == 'server' else [])}\n")
+    if not arguments:
+        sys.stdout.write("without the packages from Debian, which `make sbom-image` asks the built image for\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ SOCKETS = (
 
 def answers(address: str) -> bool:
     """Say whether an engine answers at an address."""
+    path = address.removeprefix("unix://")
+    if path != address and not listened_to(path):
+        return False
     try:
         client = docker.DockerClient(base_url=address, timeout=20)
         try:
@@ -31,6 +35,12 @@ def answers(address: str) -> bool:
             client.close()
     except DockerException:
         return False
+
+
+def listened_to(path: str) -> bool:
+    """Say whether anybody listens on a socket of this machine: docker's client leaves one open where nobody does."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 @contextlib.contextmanager

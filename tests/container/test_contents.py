@@ -25,12 +25,18 @@ def packages(client: docker.DockerClient, tag: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sbom.IMAGES)
 def test_an_image_holds_what_its_lock_and_its_list_say(client: docker.DockerClient, name: str, tmp_path: Path) -> None:
-    found = packages(client, build(client, f"motadata-ml-{name}:test", ROOT, DOCKERFILES[name]))
+    tag = build(client, f"motadata-ml-{name}:test", ROOT, DOCKERFILES[name])
+    found = packages(client, tag)
     version = found.pop("motadata-ml")
     assert found == {pin.name: str(pin.version) for pin in locks.read(name).values()}
-    listed = json.loads(sbom.write(name, tmp_path).read_text())
+    installed = client.containers.run(tag, ["-W", f"-f={sbom.FORMAT}"], entrypoint="dpkg-query", remove=True).decode()
+    listed = json.loads(sbom.write(name, tmp_path, sbom.debian_packages(installed)).read_text())
     assert listed["bomFormat"] == "CycloneDX"
-    assert {locks.canonicalize_name(part["name"]): part["version"] for part in listed["components"]} == found
-    assert all(part["purl"].startswith("pkg:pypi/") and part["licenses"] for part in listed["components"])
+    python = [part for part in listed["components"] if part["purl"].startswith("pkg:pypi/")]
+    debian = [part for part in listed["components"] if part["purl"].startswith("pkg:deb/")]
+    assert {locks.canonicalize_name(part["name"]): part["version"] for part in python} == found
+    assert all(part["licenses"] for part in python)
+    assert len(debian) == len(installed.splitlines()) == len(listed["components"]) - len(python)
+    assert {"python3-minimal", "libc6"} <= {part["name"] for part in debian}
     root = listed["metadata"]["component"]
     assert (root["name"], root["version"]) == ("motadata-ml", version)

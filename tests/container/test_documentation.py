@@ -63,6 +63,8 @@ def reader(client: docker.DockerClient, image: str, tmp_path: Path) -> Iterator[
     folder = tmp_path / "checkout"
     leave = shutil.ignore_patterns(".git", ".*_cache", "__pycache__", "secrets", ".venv", ".motadata-ml", ".hypothesis")
     shutil.copytree(ROOT, folder, ignore=leave)
+    for script in (folder / "docker").glob("*.sh"):
+        script.chmod(0o600)  # a checkout under umask 077, or from an archive
     programs = tmp_path / "bin"
     programs.mkdir()
     if is_podman(client) and shutil.which("podman"):

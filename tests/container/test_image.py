@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,9 +235,6 @@ def test_it_runs_on_a_read_only_root_without_capabilities(client: docker.DockerC
 
 def _archive(path: Path) -> bytes:
     """Return a file as the tar archive that engines take."""
-    import io
-    import tarfile
-
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(path, arcname=path.name)
