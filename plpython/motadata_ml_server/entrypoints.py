@@ -457,7 +457,10 @@ def unschedule_training(model_id: str, tenant_id: str | None) -> bool:
 
 @boundary
 def run_schedule(model_id: str, tenant_id: str | None) -> str:
-    """Do what is scheduled for a model now: skipped, deployed, kept, failed or removed."""
+    """Do what is scheduled for a model now: skipped, deployed, kept or failed; the reason is in ml.schedule_history.
+
+    The job of a model that is deleted removes itself, and says removed.
+    """
     from motadata_ml_server.scheduling import runs
 
     db = database.current()
