@@ -4,18 +4,6 @@
 drop index ml.tenant_role_by_role;
 create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
 
--- Ranges of pages (server package, ingest/pages.py): each is read by its tuple identifiers, never by a whole scan.
-create function ml._open_ranges(query text) returns refcursor
-    language plpgsql stable set enable_seqscan = off set enable_tidscan = on set jit = off as $$
-declare
-    input refcursor;
-begin
-    open input no scroll for execute query;
-    return input;
-end
-$$;
-comment on function ml._open_ranges(text) is 'Internal: open a cursor over ranges of a table''s pages.';
-
 -- A row may have no prediction: its group has no model.
 create or replace function ml.predict_batch(
     model_id text,

@@ -53,18 +53,6 @@ end
 $$;
 comment on function ml._open_cursor(text) is 'Internal: open a cursor; PostgreSQL refuses all but one SELECT.';
 
--- Ranges of pages (server package, ingest/pages.py): each is read by its tuple identifiers, never by a whole scan.
-create function ml._open_ranges(query text) returns refcursor
-    language plpgsql stable set enable_seqscan = off set enable_tidscan = on set jit = off as $$
-declare
-    input refcursor;
-begin
-    open input no scroll for execute query;
-    return input;
-end
-$$;
-comment on function ml._open_ranges(text) is 'Internal: open a cursor over ranges of a table''s pages.';
-
 create function ml._close_cursor(cursor_name text) returns void
     language plpgsql volatile as $$
 declare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,6 +83,40 @@ class PlpyDatabase:
         except self._plpy.SPIError as error:
             raise _translate(error) from None
         return list(result)
+
+    def rows(self, sql: str, settings: Mapping[str, str]) -> Iterator[Row]:
+        """Run one SELECT through a cursor and return its rows one at a time, each as it is asked for.
+
+        Parameters
+        ----------
+        sql : str
+            The SELECT.
+        settings : mapping of str to str
+            Settings of the planner that hold for it alone.
+
+        Raises
+        ------
+        DatabaseError
+            For any error of the statement.
+        """
+        values = ", ".join(f"pg_catalog.set_config('{name}', ${i}, true)" for i, name in enumerate(settings, 1))
+        shown = ", ".join(f"pg_catalog.current_setting('{name}') as {name}" for name in settings)
+        before = [str(value) for value in self.query(f"select {shown}")[0].values()]
+        self.query(f"select {values}", ["text"] * len(settings), list(settings.values()))
+        try:
+            cursor = self._plpy.cursor(sql)
+        except self._plpy.SPIError as error:
+            raise _translate(error) from None
+        finally:
+            self.query(f"select {values}", ["text"] * len(settings), before)
+        while True:
+            try:
+                found = cursor.fetch(1)
+            except self._plpy.SPIError as error:
+                raise _translate(error) from None
+            if not len(found):
+                return
+            yield found[0]
 
     def run(self, sql: str) -> None:
         """Run a statement that cannot be prepared or is run once (DDL, CLOSE)."""

@@ -72,6 +72,28 @@ def test_changes_that_collide_end_in_40001_and_pass_when_repeated(
             one.execute(change.encode())
 
 
+def add(session: Session) -> None:
+    session.execute("insert into skew values (0)")
+    session.execute("commit")
+
+
+def test_serializable_predictions_of_a_table_notice_rows_they_did_not_see(model: Callable[[], Session]) -> None:
+    """Two transactions predict all rows and add one each: one after the other, one would have seen the other's."""
+    with model() as one, model() as other:
+        one.execute("create table skew as select x::float8 as x from generate_series(1, 1000) as x")
+        try:
+            for session in (one, other):
+                session.execute("begin isolation level serializable")
+                count = session.execute("select count(*) from ml.predict_batch('m', 'skew')").fetchone()
+                assert count == (1000,)
+            add(one)
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                add(other)
+            other.execute("rollback")
+        finally:
+            one.execute("drop table skew")
+
+
 def test_what_a_transaction_trained_is_gone_with_it(model: Callable[[], Session]) -> None:
     with model() as session:
         session.execute("begin")

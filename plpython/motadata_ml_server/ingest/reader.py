@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
-from motadata_ml_server.ingest.pages import ranges, step_of
+from motadata_ml_server.ingest.pages import PLANNING, ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.wire import parts_per_column
 from motadata_ml_server.names import quote_identifier
@@ -80,12 +80,7 @@ def _by_pages(
         step,
         lambda read: f"select {packed} from (select {inner} from {read}) as input",  # noqa: S608 - quoted
     )
-    cursor = db.query("select ml._open_ranges($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]
-    buffers = [f"b{i} pg_catalog.bytea" for i in range(sum(map(parts_per_column, schemas)))]
-    fetch = f"select * from ml._fetch($1, 1) as input ({', '.join(['rows bigint', *buffers])})"  # noqa: S608 - our own names
-    while rows := db.query(fetch, ["text"], [cursor]):
-        yield rows[0]
-    db.query("select ml._close_cursor($1)", ["text"], [cursor])
+    yield from db.rows(query, PLANNING)
 
 
 def _by_cursor(
