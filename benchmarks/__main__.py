@@ -47,7 +47,9 @@ def main() -> None:
     """Measure everything and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, under four minutes")
-    parser.add_argument("--only", metavar="NAME", action="append", help="a part to run alone; writes no report")
+    parser.add_argument(
+        "--only", metavar="NAME", action="append", help="a part to run alone; the others keep their figures"
+    )
     arguments = parser.parse_args()
     points, sample = (200_000, 20_000) if arguments.quick else (1_000_000, 100_000)
     results = Results()
@@ -67,8 +69,9 @@ def main() -> None:
             all_parts[name]()
     seconds = time.monotonic() - started
     print(f"[{seconds:5.0f} s] done", flush=True)
-    if not arguments.only:
-        report.write_results(results.figures, machine.describe(arguments.quick, points, sample, seconds))
+    kept = report.figures() if arguments.only else {}
+    results.figures = {**kept, **results.figures}
+    report.write_results(results.figures, machine.describe(arguments.quick, points, sample, seconds))
     if too_fast := exponents.too_fast(results.figures):
         sys.exit("\n".join(["costs grow faster than they should:", *too_fast]))
 

@@ -11,7 +11,7 @@ import psycopg
 from benchmarks.measure import Results, interleave, require
 
 READ = """
-create or replace function bench_read(source text, columns text[], sums boolean) returns text language plpython3u as $$
+create or replace function bench_read(source text, sums boolean, columns text[] default null) returns text language plpython3u as $$
 import json
 import numpy as np
 from motadata_ml_server import database
@@ -21,7 +21,7 @@ from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.training.transport import MemoryFile, map_chunks
 db = database.current()
 found = resolve(db, source, "source")
-schemas = [found.column(name, "column").schema for name in columns]
+schemas = [found.column(name, "column").schema for name in columns or [column.name for column in found.columns]]
 file, layout = MemoryFile("bench"), []
 for chunk in read_chunks(db, found, schemas, 10000):
     file.append_chunk(chunk, layout)
@@ -57,7 +57,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
         session.execute(READ)
 
         def ours(table: str, sums: bool = False) -> Any:
-            row = session.execute("select bench_read(%s, %s, %s)", [table, COLUMNS[table], sums]).fetchone()
+            row = session.execute("select bench_read(%s, %s, %s)", [table, sums, COLUMNS[table]]).fetchone()
             assert row is not None
             return json.loads(row[0])
 

@@ -173,6 +173,11 @@ def load() -> dict[str, Any]:
     return dict(json.loads(RESULTS.read_text()))
 
 
+def figures() -> dict[str, float]:
+    """Return the figures of the results, without what describes their run."""
+    return {name: value for name, value in load().items() if not isinstance(value, str) and name not in COUNTS}
+
+
 def main() -> None:
     """Write everything that is drawn from the results."""
     found = load()
