@@ -21,7 +21,8 @@ from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.training.transport import MemoryFile, map_chunks
 db = database.current()
 found = resolve(db, source, "source")
-schemas = [found.column(name, "column").schema for name in columns or [column.name for column in found.columns]]
+names = columns or [column.name for column in found.columns]
+schemas = [found.column(name, "column").schema for name in names]
 file, layout = MemoryFile("bench"), []
 for chunk in read_chunks(db, found, schemas, 10000):
     file.append_chunk(chunk, layout)
