@@ -11,7 +11,8 @@ import psycopg
 from benchmarks.measure import Results, interleave, require
 
 READ = """
-create or replace function bench_read(source text, sums boolean, columns text[] default null) returns text language plpython3u as $$
+create or replace function bench_read(source text, sums boolean, columns text[] default null) returns text
+language plpython3u as $$
 import json
 import numpy as np
 from motadata_ml_server import database
