@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +80,14 @@ def shared_files_of(pid: int) -> list[str]:
         for path in folder.iterdir()
         if f"_{pid}_" in path.name or f"-{pid}-" in path.name
     ]
+
+
+@contextlib.contextmanager
+def limited(pid: int, what: int, limit: int) -> Iterator[None]:
+    """Lower a limit of a process, and give it back."""
+    before = resource.prlimit(pid, what)
+    resource.prlimit(pid, what, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, what, before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -12,17 +10,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from motadata_ml_server import database
 from motadata_ml_server.errors import MotadataError
-
-_EXHAUSTED = {
-    errno.ENOSPC: "53100",
-    errno.EDQUOT: "53100",
-    errno.EFBIG: "53100",
-    errno.ENOMEM: "53200",
-    errno.EAGAIN: "53000",
-    errno.EMFILE: "53000",
-    errno.ENFILE: "53000",
-}
-"""SQLSTATE of what the operating system refuses: disk_full, out_of_memory, insufficient_resources."""
+from motadata_ml_server.exhaustion import refusal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,9 +70,9 @@ def _report(error: Exception) -> NoReturn:
     if isinstance(error, RecursionError):
         _raise(plpy, "an argument is nested too deeply", "54001", None, "Pass values that are a few levels deep.")
     plpy.log("motadata_ml: unexpected error\n" + "".join(traceback.format_exception(error)))
-    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
-        said = f"the server's machine could not give what the call needs: {os.strerror(error.errno)}"
-        _raise(plpy, said, _EXHAUSTED[error.errno], None, "Nothing was stored. Use fewer rows, or free the resource.")
+    refused = refusal(error)
+    if refused is not None:
+        _raise(plpy, refused.message, refused.sqlstate, None, refused.hint)
     if isinstance(error, MemoryError):
         _raise(plpy, "the session ran out of memory", "53200", None, "Use fewer rows or columns at a time.")
     _raise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,6 +71,13 @@ class Estate:
         session: Session = wait_for(opened, 60)
         return session
 
+    @contextlib.contextmanager
+    def crash(self) -> Iterator[None]:
+        """Wait until the crash that the body causes has ended every session: the next is of a server that recovered."""
+        with contextlib.suppress(psycopg.OperationalError), self.connect() as canary:
+            yield
+            wait_for(lambda: has_ended(canary))
+
     @property
     def postmaster(self) -> int:
         """The server's main process."""
@@ -91,6 +99,7 @@ class Estate:
                 )
         assert workers_of_any(self.cluster) == []
         assert not list((self.cluster.data / "base" / "pgsql_tmp").glob("*"))
+        assert not list((self.cluster.data / "pg_stat_tmp").glob("motadata_ml_training_*"))
 
 
 def answers(session: Session) -> list[list[tuple[Any, ...]]]:
@@ -112,6 +121,15 @@ def backends(cluster: Cluster) -> list[int]:
             if fields[1] == postmaster:
                 found.append(int(folder.name))
     return found
+
+
+def has_ended(session: Session) -> bool:
+    """Tell a session that the server has ended, as it does with all when it restarts after a crash."""
+    try:
+        session.execute("select 1")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def workers_of_any(cluster: Cluster) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.faults.conftest import LONG, Background, Estate, Session, backends, said
+from tests.faults.conftest import LONG, Background, Estate, Session, backends, has_ended, said
 from tests.processes import open_files, runs, shared_files_of, wait_for, workers_of
 
 
@@ -72,15 +72,6 @@ def ended(background: Background, holder: Session | None) -> psycopg.Error | Non
     if holder is not None:
         holder.close()
     return error
-
-
-def has_ended(session: Session) -> bool:
-    """Tell a session that the server has ended, as it does with all when it restarts after a crash."""
-    try:
-        session.execute("select 1")
-    except psycopg.OperationalError:
-        return True
-    return False
 
 
 def nothing_is_left_of(pid: int, workers: list[int], estate: Estate) -> None:

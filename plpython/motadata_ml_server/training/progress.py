@@ -48,6 +48,7 @@ class ProgressReport:
         session = db.query(_SESSION)[0]
         self._fixed = {**subject, "pid": session["pid"], "database": session["database"], "started": session["now"]}
         self._file = FOLDER / f"{PREFIX}{session['pid']}.json"
+        self._temporary = self._file.with_suffix(".new")
         self._started = time.monotonic()
         self._due = self._started + INTERVAL
         self._latest: dict[str, Any] | None = None
@@ -58,8 +59,9 @@ class ProgressReport:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._file.unlink()
+        for file in (self._file, self._temporary):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
     def tell(self, step: str, fraction: float, rows: int, **more: Any) -> None:
         """Take note of a step; it is reported at once or as soon as the last report is old enough.
@@ -97,10 +99,9 @@ class ProgressReport:
 
     def _write(self, facts: dict[str, Any]) -> None:
         """Replace the file; a full disk must not end a training that is otherwise well."""
-        temporary = self._file.with_suffix(".new")
         with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps({**self._fixed, **facts}))
-            temporary.replace(self._file)
+            self._temporary.write_text(json.dumps({**self._fixed, **facts}))
+            self._temporary.replace(self._file)
 
 
 def running(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
@@ -164,8 +165,7 @@ def _alive(facts: dict[str, Any]) -> bool:
 
 def _forget_dead() -> None:
     """Remove what trainings left behind whose backend was killed."""
-    for path in FOLDER.glob(f"{PREFIX}*.json"):
-        facts = _read(path)
-        if facts is None or not _alive(facts):
+    for path in FOLDER.glob(f"{PREFIX}*"):
+        if not Path(f"/proc/{path.stem.removeprefix(PREFIX)}").exists():
             with contextlib.suppress(OSError):
                 path.unlink()

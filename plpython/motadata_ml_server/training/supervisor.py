@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import motadata_ml_server
-from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.database import DatabaseError, PlpyDatabase
 from motadata_ml_server.errors import (
     BY_SQLSTATE,
     InternalError,
@@ -65,17 +65,26 @@ class Worker:
     def __init__(self, db: PlpyDatabase, threads: int, max_memory_mb: int) -> None:
         self._db = db
         self._max_memory_mb = max_memory_mb
-        self.rows = MemoryFile("rows")
-        self.artifacts = MemoryFile("artifacts")
-        self._errors = MemoryFile("stderr")
+        with contextlib.ExitStack() as opened:
+            self.rows, self.artifacts, self._errors = (
+                opened.enter_context(contextlib.closing(MemoryFile(name))) for name in ("rows", "artifacts", "stderr")
+            )
+            self._process = self._start(threads)
+            opened.pop_all()
+        assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
+        self._replies = self._process.stdout
+        self._reader = FrameReader(self._replies.fileno())
+        self._waiting: deque[Message] = deque()
+
+    def _start(self, threads: int) -> subprocess.Popen[bytes]:
         files = (self.rows.descriptor, self.artifacts.descriptor)
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             [
                 interpreter(),
                 "-I",
                 "-m",
                 "motadata_ml_server.training.worker",
-                *map(str, (*files, os.getpid(), max_memory_mb)),
+                *map(str, (*files, os.getpid(), self._max_memory_mb)),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -85,10 +94,6 @@ class Worker:
             cwd="/",
             start_new_session=True,
         )
-        assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
-        self._replies = self._process.stdout
-        self._reader = FrameReader(self._replies.fileno())
-        self._waiting: deque[Message] = deque()
 
     def __enter__(self) -> Worker:
         return self
@@ -180,6 +185,8 @@ def out_of_memory(max_memory_mb: int, least_mb: int | None = None) -> TrainingMe
 
 
 def _reported(message: dict[str, Any]) -> Exception:
+    if message["sqlstate"].startswith("53"):
+        return DatabaseError(message["sqlstate"], message["message"], message["detail"], message["hint"])
     cls = BY_SQLSTATE.get(message["sqlstate"], InternalError)
     if cls is InternalError:
         cls = TrainingError

@@ -6,6 +6,7 @@ Started as ``python -I -m motadata_ml_server.training.worker ROWS_FD ARTIFACTS_F
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import resource
@@ -180,12 +181,15 @@ def _hand_over(model: TrainedModel, artifacts_fd: int) -> dict[str, Any]:
 
 
 def _describe(error: BaseException, max_memory_mb: int) -> dict[str, Any]:
+    from motadata_ml_server.database import DatabaseError
     from motadata_ml_server.errors import MotadataError
+    from motadata_ml_server.exhaustion import refusal
     from motadata_ml_server.training.supervisor import out_of_memory
 
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         error = out_of_memory(max_memory_mb)
-    if isinstance(error, MotadataError):
+    error = refusal(error) or error
+    if isinstance(error, (MotadataError, DatabaseError)):
         return {
             "type": "error",
             "sqlstate": error.sqlstate,
