@@ -52,7 +52,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     points, sample = (200_000, 20_000) if arguments.quick else (1_000_000, 100_000)
-    results = Results()
+    results = Results(report.figures() if arguments.only else {})
     started = time.monotonic()
     with running_server() as dsn:
         all_parts = parts(dsn, results, arguments.quick)
@@ -69,8 +69,6 @@ def main() -> None:
             all_parts[name]()
     seconds = time.monotonic() - started
     print(f"[{seconds:5.0f} s] done", flush=True)
-    kept = report.figures() if arguments.only else {}
-    results.figures = {**kept, **results.figures}
     report.write_results(results.figures, machine.describe(arguments.quick, points, sample, seconds))
     if too_fast := exponents.too_fast(results.figures):
         sys.exit("\n".join(["costs grow faster than they should:", *too_fast]))

@@ -102,8 +102,8 @@ def reading(*values):
 class Timed:
     def __getattr__(self, name):
         return getattr(predictor, name)
-    def batch(self, table):
-        return timed("predict", predictor.batch, table)
+    def batch(self, table, threads=1):
+        return timed("predict", predictor.batch, table, threads)
 read_chunks, decode_table = batch.read_chunks, batch.decode_table
 batch.read_chunks = reading
 batch.decode_table = lambda *values: timed("decode", decode_table, *values)
