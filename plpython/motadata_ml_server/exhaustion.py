@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 
 from motadata_ml_server.database import DatabaseError
@@ -37,3 +38,22 @@ def refusal(error: BaseException) -> DatabaseError | None:
     said = f"the server's machine could not give what the call needs: {os.strerror(error.errno)}"
     hint = "Nothing was stored. Use fewer rows, or free the resource."
     return DatabaseError(_SQLSTATES[error.errno], said, None, hint)
+
+
+def require_memory(size: int) -> None:
+    """Make sure that some memory is to be had, by taking and returning it.
+
+    Native libraries end the process, and with it the whole server, where memory that they need in a thread of theirs is
+    refused. It is never touched, so this costs microseconds; where memory is overcommitted it says nothing.
+
+    Parameters
+    ----------
+    size : int
+        In bytes.
+
+    Raises
+    ------
+    OSError
+        ENOMEM: not to be had.
+    """
+    mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.faults.conftest import LONG, Background, Estate, said
-from tests.processes import open_files, runs, wait_for, workers_of
+from tests.faults.conftest import KEPT, LONG, Background, Estate, Session, said
+from tests.processes import limited, open_files, runs, wait_for, workers_of
 
 WIDE = ", ".join(f"sin(i * {n}) as a{n}" for n in range(1, 31))
 ROWS = "from generate_series(1, 100000) as i"
@@ -54,3 +55,31 @@ def test_the_kernel_would_choose_the_worker(estate: Estate) -> None:
     assert said(background.join()) in ("ML016", "ML017")
     wait_for(lambda: not runs(worker))
     estate.check()
+
+
+@pytest.fixture
+def session(estate: Estate) -> Iterator[Session]:
+    """Open a session that has predicted: what it needs from the machine then is what predictions need."""
+    with estate.connect() as opened:
+        opened.execute("select count(*) from ml.predict_batch('flag', 'points')")
+        yield opened
+    estate.check()
+
+
+@pytest.mark.parametrize("spare", [0, 1, 2, 3, 4, 5, 6, 8, 12, 24, 48])
+def test_a_session_without_memory(session: Session, spare: int) -> None:
+    """Predictions that the session may have too little memory for are refused before a library aborts the server."""
+    pid = session.info.backend_pid
+    used = int(Path(f"/proc/{pid}/status").read_text().split("VmData:")[1].split()[0]) * 1024
+    with limited(pid, resource.RLIMIT_DATA, used + (spare << 20)), pytest.raises(psycopg.Error) as caught:
+        session.execute("select ml.predict_into('flag', 'select * from points p, generate_series(1, 20)', 'predicted')")
+    assert caught.value.sqlstate == "53200", caught.value
+    assert session.execute("select to_regclass('predicted')").fetchone() == (None,)
+    assert session.execute("select count(*) from ml.predict_batch('flag', 'points')").fetchone() == (2000,)
+
+
+def test_a_session_without_threads(session: Session) -> None:
+    """Where no thread is to be had the session computes alone."""
+    expected = session.execute(KEPT[-1].encode()).fetchall()
+    with limited(session.info.backend_pid, resource.RLIMIT_NPROC, 1):
+        assert session.execute(KEPT[-1].encode()).fetchall() == expected

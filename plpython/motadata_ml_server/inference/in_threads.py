@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ Array = NDArray[np.float64]
 def in_threads(work: Callable[[Array], Array], rows: Array, threads: int) -> Array:
     """Apply a function that releases the interpreter's lock to parts of rows at the same time.
 
-    The threads are started with every signal blocked: a server process handles its signals in its own thread.
+    The threads are started with every signal blocked: a server process handles its signals in its own thread. Where the
+    machine has no thread to give, the calling one does it all.
 
     Parameters
     ----------
@@ -40,8 +41,21 @@ def in_threads(work: Callable[[Array], Array], rows: Array, threads: int) -> Arr
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         with ThreadPoolExecutor(len(parts) - 1) as pool:
-            others = [pool.submit(work, part) for part in parts[1:]]
+            others = _submitted(pool, work, parts[1:])
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            if others is None:
+                return work(rows)
             return np.concatenate([work(parts[0]), *(other.result() for other in others)])
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _submitted(
+    pool: ThreadPoolExecutor, work: Callable[[Array], Array], parts: Sequence[Array]
+) -> list[Future[Array]] | None:
+    """Hand parts to threads; None where the machine has no thread to give."""
+    try:
+        return [pool.submit(work, part) for part in parts]
+    except RuntimeError:
+        pool.shutdown(wait=False, cancel_futures=True)
+        return None

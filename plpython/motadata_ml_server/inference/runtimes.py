@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import ArtifactError, UnsupportedOperationError
+from motadata_ml_server.exhaustion import require_memory
 from motadata_ml_server.inference.dense_row import DenseRow
 from motadata_ml_server.inference.in_threads import in_threads
 from motadata_ml_server.inference.linear import LinearModel
@@ -28,6 +29,8 @@ METADATA_KEY: Final = "motadata_ml"
 """Key of the model metadata under which the meaning of an ONNX model's output lies."""
 CHUNK_BYTES: Final = 32 << 20
 """Encoded rows held at once while a table is predicted."""
+SESSION_RESERVE: Final = 64 << 20
+"""What has to be free beside a chunk's own numbers before ONNX Runtime gets it, in bytes."""
 
 
 class Runtime(Protocol):
@@ -158,6 +161,7 @@ class OnnxRuntime:
         plan = FeaturePlan.from_json(dict(self._plan))
         scores = np.empty((table.rows, self.outputs))
         for part, chunk in row_chunks(table, self._row.buffer.shape[1]):
+            require_memory(SESSION_RESERVE + 16 * chunk.rows * (self._row.buffer.size + self._flat.size))
             scores[part] = in_threads(self.encoded, encode_table(plan, chunk), threads)
         return scores
 
