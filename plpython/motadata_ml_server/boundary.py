@@ -65,7 +65,7 @@ def _report(error: Exception) -> NoReturn:
     if isinstance(error, database.DatabaseError):
         hint = error.hint or (READ_ONLY_HINT if error.sqlstate == "25006" else None)
         _raise(plpy, error.message, error.sqlstate, error.detail, hint)
-    if isinstance(error, plpy.SPIError):
+    if isinstance(error, (plpy.SPIError, plpy.Error)):  # the latter is a cancel that a NOTICE answered
         raise error
     if isinstance(error, RecursionError):
         _raise(plpy, "an argument is nested too deeply", "54001", None, "Pass values that are a few levels deep.")
