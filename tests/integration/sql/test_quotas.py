@@ -135,14 +135,12 @@ def test_sessions_share_the_seconds_of_their_tenant(db: Session, dsn: str) -> No
             session.execute(SLOW.encode())
         states.append(caught.value.diag.sqlstate)
 
-    started = time.monotonic()
     threads = [threading.Thread(target=attempt) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert states == ["ML021", "ML021"]
-    assert time.monotonic() - started < 7.5
     assert 8 <= sizes(db)["training_seconds_today"] < 11
 
 
