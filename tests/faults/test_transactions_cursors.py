@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.faults.conftest import VALUE, Estate, Session, train, value
@@ -18,6 +19,8 @@ CHANGES = {
     "redeployed": "select ml.deploy('m', '1.1.0')",
     "deleted": "select ml.delete_model('m')",
 }
+NAMES = [f"cursor_{number}" for number in range(12)]
+"""Several: in which order PostgreSQL ends the cursors of a transaction depends on their names."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,11 @@ def sessions(dots: Estate) -> Iterator[tuple[Session, Session]]:
         one.execute("rollback")
 
 
+def rest(session: Session, name: str) -> set[int]:
+    """Return what the rest of a cursor's rows differ from their inputs by."""
+    return {round(row[0]) for row in session.execute(f"fetch all from {name}".encode())}
+
+
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("by", ["itself", "another"])
 @pytest.mark.parametrize("source", SOURCES)
@@ -60,6 +68,51 @@ def test_a_cursor_keeps_the_version_of_its_snapshot(
     fetched = one.execute("fetch all from c").fetchall()
     assert len(fetched) == ROWS - 10
     assert {round(row[0]) for row in fetched} == {1}
+
+
+@pytest.mark.parametrize("source", ["a table", "row by row"])
+def test_a_cursor_with_hold_keeps_its_version_beyond_its_transaction(
+    sessions: tuple[Session, Session], source: str
+) -> None:
+    one, other = sessions
+    for name in NAMES:
+        with one.transaction():
+            one.execute(f"declare {name} cursor with hold for {SOURCES[source]}".encode())
+            one.execute(f"fetch 10 from {name}".encode())
+    other.execute("select ml.delete_model('m')")
+    for name in NAMES:
+        assert rest(one, name) == {1}
+        one.execute(f"close {name}".encode())
+
+
+def test_a_cursor_with_hold_over_a_query_keeps_its_rows_or_says_that_they_are_lost(
+    sessions: tuple[Session, Session],
+) -> None:
+    one, _ = sessions
+    for name in NAMES:
+        one.execute("begin")
+        one.execute(f"declare {name} cursor with hold for {SOURCES['a query']}".encode())
+        one.execute(f"fetch 10 from {name}".encode())
+        try:
+            one.execute("commit")
+        except psycopg.errors.InvalidCursorState as error:
+            hint = error.diag.message_hint
+            assert hint
+            assert "before the commit" in hint
+        else:
+            assert rest(one, name) == {1}
+            one.execute(f"close {name}".encode())
+    assert value(one) == 1
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_transaction_may_end_before_its_cursors_are_read(sessions: tuple[Session, Session], source: str) -> None:
+    one, _ = sessions
+    for name in NAMES:
+        with one.transaction():
+            one.execute(f"declare {name} cursor for {SOURCES[source]}".encode())
+            assert len(one.execute(f"fetch 10 from {name}".encode()).fetchall()) == 10
+    assert value(one) == 1
 
 
 def test_cursors_of_two_snapshots_answer_by_their_own_in_one_statement(sessions: tuple[Session, Session]) -> None:
@@ -88,6 +141,28 @@ def test_cursors_of_two_snapshots_answer_by_their_own_in_one_statement(sessions:
         end $do$""".encode()
     )
     assert found == ["early 1", "late 2", "now 2"] * 2
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_cursor_first_read_behind_a_savepoint_that_is_taken_back(
+    sessions: tuple[Session, Session], source: str
+) -> None:
+    """What reads the rows of a query went with the savepoint: an error says so."""
+    one, _ = sessions
+    one.execute("begin")
+    one.execute(f"declare c no scroll cursor for {SOURCES[source]}".encode())
+    one.execute("savepoint s")
+    assert len(one.execute("fetch 10 from c").fetchall()) == 10
+    one.execute("rollback to s")
+    one.execute("savepoint t")
+    if source != "a query":
+        assert rest(one, "c") == {1}
+    else:
+        with pytest.raises(psycopg.errors.InvalidCursorState) as caught:
+            one.execute("fetch all from c")
+        assert "savepoint" in (caught.value.diag.message_hint or "")
+        one.execute("rollback to t")
+    assert value(one) == 1
 
 
 def test_a_loop_over_predictions_may_deploy_and_catch_errors(sessions: tuple[Session, Session]) -> None:
