@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,6 +88,8 @@ class PlpyDatabase:
     def rows(self, sql: str, settings: Mapping[str, str]) -> Iterator[Row]:
         """Run one SELECT through a cursor and return its rows one at a time, each as it is asked for.
 
+        A transaction cannot be committed while the cursor is open: not for what may outlive its statement.
+
         Parameters
         ----------
         sql : str
@@ -99,16 +102,11 @@ class PlpyDatabase:
         DatabaseError
             For any error of the statement.
         """
-        values = ", ".join(f"pg_catalog.set_config('{name}', ${i}, true)" for i, name in enumerate(settings, 1))
-        shown = ", ".join(f"pg_catalog.current_setting('{name}') as {name}" for name in settings)
-        before = [str(value) for value in self.query(f"select {shown}")[0].values()]
-        self.query(f"select {values}", ["text"] * len(settings), list(settings.values()))
-        try:
-            cursor = self._plpy.cursor(sql)
-        except self._plpy.SPIError as error:
-            raise _translate(error) from None
-        finally:
-            self.query(f"select {values}", ["text"] * len(settings), before)
+        with self.planning(settings):
+            try:
+                cursor = self._plpy.cursor(sql)
+            except self._plpy.SPIError as error:
+                raise _translate(error) from None
         while True:
             try:
                 found = cursor.fetch(1)
@@ -117,6 +115,18 @@ class PlpyDatabase:
             if not len(found):
                 return
             yield found[0]
+
+    @contextmanager
+    def planning(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """Change settings of the planner for what the body runs."""
+        values = ", ".join(f"pg_catalog.set_config('{name}', ${i}, true)" for i, name in enumerate(settings, 1))
+        shown = ", ".join(f"pg_catalog.current_setting('{name}') as {name}" for name in settings)
+        before = [str(value) for value in self.query(f"select {shown}")[0].values()]
+        self.query(f"select {values}", ["text"] * len(settings), list(settings.values()))
+        try:
+            yield
+        finally:
+            self.query(f"select {values}", ["text"] * len(settings), before)
 
     def run(self, sql: str) -> None:
         """Run a statement that cannot be prepared or is run once (DDL, CLOSE)."""
@@ -156,6 +166,16 @@ class PlpyDatabase:
                 self._plans.clear()
             self._plans[sql, types] = plan
         return plan
+
+
+def rows_lost() -> DatabaseError:
+    """Return the error for a cursor that was opened behind a savepoint, or in a transaction, and went with it."""
+    return DatabaseError(
+        "24000",
+        "the rows that are still to come were given up with a savepoint or a transaction",
+        None,
+        "Fetch the first row before the savepoint and all before the commit, or name a table instead of a query.",
+    )
 
 
 _ALIASES = {"bigint": "int8", "boolean": "bool", "integer": "int4"}

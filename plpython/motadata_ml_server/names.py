@@ -5,6 +5,9 @@ from __future__ import annotations
 from motadata_ml_server.database import DatabaseError, PlpyDatabase
 from motadata_ml_server.errors import InvalidArgumentError
 
+_NOT_A_NAME = "22023"
+"""What parse_ident raises; a cancel or a timeout is none of it."""
+
 
 def quote_identifier(name: str) -> str:
     """Quote a name as PostgreSQL's ``quote_ident`` would, always with quotes."""
@@ -30,7 +33,9 @@ def qualified(db: PlpyDatabase, argument: str, name: str) -> str:
     """
     try:
         parts = db.query("select pg_catalog.parse_ident($1) as parts", ["text"], [name])[0]["parts"]
-    except DatabaseError:
+    except DatabaseError as error:
+        if error.sqlstate != _NOT_A_NAME:
+            raise
         parts = []
     if not 1 <= len(parts) <= 2:
         raise InvalidArgumentError(

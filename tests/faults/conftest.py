@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,3 +194,32 @@ def said(error: psycopg.Error | None) -> str:
     """Return the SQLSTATE of an error that there has to be."""
     assert error is not None
     return error.sqlstate or "connection lost"
+
+
+VALUE = "select ml.predict_value('m', array[0.0])"
+
+
+def train(constant: int) -> str:
+    """Return the statement that trains a version whose answer to zero is a number."""
+    return (
+        f"select model_version from ml.train('m', 'regression', 'select x, x + {constant} as y "
+        "from generate_series(1, 20) as x', 'y', algorithm => 'linear')"
+    )
+
+
+def value(session: Session) -> int:
+    row = session.execute(VALUE.encode()).fetchone()
+    assert row is not None
+    return round(row[0])
+
+
+@pytest.fixture
+def model(estate: Estate) -> Iterator[Callable[[], Session]]:
+    """Make a model that answers 1 (1.0.0) or 2 (1.1.0, not deployed); yields how to open a session."""
+    with estate.connect() as session:
+        session.execute(train(1).encode())
+        session.execute(train(2).replace("'linear'", "'linear', deploy => false").encode())
+    yield estate.connect
+    with estate.connect() as session:
+        session.execute("select ml.delete_model('m')")
+    estate.check()

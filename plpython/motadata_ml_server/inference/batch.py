@@ -54,7 +54,7 @@ def predict_chunks(
             id_name = _ID
             schemas.append(ColumnSchema(_ID, "text", "text"))
     first, threads = 1, options.integer(db, "threads")
-    for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
+    for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows"), suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
         yield _encode(predictor, table, names, id_name, first, threads)
         first += chunk.rows

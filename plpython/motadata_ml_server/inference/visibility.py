@@ -1,14 +1,16 @@
 """Which model version a call sees: asked as the caller, once per statement at most.
 
 The answer is remembered for the statement that asked. A statement is told apart from the next by its start time,
-and the answer also depends on the role, the subtransaction and the command: each is read from the backend through a
-function that only returns a variable and cannot raise.
+and the answer also depends on the role, the subtransaction, the command and the snapshot, of which a function that
+fetches from open cursors uses several: each is read from the backend through a function that only returns a variable
+and cannot raise.
 """
 
 from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 from motadata_ml_server import tenancy
 from motadata_ml_server.database import Database
@@ -18,7 +20,7 @@ _backend = ctypes.PyDLL(None)
 
 
 def _getter(
-    name: str, restype: type[ctypes._SimpleCData[int]], *arguments: type[ctypes.c_bool]
+    name: str, restype: type[ctypes._SimpleCData[Any]], *arguments: type[ctypes.c_bool]
 ) -> ctypes._NamedFuncPointer:
     function = _backend[name]
     function.restype = restype
@@ -65,11 +67,14 @@ class _Memory:
         self._user = _getter("GetUserId", ctypes.c_uint32)
         self._subtransaction = _getter("GetCurrentSubTransactionId", ctypes.c_uint32)
         self._command = _getter("GetCurrentCommandId", ctypes.c_uint32, ctypes.c_bool)
-        self._moment: tuple[int, int, int, int] | None = None
+        self._has_snapshot = _getter("ActiveSnapshotSet", ctypes.c_bool)
+        self._snapshot = _getter("GetActiveSnapshot", ctypes.c_size_t)
+        self._moment: tuple[int, ...] | None = None
         self.seen: dict[tuple[str, str | None, str | None], VisibleVersion] = {}
 
     def refresh(self) -> None:
-        moment = (self._start(), self._user(), self._subtransaction(), self._command(False))
+        snapshot = self._snapshot() if self._has_snapshot() else 0
+        moment = (self._start(), self._user(), self._subtransaction(), self._command(False), snapshot)
         if moment != self._moment:
             self._moment = moment
             self.seen.clear()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
-from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.database import PlpyDatabase, Row
 from motadata_ml_server.ingest.source import Source
 
 ROWS_PER_PAGE = 291
@@ -66,16 +66,40 @@ def ranges(table: str, step: int, pack: Callable[[str], str]) -> str:
     pack : callable
         Returns the aggregating SELECT over a FROM item with alias ``input``.
     """
-    low = "pg_catalog.format('(%s,0)', r.first)::pg_catalog.tid"
-    high = f"pg_catalog.format('(%s,0)', r.first operator(pg_catalog.+) {step})::pg_catalog.tid"
-    pages = f"pg_catalog.pg_relation_size({_literal(table)}::pg_catalog.regclass) operator(pg_catalog./) 8192"
-    packed = pack(
+    packed = pack(_range(table, "r.first", step))
+    return (
+        f"select p.* from pg_catalog.generate_series(0::bigint, {_pages(table)}, {step}) as r (first), "  # noqa: S608 - quoted
+        f"lateral (\n{packed}\n) as p"
+    )
+
+
+def one_by_one(
+    db: PlpyDatabase, table: str, step: int, pack: Callable[[str], str], settings: Mapping[str, str]
+) -> Iterator[Row]:
+    """Yield the rows of `ranges`, each by a query of its own, so that nothing stays open between two of them.
+
+    They are of one snapshot where the calling function is stable: PostgreSQL then gives all its queries that of the
+    statement that called it, or of the cursor that it is read through.
+    """
+    query = pack(_range(table, "$1", step))
+    pages = db.query(f"select {_pages(table)} as pages")[0]["pages"]
+    for first in range(0, pages, step):
+        with db.planning(settings):
+            row = db.query(query, ["bigint"], [first])[0]
+        yield row
+
+
+def _pages(table: str) -> str:
+    return f"pg_catalog.pg_relation_size({_literal(table)}::pg_catalog.regclass) operator(pg_catalog./) 8192"
+
+
+def _range(table: str, first: str, step: int) -> str:
+    """Return a FROM item of the rows of some pages."""
+    low = f"pg_catalog.format('(%s,0)', {first})::pg_catalog.tid"
+    high = f"pg_catalog.format('(%s,0)', {first} operator(pg_catalog.+) {step})::pg_catalog.tid"
+    return (
         f"only {table} as input where input.ctid operator(pg_catalog.>=) {low} "
         f"and input.ctid operator(pg_catalog.<) {high}"
-    )
-    return (
-        f"select p.* from pg_catalog.generate_series(0::bigint, {pages}, {step}) as r (first), "  # noqa: S608 - quoted
-        f"lateral (\n{packed}\n) as p"
     )
 
 

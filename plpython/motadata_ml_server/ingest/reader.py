@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from motadata_ml_server.columns import ColumnSchema
-from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
-from motadata_ml_server.ingest.pages import PLANNING, ranges, step_of
+from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row, rows_lost
+from motadata_ml_server.ingest.pages import PLANNING, one_by_one, ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.wire import parts_per_column
 from motadata_ml_server.names import quote_identifier
@@ -35,7 +35,14 @@ class Chunk:
     buffers: list[bytes]
 
 
-def read_chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int) -> Iterator[Chunk]:
+def read_chunks(
+    db: PlpyDatabase,
+    source: Source,
+    schemas: Sequence[ColumnSchema],
+    max_rows: int,
+    *,
+    suspended: bool = False,
+) -> Iterator[Chunk]:
     """Read some columns of a source in the order of its rows, all in one snapshot.
 
     Parameters
@@ -48,6 +55,8 @@ def read_chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema
         Which columns, and how each travels.
     max_rows : int
         The most rows a chunk may have.
+    suspended : bool
+        Whether a stable function returns between two chunks, and its transaction may end there.
 
     Yields
     ------
@@ -55,15 +64,20 @@ def read_chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema
         Never empty.
     """
     try:
-        yield from _chunks(db, source, schemas, max_rows)
+        yield from _chunks(db, source, schemas, max_rows, suspended)
     except DatabaseError as error:
         raise explain(error, source.argument) from None
 
 
-def _chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int) -> Iterator[Chunk]:
+def _chunks(
+    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, suspended: bool
+) -> Iterator[Chunk]:
     utf8 = db.query("select pg_catalog.current_setting('server_encoding') as name")[0]["name"] == "UTF8"
     step = step_of(db, source, max_rows)
-    read = _by_pages(db, source, schemas, step, utf8) if step else _by_cursor(db, source, schemas, max_rows, utf8)
+    if step:
+        read = _by_pages(db, source, schemas, step, utf8, suspended)
+    else:
+        read = _by_cursor(db, source, schemas, max_rows, utf8)
     names = [f"b{i}" for i in range(sum(map(parts_per_column, schemas)))]
     for row in read:
         if row["rows"]:
@@ -71,16 +85,18 @@ def _chunks(db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], m
 
 
 def _by_pages(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool
+    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool, suspended: bool
 ) -> Iterator[Row]:
     inner = _columns(source, schemas, utf8)
     packed = _packed(schemas, utf8)
-    query = ranges(
-        str(source.table),
-        step,
-        lambda read: f"select {packed} from (select {inner} from {read}) as input",  # noqa: S608 - quoted
-    )
-    yield from db.rows(query, PLANNING)
+    table = str(source.table)
+
+    def pack(read: str) -> str:
+        return f"select {packed} from (select {inner} from {read}) as input"  # noqa: S608 - quoted
+
+    if suspended:
+        return one_by_one(db, table, step, pack, PLANNING)
+    return db.rows(ranges(table, step, pack), PLANNING)
 
 
 def _by_cursor(
@@ -96,7 +112,12 @@ def _by_cursor(
     )
     wanted = min(FIRST_CHUNK, max_rows)
     while True:
-        row = db.query(pack, ["text", "integer"], [cursor, wanted])[0]
+        try:
+            row = db.query(pack, ["text", "integer"], [cursor, wanted])[0]
+        except DatabaseError:
+            if db.query("select from pg_catalog.pg_cursors where name operator(pg_catalog.=) $1", ["text"], [cursor]):
+                raise
+            raise rows_lost() from None
         if not row["rows"]:
             break
         yield row
