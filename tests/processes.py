@@ -11,18 +11,28 @@ from pathlib import Path
 from typing import Any
 
 
-def workers_of(pid: int) -> list[int]:
-    """Return the training workers of a backend, by their command line."""
-    found = []
+def processes(file: str) -> Iterator[tuple[int, bytes]]:
+    """Yield every process with what a file of its folder in /proc says, those left out that end meanwhile."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"motadata_ml_server.training.worker" in command and str(pid).encode() in command:
-                found.append(int(folder.name))
-    return found
+            with contextlib.suppress(OSError):
+                yield int(folder.name), (folder / file).read_bytes()
+
+
+def fields_of(stat: bytes) -> list[bytes]:
+    """Return the fields of a stat file from the state on: the name before it may hold anything."""
+    return stat.rsplit(b")", 1)[1].split()
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the training workers of a backend, by their command line."""
+    wanted = {b"motadata_ml_server.training.worker", str(pid).encode()}
+    return [found for found, command in processes("cmdline") if wanted <= set(command.split(b"\0"))]
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started, ended ones that nobody has waited for included."""
+    return [found for found, stat in processes("stat") if int(fields_of(stat)[1]) == pid]
 
 
 def runs(pid: int) -> bool:
@@ -35,7 +45,7 @@ def runs(pid: int) -> bool:
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    fields = fields_of(Path(f"/proc/{pid}/stat").read_bytes())
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -60,16 +70,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 def processes_of_session(leader: int) -> list[int]:
     """Return a session leader with all that it started, as long as they run."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[3]) == leader and runs(int(folder.name)):
-                found.append(int(folder.name))
-    return found
+    return [found for found, stat in processes("stat") if int(fields_of(stat)[3]) == leader and runs(found)]
 
 
 def shared_files_of(pid: int) -> list[str]:

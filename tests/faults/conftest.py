@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,16 +13,13 @@ import pytest
 
 from motadata_ml.install import Server
 from tests.operations.clusters import Cluster
-from tests.processes import cpu_seconds, wait_for, workers_of
+from tests.points import points
+from tests.processes import children_of, cpu_seconds, wait_for, workers_of
+from tests.sessions import has_ended
 
 Session = psycopg.Connection[Any]
 
-POINTS = """
-create table points as
-select i as id, sin(i) as a, cos(i * 3) as b, (array['x', 'y', null])[1 + i % 3] as c, sin(i) > 0.2 as flag,
-    2 * sin(i) - cos(i * 3) as y
-from generate_series(1, 2000) as i
-"""
+POINTS = points(2000)
 TRAIN = {
     "flag": "select ml.train('flag', 'classification', 'select a, b, c, flag from points', 'flag', "
     "algorithm => 'random_forest', hyperparameters => '{\"n_estimators\": 10}', deploy => %s)",
@@ -110,26 +106,7 @@ def answers(session: Session) -> list[list[tuple[Any, ...]]]:
 def backends(cluster: Cluster) -> list[int]:
     """Return the processes of a cluster, its postmaster left out, as /proc has them."""
     file = cluster.data / "postmaster.pid"
-    postmaster = file.read_text().split()[0] if file.exists() else "none"
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if fields[1] == postmaster:
-                found.append(int(folder.name))
-    return found
-
-
-def has_ended(session: Session) -> bool:
-    """Tell a session that the server has ended, as it does with all when it restarts after a crash."""
-    try:
-        session.execute("select 1")
-    except psycopg.OperationalError:
-        return True
-    return False
+    return children_of(int(file.read_text().split()[0])) if file.exists() else []
 
 
 def workers_of_any(cluster: Cluster) -> list[int]:
@@ -188,6 +165,15 @@ class Background:
         assert not self._thread.is_alive()
         self.session.close()
         return self.error
+
+
+def remove_tenant(session: Session, tenant: str, model: str, *roles: str) -> None:
+    """Delete a tenant with its model, and those of its roles that a test has left, with all that they own."""
+    session.execute("select ml.delete_model(%s, tenant_id => %s)", [model, tenant])
+    session.execute("delete from ml.tenant where tenant_id = %s", [tenant])
+    for role in roles:
+        if session.execute("select from pg_roles where rolname = %s", [role]).fetchall():
+            session.execute(f"drop owned by {role} cascade; drop role {role}".encode())
 
 
 def said(error: psycopg.Error | None) -> str:

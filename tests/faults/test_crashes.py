@@ -10,8 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.faults.conftest import LONG, Background, Estate, Session, backends, has_ended, said
+from tests.faults.conftest import LONG, Background, Estate, Session, backends, said
 from tests.processes import open_files, runs, shared_files_of, wait_for, workers_of
+from tests.sessions import has_ended
 
 
 def training(estate: Estate) -> tuple[Background, Session | None]:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.conftest import VALUE, Session, train, value
 from tests.processes import wait_for, workers_of
+from tests.sessions import messages_of
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
@@ -102,8 +103,7 @@ def test_savepoints_take_back_what_came_after_them(model: Callable[[], Session])
 
 def test_an_exception_block_takes_back_what_it_did(model: Callable[[], Session]) -> None:
     with model() as session:
-        found: list[str] = []
-        session.add_notice_handler(lambda notice: found.append(notice.message_primary or ""))
+        found = messages_of(session)
         session.execute("set client_min_messages = notice")
         session.execute(
             f"""do $do$

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from benchmarks.services import pgbouncer
 from motadata_ml.errors import ConnectionLostError, DatabaseUnreachableError
 from motadata_ml.ml_framework import create_ml_system
 from motadata_ml.postgresql_database import DatabaseConfig, DatabaseConnection
-from tests.faults.conftest import Estate, Session
+from tests.faults.conftest import Estate
+from tests.faults.pooling import connect, pooled_tenants
 
 TENANTS = {"red": 1, "blue": 2, "green": 3}
 CLIENTS = 12
@@ -20,27 +20,9 @@ CLIENTS = 12
 
 @pytest.fixture(scope="module")
 def pooled(estate: Estate) -> Iterator[str]:
-    """Make a tenant for each role, each with a model of the same name; yields the pool's DSN."""
-    with estate.connect() as session:
-        for role, constant in TENANTS.items():
-            session.execute(f"create role {role}".encode())
-            session.execute("select ml.grant_usage(%s, %s)", [role, role])
-            session.execute(
-                "select ml.train('same', 'regression', %s, 'y', algorithm => 'linear', tenant_id => %s)",
-                [f"select x, x + {constant} as y from generate_series(1, 20) as x", role],
-            )
-    with pgbouncer(estate.cluster.dsn("shop"), "shop") as dsn:
+    """Give each role a tenant with a model; yields the pool's DSN."""
+    with pooled_tenants(estate, "same", TENANTS) as dsn:
         yield dsn
-    with estate.connect() as session:
-        for role in TENANTS:
-            session.execute("select ml.delete_model('same', tenant_id => %s)", [role])
-            session.execute("delete from ml.tenant where tenant_id = %s", [role])
-            session.execute(f"drop owned by {role}; drop role {role}".encode())
-    estate.check()
-
-
-def connect(dsn: str) -> Session:
-    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
 
 
 def test_clients_that_share_sessions_see_their_own_role_alone(pooled: str) -> None:

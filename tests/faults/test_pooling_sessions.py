@@ -10,10 +10,11 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from benchmarks.services import POOL, pgbouncer
+from benchmarks.services import POOL
 from motadata_ml.ml_framework import create_ml_system
 from motadata_ml.postgresql_database import DatabaseConnection
 from tests.faults.conftest import Estate, Session
+from tests.faults.pooling import connect, pooled_tenants
 
 TENANTS = {"north": 1, "south": 2}
 VALUE = "select round(ml.predict_value('shared', array[0.0]))::integer, current_user::text, pg_backend_pid()"
@@ -21,27 +22,9 @@ VALUE = "select round(ml.predict_value('shared', array[0.0]))::integer, current_
 
 @pytest.fixture(scope="module")
 def pooled(estate: Estate) -> Iterator[str]:
-    """Make two roles, each with a tenant and a model of the same name; yields the pool's DSN."""
-    with estate.connect() as session:
-        for role, constant in TENANTS.items():
-            session.execute(f"create role {role}".encode())
-            session.execute("select ml.grant_usage(%s, %s)", [role, role])
-            session.execute(
-                "select ml.train('shared', 'regression', %s, 'y', algorithm => 'linear', tenant_id => %s)",
-                [f"select x, x + {constant} as y from generate_series(1, 20) as x", role],
-            )
-    with pgbouncer(estate.cluster.dsn("shop"), "shop") as dsn:
+    """Give each role a tenant with a model; yields the pool's DSN."""
+    with pooled_tenants(estate, "shared", TENANTS) as dsn:
         yield dsn
-    with estate.connect() as session:
-        for role in TENANTS:
-            session.execute("select ml.delete_model('shared', tenant_id => %s)", [role])
-            session.execute("delete from ml.tenant where tenant_id = %s", [role])
-            session.execute(f"drop owned by {role}; drop role {role}".encode())
-    estate.check()
-
-
-def connect(dsn: str) -> Session:
-    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
 
 
 def in_every_session(pooled: str, *statements: str) -> set[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.faults.conftest import Estate, Session
+from tests.faults.conftest import Estate, Session, remove_tenant
 
 TRAIN = (
     "select ml.train('m', 'regression', 'select a, b, y from {source}', 'y', algorithm => 'ridge', "
@@ -28,13 +28,8 @@ def ann(estate: Estate) -> Iterator[tuple[Session, Session]]:
                          "from generate_series(1, 100) as i")  # fmt: skip
             hers.execute(TRAIN.format(source="hers.points").encode())
             yield session, hers
-        session.execute("select ml.delete_model('m', tenant_id => 'theirs')")
-        session.execute("delete from ml.tenant where tenant_id = 'theirs'")
         session.execute("drop schema if exists hers cascade; drop schema if exists renamed cascade")
-        for role in ("ann", "anna", "bob"):
-            if session.execute("select from pg_roles where rolname = %s", [role]).fetchall():
-                session.execute(f"drop owned by {role} cascade".encode())
-                session.execute(f"drop role {role}".encode())
+        remove_tenant(session, "theirs", "m", "ann", "anna", "bob")
     estate.check()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.faults.conftest import Estate, Session, said
+from tests.faults.conftest import Estate, Session, remove_tenant, said
 
 TRAIN = "select ml.train('m', 'regression', '{source}', 'y', algorithm => 'linear', tenant_id => 'ours')"
 VALUE = "select round(ml.predict_value('m', array[1.0, 2.0], tenant_id => 'ours'))"
@@ -27,12 +27,8 @@ def eve(estate: Estate) -> Iterator[tuple[Session, Session]]:
             hers.execute(TRAIN.format(source="own.points").encode())
             hers.execute("select ml.create_sql_function('m', 'own.answer')")
             yield session, hers
-        session.execute("select ml.delete_model('m', tenant_id => 'ours')")
-        session.execute("delete from ml.tenant where tenant_id = 'ours'")
         session.execute("drop schema own cascade")
-        for role in ("eve", "finn"):
-            if session.execute("select from pg_roles where rolname = %s", [role]).fetchall():
-                session.execute(f"drop owned by {role} cascade; drop role {role}".encode())
+        remove_tenant(session, "ours", "m", "eve", "finn")
     estate.check()
 
 

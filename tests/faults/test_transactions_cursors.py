@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.faults.conftest import VALUE, Estate, Session, train, value
+from tests.sessions import messages_of
 
 ROWS = 60_000
 SOURCES = {
@@ -117,8 +118,7 @@ def test_a_transaction_may_end_before_its_cursors_are_read(sessions: tuple[Sessi
 
 def test_cursors_of_two_snapshots_answer_by_their_own_in_one_statement(sessions: tuple[Session, Session]) -> None:
     one, _ = sessions
-    found: list[str] = []
-    one.add_notice_handler(lambda notice: found.append(notice.message_primary or ""))
+    found = messages_of(one)
     one.execute("set client_min_messages = notice")
     one.execute("begin")
     one.execute(f"declare early cursor for {SOURCES['row by row']}".encode())

@@ -9,12 +9,12 @@ import pytest
 
 from tests.faults.conftest import VALUE, Estate, Session, train, value
 from tests.processes import workers_of
+from tests.sessions import messages_of
 
 
 def test_a_training_in_an_exception_block_is_taken_back_with_it(model: Callable[[], Session]) -> None:
     with model() as session:
-        found: list[str] = []
-        session.add_notice_handler(lambda notice: found.append(notice.message_primary or ""))
+        found = messages_of(session)
         session.execute("set client_min_messages = notice")
         session.execute(
             f"""do $do$

@@ -12,15 +12,11 @@ import pytest
 
 from motadata_ml.install import Server
 from tests.operations.clusters import Cluster, replayed, wait_until
+from tests.points import points
 
 Session = psycopg.Connection[Any]
 
-SETUP = """
-create table points as
-select i as id, sin(i) as a, cos(i * 3) as b, (array['x', 'y', null])[1 + i % 3] as c, sin(i) > 0.2 as flag,
-    2 * sin(i) - cos(i * 3) as y
-from generate_series(1, 400) as i
-"""
+SETUP = points(400)
 MODELS = {
     "flag": ("classification", "select a, b, c, flag from points", "flag", "logistic_regression"),
     "forest": ("classification", "select a, b, flag from points", "flag", "random_forest"),

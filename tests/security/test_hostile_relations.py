@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.security.conftest import Actors, Session, state
+from tests.sessions import messages_of
 
 # What hostile code tries whenever it runs; it tells who it runs as.
 PROBE = """
@@ -68,8 +69,7 @@ READERS = {
 
 @pytest.fixture
 def notices(own_actors: Actors) -> list[str]:
-    heard: list[str] = []
-    own_actors.blue.add_notice_handler(lambda diagnosis: heard.append(diagnosis.message_primary or ""))
+    heard = messages_of(own_actors.blue)
     own_actors.blue.execute("set client_min_messages = notice")
     own_actors.blue.execute(PROBE.encode())
     own_actors.blue.execute(
@@ -145,8 +145,7 @@ def test_another_tenants_rows_stay_unread(own_actors: Actors) -> None:
 def test_a_view_of_another_gives_its_maker_nothing_of_the_owners(own_actors: Actors, notices: list[str]) -> None:
     """As in any SELECT from it, a view's functions have the rights of who reads; never those of the extension."""
     chief = own_actors.chief
-    heard: list[str] = []
-    chief.add_notice_handler(lambda diagnosis: heard.append(diagnosis.message_primary or ""))
+    heard = messages_of(chief)
     own_actors.blue.execute(HOSTILE["view"].encode())
     own_actors.blue.execute("grant select on blue_own.hostile to public")
     chief.execute("set client_min_messages = notice")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import workers_of
 from tests.security.conftest import Actors, refusal, state
 
 ROWS = "select i as x, sin(i) as w, (i > 20)::text as y from generate_series(1, 40) as i"
@@ -141,9 +141,5 @@ def test_an_endless_fit_ends_with_the_statement(actors: Actors) -> None:
     endless = '{"n_estimators": 100000000, "min_samples_leaf": 1}'
     assert refusal(actors.blue, train(endless, "GradientBoostingClassifier")).sqlstate == "57014"
     actors.blue.execute("reset statement_timeout")
-    pid = str(actors.blue.info.backend_pid).encode()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and os.access(folder / "cmdline", os.R_OK):
-            command = (folder / "cmdline").read_bytes().split(b"\0") if folder.exists() else []
-            assert not (b"motadata_ml_server.training.worker" in command and pid in command)
+    assert workers_of(actors.blue.info.backend_pid) == []
     assert state(actors.superuser) == before

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from pytest_postgresql.executors import PostgreSQLExecutor
 
+from tests.processes import wait_for, workers_of
 from tests.security.conftest import Actors, refusal, state
 
 MODULES = ("json", "hashlib", "numpy", "onnxruntime", "skops", "sqlglot", "sklearn", "motadata_ml_server", "plpy",
@@ -111,20 +112,6 @@ def test_an_input_query_reaches_no_more_than_its_writer(actors: Actors, query: s
         assert refusal(actors.blue, f"select {call}", query).sqlstate in ("42501", "ML004")
 
 
-def workers(pid: int) -> list[Path]:
-    """Return the folders in /proc of a backend's training workers."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"motadata_ml_server.training.worker" in command and str(pid).encode() in command:
-                found.append(folder)
-    return found
-
-
 def test_the_worker_gets_nothing_from_the_session_or_the_servers_environment(actors: Actors) -> None:
     dsn = psycopg.conninfo.make_conninfo(actors.blue.info.dsn, options="-c ml.python_path=/tmp")
     with psycopg.connect(dsn, autocommit=True) as session:
@@ -142,11 +129,8 @@ def test_the_worker_gets_nothing_from_the_session_or_the_servers_environment(act
 
         thread = threading.Thread(target=run)
         thread.start()
-        end = time.monotonic() + 30
-        while not (found := workers(session.info.backend_pid)) and time.monotonic() < end:
-            time.sleep(0.01)
-        assert found
-        (folder,) = found
+        (worker,) = wait_for(lambda: workers_of(session.info.backend_pid), 30)
+        folder = Path(f"/proc/{worker}")
         # Between fork and exec it is still the backend's image.
         while b"motadata" not in (folder / "cmdline").read_bytes():
             time.sleep(0.01)

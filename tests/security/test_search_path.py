@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.security.conftest import Actors, Session, refusal, state
+from tests.sessions import messages_of
 
 ROWS = "select i as x, i as y from generate_series(1, 40) as i"
 
@@ -158,10 +159,9 @@ def test_no_statement_of_the_extension_meets_an_operator_of_the_callers(actors: 
 
 def test_no_statement_of_the_extension_meets_a_temporary_type_of_the_callers(actors: Actors) -> None:
     """A type of pg_temp is found before PostgreSQL's own; a check of it would run wherever a value is made."""
-    notices: list[str] = []
     blue = actors.superuser.__class__.connect(actors.blue.info.dsn, autocommit=True)
     with blue:
-        blue.add_notice_handler(lambda diagnosis: notices.append(diagnosis.message_primary or ""))
+        notices = messages_of(blue)
         for kind in ("text", "name", "int8", "float8", "jsonb", "bytea", "bool", "oid"):
             blue.execute(
                 f"""create function pg_temp.spy(pg_catalog.{kind}) returns pg_catalog.bool language plpgsql immutable

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.sessions import messages_of
+
 TRAIN = "select * from ml.train("
 
 CASES = [
@@ -170,8 +172,7 @@ def test_rows_with_null_target_are_left_out_and_counted(db: psycopg.Connection[A
         "create table t as select i as x, case when i % 4 > 0 then (i > 50)::text end as y "
         "from generate_series(1, 100) as i"
     )
-    notices: list[str] = []
-    db.add_notice_handler(lambda diagnosis: notices.append(diagnosis.message_primary or ""))
+    notices = messages_of(db)
     db.execute("select ml.train('m', 'classification', 't', 'y')")
     assert "25 rows with a NULL target were left out" in notices
     assert db.execute("select training_rows, dropped_rows from ml.model_versions").fetchone() == (75, 25)

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.sessions import messages_of
+
 SETUP = """
 create table rows_of_old as
 select i as id, sin(i * 0.7) as a, cos(i * 3) as b, (array['x', 'y', null])[1 + i % 3] as c,
@@ -100,8 +102,7 @@ def test_confusion_matrix_counts_what_predictions_say(trained: psycopg.Connectio
 
 
 def test_rows_without_a_target_are_left_out_and_told(trained: psycopg.Connection[Any]) -> None:
-    said: list[str] = []
-    trained.add_notice_handler(lambda diagnostic: said.append(diagnostic.message_primary or ""))
+    said = messages_of(trained)
     query = "select a, b, c, v, case when id % 2 = 0 then flag end as other from rows_of_old"
     assert evaluate(trained, "flag", query, target="other")["n_test"] == 450
     assert said == ["450 rows with a NULL target were left out"]
@@ -206,8 +207,7 @@ def test_rows_of_a_group_without_a_model_are_left_out(trained: psycopg.Connectio
         """select ml.train('grouped', 'classification', 'select a, b, id % 4 as shop, flag from rows_of_old', 'flag',
         algorithm => 'decision_tree', group_by => 'shop')"""
     )
-    said: list[str] = []
-    trained.add_notice_handler(lambda diagnostic: said.append(diagnostic.message_primary or ""))
+    said = messages_of(trained)
     query = "select a, b, case when id % 10 = 0 then 77 else id % 4 end as shop, flag from rows_of_old"
     scores = evaluate(trained, "grouped", query)
     expected = trained.execute(

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.processes import cpu_seconds, open_files, runs, wait_for, workers_of
+from tests.sessions import has_ended
 
 Connect = Callable[..., psycopg.Connection[Any]]
 
@@ -102,18 +103,9 @@ def test_killed_backend_takes_its_worker_along_and_the_server_recovers(
     os.kill(running.pid, signal.SIGKILL)
     wait_for(lambda: not runs(running.worker), 2)
     running.join()
-    wait_for(lambda: _has_ended(db))
+    wait_for(lambda: has_ended(db))
     with wait_for(lambda: _connected(dsn)) as session:
         assert session.execute("select count(*) from ml.model").fetchone() == (0,)
-
-
-def _has_ended(session: psycopg.Connection[Any]) -> bool:
-    """Tell a session that the server's restart after a crash has ended, as it ends all."""
-    try:
-        session.execute("select 1")
-    except psycopg.OperationalError:
-        return True
-    return False
 
 
 def _connected(dsn: str) -> psycopg.Connection[Any] | None:
