@@ -24,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motadata_ml_server.inference.row_order import splitting_features
 from motadata_ml_server.inference.runtimes import METADATA_KEY
 from motadata_ml_server.inference.tree_sources import Ensemble, Tree, read_ensemble
 
@@ -73,6 +74,7 @@ def _meaning(ensemble: Ensemble, leaves: NDArray[np.float64] | None) -> dict[str
         "parameters": ensemble.parameters,
         "outputs": ensemble.outputs,
         "divide": ensemble.divide,
+        "row_order": splitting_features(ensemble.trees),
     }
     if leaves is not None:
         data = zlib.compress(np.ascontiguousarray(leaves, dtype="<f8").tobytes(), 1)

@@ -23,6 +23,7 @@ from motadata_ml_server.inference.linear import LinearModel
 from motadata_ml_server.inference.linear_batch import LinearBatch
 from motadata_ml_server.inference.linear_row import LinearRow
 from motadata_ml_server.inference.plan_columns import PlanColumn
+from motadata_ml_server.inference.row_order import MIN_ROWS, alike_together
 
 Array = NDArray[np.float64]
 METADATA_KEY: Final = "motadata_ml"
@@ -123,6 +124,8 @@ class OnnxRuntime:
         self._output: str = str(meaning["output"])
         self._dtype = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
         self._row = DenseRow(columns)
+        width = self._row.buffer.shape[1]
+        self._order = [int(feature) for feature in meaning.get("row_order", ()) if 0 <= int(feature) < width]
         self._bind(ort)
 
     def _bind(self, ort: Any) -> None:
@@ -161,8 +164,17 @@ class OnnxRuntime:
         plan = FeaturePlan.from_json(dict(self._plan))
         scores = np.empty((table.rows, self.outputs))
         for part, chunk in row_chunks(table, self._row.buffer.shape[1]):
-            require_memory(SESSION_RESERVE + 16 * chunk.rows * (self._row.buffer.size + self._flat.size))
-            scores[part] = in_threads(self.encoded, encode_table(plan, chunk), threads)
+            require_memory(SESSION_RESERVE + 24 * chunk.rows * (self._row.buffer.size + self._flat.size))
+            scores[part] = self._in_order(encode_table(plan, chunk), threads)
+        return scores
+
+    def _in_order(self, rows: Array, threads: int) -> Array:
+        """Return the raw scores of encoded rows, predicted in the order that is fastest."""
+        if not self._order or len(rows) < MIN_ROWS:
+            return in_threads(self.encoded, rows, threads)
+        order = alike_together(rows, self._order)
+        scores = np.empty((len(rows), self.outputs))
+        scores[order] = in_threads(self.encoded, rows[order], threads)
         return scores
 
     def encoded(self, rows: Array) -> Array:
