@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from benchmarks import client_batch
+from benchmarks.effort import Effort
 from benchmarks.measure import Results, interleave, peak_growth_mb, require
 from benchmarks.models import FEATURES, TOLERANCE, reference
 from benchmarks.server import make_points
@@ -19,7 +20,7 @@ SCAN = "select " + " + ".join(f"max({name})" for name in FEATURES) + " from poin
 PREFIXES = {"logistic": "logreg", "forest": "forest"}
 
 
-def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
+def measure(dsn: str, results: Results, effort: Effort) -> None:
     """Predict a table into a table: all points in rounds, then tables of several sizes."""
     import adbc_driver_postgresql.dbapi as adbc
     import joblib
@@ -46,7 +47,7 @@ def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
                         {"one_thread": lambda: client_batch.predict(dsn, single, "points")} if model == "forest" else {}
                     ),
                 },
-                rounds,
+                effort.long_rounds,
             )
             _same(session, model)
             results.add(f"batch_{model}_seconds", timings["ours"].best)
@@ -56,17 +57,19 @@ def measure(dsn: str, results: Results, rounds: int, sizes: list[int]) -> None:
             limit = "batch_ratio_vs_memory_limit" if model == "forest" else f"batch_{model}_ratio_vs_memory_limit"
             results.add(limit, timings["ours"].best / (timings["memory"].best + timings["scan"].best))
         results.add("batch_backend_growth_mb", _in_new_session(dsn, "forest", "points")[1])
-        for rows in sizes:
-            _size(dsn, session, results, rows, files)
+        for rows in effort.table_rows:
+            _size(dsn, session, results, rows, files, effort.table_rounds if rows <= 100_000 else 1)
 
 
-def _size(dsn: str, session: psycopg.Connection[Any], results: Results, rows: int, files: dict[str, Path]) -> None:
+def _size(
+    dsn: str, session: psycopg.Connection[Any], results: Results, rows: int, files: dict[str, Path], rounds: int
+) -> None:
     """Measure one size: seconds of both sides, and the most memory each took."""
     make_points(session, "slice", rows)
     session.execute("vacuum analyze slice")
     for model, file in files.items():
         found: dict[str, list[tuple[float, float]]] = {"ours": [], "client": []}
-        for _ in range(3 if rows <= 100_000 else 1):
+        for _ in range(rounds):
             found["ours"].append(_in_new_session(dsn, model, "slice"))
             found["client"].append(client_batch.in_new_process(dsn, file, "slice"))
         _same(session, model)

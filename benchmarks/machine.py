@@ -24,11 +24,11 @@ LIBRARIES = (
 )
 
 
-def describe(quick: bool, points: int, sample: int, seconds: float) -> dict[str, str | int]:
+def describe(mode: str, seconds: float, **tables: int) -> dict[str, str | int]:
     """Return what results.json begins with."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "mode": "quick" if quick else "full",
+        "mode": mode,
         "machine": f"{os.cpu_count()} cores of {_cpu()}, {_memory_gb()} GB",
         "cpu": _cpu(),
         "system": f"{_system()}, Linux {platform.release()}, {platform.machine()}",
@@ -36,8 +36,7 @@ def describe(quick: bool, points: int, sample: int, seconds: float) -> dict[str,
         "pgbouncer": _said(["/usr/sbin/pgbouncer", "--version"]).split()[1],
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in LIBRARIES},
-        "points": points,
-        "sample": sample,
+        **tables,
         "seconds": round(seconds),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.effort import Effort
 from benchmarks.madlib_sql import FROM_ANSWERS, TASKS, Task
 from benchmarks.measure import Results, Timing, require
 from benchmarks.models import LISTED
@@ -19,7 +20,7 @@ _TABLE = (
 )
 
 
-def measure(dsn: str, results: Results, rounds: int) -> None:
+def measure(dsn: str, results: Results, effort: Effort) -> None:
     """Train and predict on both servers in turn, and compare how well; nothing without the variable."""
     theirs = os.environ.get(VARIABLE)
     if not theirs:
@@ -31,7 +32,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
         session.execute("analyze madlib_points")
         _bring(session, other)
         for name, task in TASKS.items():
-            _compare(name, task, session, other, results, rounds)
+            _compare(name, task, session, other, results, effort.long_rounds)
 
 
 def _bring(session: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> None:

@@ -24,6 +24,7 @@ from benchmarks.server import prepare, running_server
 
 POINTS = 200_000
 SAMPLE = 20_000
+FLIGHTS = 100_000
 ROW_COUNT = 20_000
 ROUNDS = 5
 
@@ -222,7 +223,7 @@ def cold(dsn: str) -> dict[str, float]:
 def measure(dsn: str) -> dict[str, dict[str, float]]:
     """Profile every path."""
     with psycopg.connect(dsn, autocommit=True) as session:
-        prepare(session, POINTS, SAMPLE)
+        prepare(session, POINTS, SAMPLE, FLIGHTS)
         models.train(session)
         session.execute(reading.READ)
         for function in profile_sql.ALL:
@@ -244,7 +245,7 @@ def main() -> None:
     started = time.monotonic()
     with running_server() as dsn:
         found = measure(dsn)
-    about = machine.describe(quick=False, points=POINTS, sample=SAMPLE, seconds=time.monotonic() - started)
+    about = machine.describe("full", time.monotonic() - started, points=POINTS, sample=SAMPLE, flights=FLIGHTS)
     rounded = {path: {step: float(f"{value:.4g}") for step, value in steps.items()} for path, steps in found.items()}
     Path(ROOT / "benchmarks" / "profile.json").write_text(json.dumps({"about": about, **rounded}, indent=1) + "\n")
     print(text({"about": about, **rounded}))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from benchmarks.effort import Effort
 from benchmarks.measure import Results, interleave, require
 
 READ = """
@@ -51,7 +52,7 @@ COLUMNS = {
 }
 
 
-def measure(dsn: str, results: Results, rounds: int) -> None:
+def measure(dsn: str, results: Results, effort: Effort) -> None:
     """Compare ways to have a table in NumPy arrays; who asks has a session already."""
     import adbc_driver_postgresql.dbapi as adbc
 
@@ -85,7 +86,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
             "psycopg": by_psycopg,
             "scan": scan,
         }
-        timings, answers = interleave(sides, rounds)
+        timings, answers = interleave(sides, effort.rounds)
         _same("numbers", ours("numbers", True), answers["scan"])
         _same("numbers", by_adbc("numbers", True), answers["scan"])
         require(answers["psycopg"]["rows"] == answers["ours"]["rows"], f"rows read: {answers}")
@@ -93,7 +94,7 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
         for other in ("adbc", "psycopg", "scan"):
             results.ratio(f"ingest_ratio_vs_{other}", timings, "ours", other)
 
-        timings, _ = interleave({"ours": lambda: ours("flights"), "adbc": lambda: by_adbc("flights")}, rounds)
+        timings, _ = interleave({"ours": lambda: ours("flights"), "adbc": lambda: by_adbc("flights")}, effort.rounds)
         _same("flights", ours("flights", True), by_adbc("flights", True))
         results.ratio("ingest_mixed_ratio_vs_adbc", timings, "ours", "adbc")
 

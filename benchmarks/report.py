@@ -20,7 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = "docs/benchmarks.md"
 PLOTS = "docs/benchmarks"
 
-COUNTS = ("points", "sample", "seconds")
+COUNTS = ("points", "sample", "flights", "seconds")
 """Numbers that describe the run and are no figures."""
 
 _PREAMBLE = """\

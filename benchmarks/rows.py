@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.effort import Effort
 from benchmarks.measure import Results, Timing, anonymous_mb, interleave, require
 from benchmarks.models import ARRAY, FEATURES, LISTED, TOLERANCE
 
@@ -33,17 +34,16 @@ $$
 """
 
 
-def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
+def measure(dsn: str, results: Results, effort: Effort) -> None:
     """Measure microseconds a row, cold starts and the SQL form."""
-    rows = 20_000 if quick else 100_000
-    naive_rows = 300 if quick else 1_000
     with psycopg.connect(dsn, autocommit=True) as session:
-        _per_row(session, results, rounds, rows, naive_rows)
-        _as_sql(session, results, rounds)
-    _cold(dsn, results, rounds)
+        _per_row(session, results, effort)
+        _as_sql(session, results, effort.rounds)
+    _cold(dsn, results, effort.rounds)
 
 
-def _per_row(session: psycopg.Connection[Any], results: Results, rounds: int, rows: int, naive_rows: int) -> None:
+def _per_row(session: psycopg.Connection[Any], results: Results, effort: Effort) -> None:
+    rows, naive_rows = effort.select_rows, effort.naive_rows
     listed = LISTED
     for statement in _NAIVE.format(
         features=listed, names=FEATURES, arguments=", ".join(f"{name} float8" for name in FEATURES)
@@ -62,7 +62,7 @@ def _per_row(session: psycopg.Connection[Any], results: Results, rounds: int, ro
             "mixed": over("octet_length(ml.predict('mixed', to_jsonb(flights))::text)", "flights", rows),
             "naive": over(f"naive_predict({listed})", "points", naive_rows),
         },
-        rounds,
+        effort.rounds,
     )
     counts = {"linear": rows, "forest": rows, "mixed": rows, "naive": naive_rows}
     micro = {

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.clones import copy_model
+from benchmarks.effort import Effort
 from benchmarks.exponents import fit
 from benchmarks.load import pgbench
 from benchmarks.measure import Results, anonymous_mb
@@ -19,29 +20,19 @@ from benchmarks.server import make_points
 
 Costs = dict[str, dict[float, float]]
 
-SIZES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
-    "rows": ([10**4, 10**5, 10**6, 10**7], [10**3, 10**4, 10**5]),
-    "columns": ([10, 50, 100, 250, 500], [10, 50, 100]),
-    "trees": ([10, 30, 100, 300, 1000], [10, 30, 100]),
-    "models": ([1, 10, 50, 100, 500], [1, 10, 100]),
-    "sessions": ([1, 4, 10, 30, 100], [1, 2, 4, 8]),
-    "tenants": ([1, 10, 100, 1000, 10_000], [1, 100, 1000]),
-}
-"""What grows: sizes of a full run and of a quick one."""
-
 WIDE_ROWS = 5_000
 LOOK_UPS = 200
 MEMORY = "execution => '{\"max_memory_mb\": 14000}'"
 
 
-def measure(dsn: str, results: Results, quick: bool, only: Sequence[str] = tuple(SIZES)) -> None:
+def measure(dsn: str, results: Results, effort: Effort, only: Sequence[str] = ()) -> None:
     """Measure all sizes and fit exponents."""
     costs: Costs = {}
     with psycopg.connect(dsn, autocommit=True) as session:
         session.execute("set client_min_messages = warning")
         session.execute("select ml.set_option('max_memory_mb', '14000')")
-        for what in only:
-            _MEASURES[what](dsn, session, SIZES[what][quick], costs)
+        for what in only or effort.growing:
+            _MEASURES[what](dsn, session, effort, costs)
         session.execute("select ml.set_option('max_memory_mb', null)")
     for rows, name in _batch_figures(results):
         what = "batch_rows_memory" if name.endswith("_mb") else "batch_rows"
@@ -80,12 +71,12 @@ def _take(costs: Costs, what: str, size: int, cost: float) -> None:
     costs.setdefault(what, {})[float(size)] = cost
 
 
-def _rows(_: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs: Costs) -> None:
+def _rows(_: str, session: psycopg.Connection[Any], effort: Effort, costs: Costs) -> None:
     from benchmarks.reading import READ
 
     session.execute(READ)
-    for size in sizes:
-        times = 3 if size < 10**6 else 1
+    for size in effort.growing["rows"]:
+        times = effort.growing_rounds if size < 10**6 else 1
         make_points(session, "grown", size)
         session.execute("vacuum analyze grown")
         query = f"select {LISTED}, label from grown"
@@ -99,8 +90,8 @@ def _rows(_: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs:
         session.execute("drop table grown")
 
 
-def _columns(_: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs: Costs) -> None:
-    for size in sizes:
+def _columns(_: str, session: psycopg.Connection[Any], effort: Effort, costs: Costs) -> None:
+    for size in effort.growing["columns"]:
         names = ", ".join(f"c{n}" for n in range(1, size + 1))
         made = ", ".join(f"random() as c{n}" for n in range(1, size + 1))
         session.execute(
@@ -109,21 +100,21 @@ def _columns(_: str, session: psycopg.Connection[Any], sizes: Sequence[int], cos
         )
         session.execute("analyze wide")
         train = "select ml.train('wide', 'classification', 'wide', 'label', algorithm => 'logistic_regression')"
-        _take(costs, "train_columns", size, _seconds(lambda train=train: session.execute(train), 3))  # type: ignore[misc]
-        _predictions(session, costs, "columns", size, "wide", f"array[{names}]")
+        _take(costs, "train_columns", size, _seconds(lambda train=train: session.execute(train), effort.growing_rounds))  # type: ignore[misc]
+        _predictions(session, costs, "columns", size, effort.growing_rounds, "wide", f"array[{names}]")
         session.execute("drop table wide")
 
 
-def _trees(_: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs: Costs) -> None:
-    for size in sizes:
+def _trees(_: str, session: psycopg.Connection[Any], effort: Effort, costs: Costs) -> None:
+    for size in effort.growing["trees"]:
         train = (
             f"select ml.train('grove', 'classification', 'select {LISTED}, label from sample limit {WIDE_ROWS}', "
             f"'label', algorithm => 'random_forest', hyperparameters => "
             f"jsonb_build_object('n_estimators', {size}, 'max_depth', 10))"
         )
-        _take(costs, "train_trees", size, _seconds(lambda train=train: session.execute(train), 2))  # type: ignore[misc]
+        _take(costs, "train_trees", size, _seconds(lambda train=train: session.execute(train), effort.growing_rounds))  # type: ignore[misc]
         source = f"(select * from sample limit {WIDE_ROWS}) as s"
-        _predictions(session, costs, "trees", size, source, ARRAY, "grove")
+        _predictions(session, costs, "trees", size, effort.growing_rounds, source, ARRAY, "grove")
 
 
 def _predictions(
@@ -131,6 +122,7 @@ def _predictions(
     costs: Costs,
     what: str,
     size: int,
+    rounds: int,
     source: str,
     array: str,
     model: str = "wide",
@@ -138,15 +130,15 @@ def _predictions(
     """Measure microseconds a row of ``ml.predict_value`` and seconds of ``ml.predict_batch`` over `WIDE_ROWS`."""
     one = f"select sum(ml.predict_value('{model}', {array})) from {source}"
     session.execute(one.encode())
-    _take(costs, f"row_{what}", size, _seconds(lambda: session.execute(one.encode()), 3) / WIDE_ROWS * 1e6)
+    _take(costs, f"row_{what}", size, _seconds(lambda: session.execute(one.encode()), rounds) / WIDE_ROWS * 1e6)
     table = f"select count(*) from ml.predict_batch('{model}', 'select * from {source}')"
-    _take(costs, f"batch_{what}", size, _seconds(lambda: session.execute(table.encode()), 3))
+    _take(costs, f"batch_{what}", size, _seconds(lambda: session.execute(table.encode()), rounds))
 
 
-def _models(dsn: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs: Costs) -> None:
-    copy_model(session, "linear", 1, max(sizes), tenant="default", model="copy_#")
+def _models(dsn: str, session: psycopg.Connection[Any], effort: Effort, costs: Costs) -> None:
+    copy_model(session, "linear", 1, max(effort.growing["models"]), tenant="default", model="copy_#")
     numbers = "array_fill(0.5::float8, array[10])"
-    for size in sizes:
+    for size in effort.growing["models"]:
         with psycopg.connect(dsn, autocommit=True) as fresh:
             fresh.execute("do language plpython3u 'pass'")
             fresh.execute(f"select ml.predict_value('linear', {numbers})")
@@ -173,35 +165,35 @@ def _look_up(session: psycopg.Connection[Any], query: str, values: Callable[[int
     return statistics.quantiles(found, n=10)[0] * 1e6
 
 
-def _sessions(dsn: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs: Costs) -> None:
+def _sessions(dsn: str, session: psycopg.Connection[Any], effort: Effort, costs: Costs) -> None:
     session.execute("create table if not exists asked as select row_number() over () as id, * from sample limit 10000")
     session.execute("create unique index if not exists asked_by_id on asked (id)")
     session.execute("vacuum analyze asked")
     query = f"select ml.predict_value('linear', {ARRAY}) from asked where id = :id"
-    for size in sizes:
-        load = pgbench(dsn, query, size, 2)
+    for size in effort.growing["sessions"]:
+        load = pgbench(dsn, query, size, effort.load_seconds)
         _take(costs, "sessions_cost", size, 1e6 / load.per_second)
     opened = []
     memory = 0.0
     try:
-        for number in range(1, max(sizes) + 1):
+        for number in range(1, max(effort.growing["sessions"]) + 1):
             opened.append(psycopg.connect(dsn, autocommit=True))
             opened[-1].execute("select ml.predict_value('linear', array_fill(0.5::float8, array[10]))")
             memory += anonymous_mb(opened[-1].info.backend_pid)
-            if number in sizes:
+            if number in effort.growing["sessions"]:
                 _take(costs, "sessions_memory", number, memory)
     finally:
         for one in opened:
             one.close()
 
 
-def _tenants(dsn: str, session: psycopg.Connection[Any], sizes: Sequence[int], costs: Costs) -> None:
+def _tenants(dsn: str, session: psycopg.Connection[Any], effort: Effort, costs: Costs) -> None:
     numbers = "array_fill(0.5::float8, array[10])"
     for role in ("bench_one", "bench_all"):
         session.execute(f"create role {role} login")
     session.execute("select ml.grant_usage('bench_one', 'tenant_1'), ml.grant_usage('bench_all', 'tenant_1')")
     done = 0
-    for size in sizes:
+    for size in effort.growing["tenants"]:
         copy_model(session, "linear", done + 1, size, tenant="tenant_#", model="theirs")
         session.execute(
             "insert into ml.tenant_role (tenant_id, role) select 'tenant_' || n, 'bench_all'::regrole "
@@ -229,7 +221,7 @@ def _connect_as(dsn: str, role: str) -> psycopg.Connection[Any]:
     return psycopg.connect(psycopg.conninfo.make_conninfo(dsn, user=role), autocommit=True)
 
 
-_MEASURES: dict[str, Callable[[str, psycopg.Connection[Any], Sequence[int], Costs], None]] = {
+_MEASURES: dict[str, Callable[[str, psycopg.Connection[Any], Effort, Costs], None]] = {
     "rows": _rows,
     "columns": _columns,
     "trees": _trees,

@@ -26,6 +26,8 @@ max_connections = 200
 synchronize_seqscans = off
 """
 
+_DRAWN = "select id from flights order by hashint4(id) limit %s"
+
 
 @contextmanager
 def running_server() -> Iterator[str]:
@@ -99,7 +101,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def prepare(session: psycopg.Connection[Any], rows: int, sample: int) -> None:
+def prepare(session: psycopg.Connection[Any], rows: int, sample: int, flights: int) -> None:
     """Make the tables that all measurements share: points, a sample of them, numbers and flights."""
     from motadata_ml.demo._flights import load
 
@@ -107,7 +109,9 @@ def prepare(session: psycopg.Connection[Any], rows: int, sample: int) -> None:
     make_points(session, "points", rows)
     session.execute(f"create table sample as select * from points limit {sample}")
     session.execute("create table numbers as select c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, target as c11 from points")
-    load(session)
+    if load(session) > flights:
+        session.execute(f"delete from flights where id not in ({_DRAWN})", [flights])
+        session.execute("vacuum full analyze flights")
     for table in ("points", "sample", "numbers"):
         session.execute(f"vacuum analyze {table}")
     session.execute("checkpoint")

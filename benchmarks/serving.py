@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks.effort import Effort
 from benchmarks.load import KEYS, Load, best, median, pgbench, rounds_of, wrk
 from benchmarks.measure import Results, require
 from benchmarks.models import ARRAY, TOLERANCE, reference
@@ -25,10 +26,8 @@ CHECKED = 100
 RUNTIMES = ("sklearn", "onnx")
 
 
-def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
+def measure(dsn: str, results: Results, effort: Effort) -> None:
     """Compare requests a second and their latency, for a logistic regression and a forest."""
-    clients = [1, PAIR_CLIENTS] if quick else [1, 2, 4, 8, 16]
-    seconds = 1 if quick else 3
     with psycopg.connect(dsn, autocommit=True) as session:
         session.execute(f"create table keyed as select row_number() over () as id, * from points limit {KEYS}")
         session.execute("alter table keyed add primary key (id)")
@@ -39,12 +38,12 @@ def measure(dsn: str, results: Results, rounds: int, quick: bool) -> None:
         for model in estimators:
             with ExitStack() as stack:
                 ports = {
-                    runtime: stack.enter_context(_faster(dsn, files[model, runtime], results, model, runtime, quick))
+                    runtime: stack.enter_context(_faster(dsn, files[model, runtime], results, model, runtime, effort))
                     for runtime in RUNTIMES
                 }
                 for port in ports.values():
                     _check(dsn, model, port)
-                _compare(dsn, through, model, ports, results, clients, rounds, seconds)
+                _compare(dsn, through, model, ports, results, effort)
 
 
 def query_of(model: str) -> str:
@@ -53,12 +52,12 @@ def query_of(model: str) -> str:
 
 
 def _faster(
-    dsn: str, file: Path, results: Results, model: str, runtime: str, quick: bool
+    dsn: str, file: Path, results: Results, model: str, runtime: str, effort: Effort
 ) -> AbstractContextManager[int]:
     """Try one worker and one a core; return the service with whichever answers more."""
     cores = os.cpu_count() or 1
     found = {}
-    if quick:
+    if not effort.choose_workers:
         return service(dsn, file, cores)
     for workers in sorted({1, cores}):
         with service(dsn, file, workers) as port:
@@ -76,12 +75,11 @@ def _compare(
     model: str,
     ports: dict[str, int],
     results: Results,
-    clients: list[int],
-    rounds: int,
-    seconds: int,
+    effort: Effort,
 ) -> None:
     query = query_of(model)
-    for count in clients:
+    seconds = effort.load_seconds
+    for count in effort.clients:
         sides = {
             "direct": partial(pgbench, dsn, query, count, seconds),
             "pgbouncer": partial(pgbench, through, query, count, seconds, "extended"),
@@ -89,7 +87,7 @@ def _compare(
         }
         if count == 1:
             sides["bare"] = partial(pgbench, dsn, f"select {ARRAY} from keyed where id = :id", 1, seconds)
-        found = rounds_of(sides, rounds)
+        found = rounds_of(sides, effort.load_rounds)
         for side, loads in found.items():
             _take(results, f"serve_{model}_{side}_{count}", best(loads))
         if count == 1:

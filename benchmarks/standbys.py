@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks.effort import Effort
 from benchmarks.measure import Results
 from benchmarks.server import BINDIR, pin, prepare, running_server, running_standby
 
@@ -138,14 +139,14 @@ def _sessions(postmaster: int) -> set[int]:
     return found
 
 
-def measure(results: Results, rounds: int, seconds: int) -> None:
+def measure(results: Results, effort: Effort) -> None:
     """Run servers of its own, one to a core, and compare them with and without standbys."""
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         with pin(cores[0]):
             primary = stack.enter_context(running_server())
         with psycopg.connect(primary, autocommit=True) as session:
-            prepare(session, 20_000, 1_000)
+            prepare(session, 20_000, 1_000, 1_000)
             listed = ", ".join(f"c{number}" for number in range(1, 11))
             query = f"select {listed}, target from points"
             session.execute("select ml.train('linear', 'regression', %s, 'target', algorithm => 'ridge')", [query])
@@ -161,9 +162,9 @@ def measure(results: Results, rounds: int, seconds: int) -> None:
         _wait_for(primary, standbys)
         for work in workloads():
             found: dict[int, list[Outcome]] = {count: [] for count in COUNTS}
-            for _ in range(rounds):
+            for _ in range(effort.load_rounds):
                 for count in COUNTS:
-                    found[count].append(run_clients([primary, *standbys[:count]], work, seconds))
+                    found[count].append(run_clients([primary, *standbys[:count]], work, effort.load_seconds))
             for count, outcomes in found.items():
                 rate, cost, share = (
                     statistics.median(getattr(outcome, name) for outcome in outcomes)

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.effort import Effort
 from benchmarks.measure import Results, interleave, peak_growth_mb, require
 from benchmarks.models import LISTED
 
@@ -48,7 +49,7 @@ TOLERANCE = 1e-4
 """How far the two sides' log losses on the held out rows may lie apart."""
 
 
-def measure(dsn: str, results: Results, rounds: int) -> None:
+def measure(dsn: str, results: Results, effort: Effort) -> None:
     """Compare trainings end to end, and measure the backend's growth and the time a cancel takes."""
     for name in CASES:
         timings, answers = interleave(
@@ -56,14 +57,14 @@ def measure(dsn: str, results: Results, rounds: int) -> None:
                 "ours": lambda name=name: _ours(dsn, name),  # type: ignore[misc]
                 "client": lambda name=name: _client(dsn, name),  # type: ignore[misc]
             },
-            rounds,
+            effort.long_rounds,
         )
         apart = max(abs(answers["ours"][score] - answers["client"][score]) for score in ("log_loss", "accuracy"))
         require(apart < TOLERANCE, f"scores of {name} differ: {answers}")
         results.add(f"train_{name}_seconds", timings["ours"].best)
         results.ratio(f"train_{name}_ratio_vs_client", timings, "ours", "client")
     _growth(dsn, results)
-    _cancels(dsn, results, 5 if rounds < 3 else 20)
+    _cancels(dsn, results, effort.cancels)
 
 
 def _ours(dsn: str, name: str) -> dict[str, float]:

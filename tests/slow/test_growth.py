@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import scale
+from benchmarks.effort import QUICK
 from benchmarks.exponents import LIMITS, too_fast
 from benchmarks.measure import Results
 from benchmarks.models import LISTED
@@ -20,7 +21,7 @@ def test_cost_grows_no_faster_than_it_should(dsn: str, db: Connection, what: str
     source = f"select {LISTED}, target from sample"
     db.execute("select ml.train('linear', 'regression', %s, 'target', algorithm => 'linear_regression')", [source])
     results = Results()
-    scale.measure(dsn, results, quick=True, only=[what])
+    scale.measure(dsn, results, QUICK, only=[what])
     measured = {
         name.removeprefix("scale_").removesuffix("_exponent") for name in results.figures if name.endswith("_exponent")
     }

@@ -26,6 +26,8 @@ CANCER, MALIGNANT = load_breast_cancer(return_X_y=True)
 DIABETES, PROGRESS = load_diabetes(return_X_y=True, scaled=False)
 IRIS, SPECIES = load_iris(return_X_y=True)
 
+NUMBERS = st.sampled_from([0.0, 1.0, -2.5, 1e300, np.inf, -np.inf, np.nan])
+
 MODELS: list[tuple[Any, str, Any, Any]] = [
     (RandomForestClassifier(20, random_state=0), "classification", CANCER, MALIGNANT),
     (ExtraTreesClassifier(20, random_state=0), "classification", IRIS, SPECIES),
@@ -74,7 +76,9 @@ def test_answers_are_those_of_the_rows_in_their_own_order(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, -2.5, 1e300, np.inf, -np.inf, np.nan])] * 3), min_size=1, max_size=40),
+    st.lists(
+        st.tuples(*[st.sampled_from([0.0, 1.0, -2.5, 1e300, np.inf, -np.inf, np.nan])] * 3), min_size=1, max_size=40
+    ),
     st.lists(st.integers(0, 2), max_size=3, unique=True),
 )
 def test_every_row_comes_once(rows: list[tuple[float, ...]], features: list[int]) -> None:
