@@ -14,6 +14,9 @@ MAX_WORDS = 4
 MAX_KNOWN = 1 << 14
 """With more distinct strings than these, chunks are taken string by string."""
 
+_SLOT_BITS = 15
+"""Twice as many slots as known strings at the most."""
+
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(WORD + 1)], np.uint64)
 _FACTORS = np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
@@ -24,12 +27,14 @@ class StringIndex:
     """Codes of strings, in order of first appearance over all chunks.
 
     Short strings are looked up all at once: as machine words, by a sum of them that names a candidate, which is then
-    compared word by word. Two different strings of one sum end that for good, as do too many distinct ones.
+    compared word by word. Two different strings of one sum end that for good, as do too many distinct ones. Where
+    a sum lies among the sorted ones, a table of slots guesses; wrong guesses are searched for.
     """
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._keys = np.empty(0, np.uint64)
+        self._slots = np.zeros(1 << _SLOT_BITS, np.int32)
         self._words = np.empty((0, MAX_WORDS), np.uint64)
         self._places = np.empty(0, np.int32)
         self._at_once = True
@@ -76,8 +81,12 @@ class StringIndex:
         """Return the code of each key's candidate, and whether it is the same string."""
         if not len(self._keys):
             return np.zeros(len(keys), np.int32), np.zeros(len(keys), bool)
-        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        found = self._slots[_slots_of(keys)]
         known = self._keys[found] == keys
+        if not known.all():
+            missed = ~known
+            found[missed] = np.minimum(np.searchsorted(self._keys, keys[missed]), len(self._keys) - 1)
+            known[missed] = self._keys[found[missed]] == keys[missed]
         for number in range(MAX_WORDS if words.shape[1] > 1 or self._words[:, 1:].any() else 0):
             further = words[:, number] if number < words.shape[1] else np.uint64(0)
             known &= self._words[found, number] == further
@@ -96,6 +105,7 @@ class StringIndex:
         places = np.empty(len(added), np.int32)
         places[order] = self._add([string.decode() for string in fresh[order].view("S32").ravel().tolist()])
         self._keys = np.insert(self._keys, before, added)
+        self._slots[_slots_of(self._keys)] = np.arange(len(self._keys))
         self._words = np.insert(self._words, before, fresh, axis=0)
         self._places = np.insert(self._places, before, places)
         return places[where]
@@ -120,6 +130,10 @@ class StringIndex:
                 code = codes[string] = len(codes)
             found.append(code)
         return np.array(found, np.int32)
+
+
+def _slots_of(keys: Words) -> NDArray[np.intp]:
+    return (keys * _FACTORS[1] >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
 
 
 def _words(data: bytes, sizes: NDArray[np.int32]) -> Words:
