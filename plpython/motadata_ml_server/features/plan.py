@@ -12,6 +12,9 @@ from motadata_ml_server.columns import ColumnKind
 FORMAT = 1
 """Version of the plan's JSON form."""
 
+SPARSE_WIDTH = 1_000
+"""Encoded rows wider than this are sparse where free text makes them so."""
+
 
 @dataclass(frozen=True)
 class PlanFeature:
@@ -97,6 +100,11 @@ class FeaturePlan:
     def width(self) -> int:
         """How many numbers an encoded row has."""
         return sum(column.width for column in self.columns)
+
+    @cached_property
+    def sparse(self) -> bool:
+        """Whether encoded rows are mostly zeros: free text has made them wide."""
+        return self.width > SPARSE_WIDTH and any(column.kind == "text" for column in self.columns)
 
     @cached_property
     def all_numeric(self) -> bool:

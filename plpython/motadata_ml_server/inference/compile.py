@@ -129,7 +129,7 @@ def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) ->
 
 
 def _run_onnx(payload: bytes, task: str, rows: Array) -> _Answer:
-    from motadata_ml_server.inference.runtimes import OnnxRuntime
+    from motadata_ml_server.inference.onnx_runtime import OnnxRuntime
 
     runtime = OnnxRuntime(as_is_columns(rows.shape[1]), {}, payload)
     many = runtime.encoded(rows)

@@ -13,8 +13,8 @@ from motadata_ml_server.inference import links
 from motadata_ml_server.inference.linear import LinearModel
 from motadata_ml_server.inference.onnx_encoder import ML_DOMAIN, GraphBuilder, encode
 from motadata_ml_server.inference.onnx_links import class_position, probabilities, value_of
+from motadata_ml_server.inference.onnx_runtime import METADATA_KEY, leaf_table
 from motadata_ml_server.inference.plan_columns import plan_columns
-from motadata_ml_server.inference.runtimes import METADATA_KEY, leaf_table
 
 _IR_VERSION: Final = 9
 _OPSETS: Final = {"": 18, ML_DOMAIN: 3}

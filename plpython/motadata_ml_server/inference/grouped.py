@@ -19,7 +19,8 @@ from motadata_ml_server.inference.dense_row import DenseRow
 from motadata_ml_server.inference.grouped_model import GroupedModels, GroupModel, rows_of_groups
 from motadata_ml_server.inference.plan_columns import PlanColumn, as_is_columns
 from motadata_ml_server.inference.predictor import BatchPrediction, Prediction, Predictor, Row
-from motadata_ml_server.inference.runtimes import Runtime, open_runtime, row_chunks
+from motadata_ml_server.inference.row_chunks import row_chunks
+from motadata_ml_server.inference.runtimes import Runtime, open_runtime
 
 if TYPE_CHECKING:
     from motadata_ml_server.features.plan import FeaturePlan

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.inference.runtimes import METADATA_KEY
+from motadata_ml_server.inference.onnx_runtime import METADATA_KEY
 
 
 def convert(estimator: Any, task: str, width: int, *, double: bool) -> bytes:

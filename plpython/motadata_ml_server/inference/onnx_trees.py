@@ -24,8 +24,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motadata_ml_server.inference.onnx_runtime import METADATA_KEY
 from motadata_ml_server.inference.row_order import splitting_features
-from motadata_ml_server.inference.runtimes import METADATA_KEY
 from motadata_ml_server.inference.tree_sources import Ensemble, Tree, read_ensemble
 
 _IR_VERSION: Final = 9

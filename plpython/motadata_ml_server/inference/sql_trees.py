@@ -13,8 +13,8 @@ from sqlglot import exp
 from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
+from motadata_ml_server.inference.onnx_runtime import METADATA_KEY, leaf_table
 from motadata_ml_server.inference.plan_columns import PlanColumn
-from motadata_ml_server.inference.runtimes import METADATA_KEY, leaf_table
 from motadata_ml_server.inference.sql_features import add, encoded, number
 from motadata_ml_server.persistence.onnx_intake import check_onnx
 

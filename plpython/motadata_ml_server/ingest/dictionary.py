@@ -133,7 +133,8 @@ class StringIndex:
 
 
 def _slots_of(keys: Words) -> NDArray[np.intp]:
-    return (keys * _FACTORS[1] >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
+    slots: NDArray[np.intp] = (keys * _FACTORS[1] >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
+    return slots
 
 
 def _words(data: bytes, sizes: NDArray[np.int32]) -> Words:

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import json
-import math
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.algorithms.choose import AUTO
-from motadata_ml_server.columns import Column, ColumnTable
-from motadata_ml_server.errors import (
-    InsufficientDataError,
-    InvalidArgumentError,
-    MotadataError,
-    TrainingError,
-    UnsupportedOperationError,
-)
+from motadata_ml_server.columns import ColumnTable
+from motadata_ml_server.errors import MotadataError, TrainingError
 from motadata_ml_server.features.encode import encode_table
-from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
-from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.features.fit import EncodingNeeds, fit_plan
 from motadata_ml_server.features.profile import Profile
-from motadata_ml_server.training import estimators, metrics, target
-from motadata_ml_server.training.specification import TrainingSpec
-from motadata_ml_server.training.splits import Split, split_rows
-from motadata_ml_server.training.target import EncodedTarget
-from motadata_ml_server.training.unusual import unusual_rows
-
-Progress: TypeAlias = Callable[[str, float, dict[str, Any]], None]
-
-CHECK_ROWS = 2_000
-"""Rows on which a compiled form is compared with scikit-learn."""
-
-SPARSE_WIDTH = 1_000
-"""Encoded rows wider than this are sparse where free text makes them so."""
+from motadata_ml_server.training import estimators
+from motadata_ml_server.training.artifacts import check_rows, compile_and_dump, dump_plan, library_versions_of
+from motadata_ml_server.training.rows import divide, sample_weights, sides, usable_rows, with_group
+from motadata_ml_server.training.scoring import cross_validate, score
+from motadata_ml_server.training.specification import Progress, TrainingSpec
 
 MAX_WARNINGS = 20
 
@@ -110,15 +89,6 @@ def prepare(spec: TrainingSpec) -> None:
     import motadata_ml_server.persistence  # noqa: F401
 
 
-@dataclass(frozen=True)
-class UsableRows:
-    """Rows ready to be split: without those that lack a target."""
-
-    table: ColumnTable
-    target: EncodedTarget | None
-    dropped: int
-
-
 def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress) -> TrainedModel:
     """Fit, score, compile and serialise a model.
 
@@ -171,7 +141,7 @@ def _fit(
     rows = usable_rows(spec, train, None)
     notices = []
     if spec.group is not None:
-        rows, without = _with_group(rows, spec.group.name)
+        rows, without = with_group(rows, spec.group.name)
         if without:
             notices.append(f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out")
     why = None
@@ -182,10 +152,10 @@ def _fit(
         notices.append(f"auto chose {entry.name}: {why}")
     else:
         entry = catalogue.load()[spec.algorithm]
-    split, held = _divide(spec, rows, validation)
+    split, held = divide(spec, rows, validation)
     if split.notice:
         notices.append(split.notice)
-    learn, learn_target, held, held_target = _sides(spec, rows, split, held, notices)
+    learn, learn_target, held, held_target = sides(spec, rows, split, held, notices)
     progress("encode", 0.1, {"rows": rows.table.rows})
     names = [schema.name for schema in spec.features]
     needs = EncodingNeeds(takes_nan(entry), entry.scaling)
@@ -202,7 +172,7 @@ def _fit(
         from motadata_ml_server.training import grouped
 
         plan_fit.plan = grouped.with_group(plan_fit.plan, learn.columns[spec.group.name])
-    sparse = _is_sparse(plan_fit.plan)
+    sparse = plan_fit.plan.sparse
     encoded = encode_table(plan_fit.plan, learn, sparse, plan_fit.overrides)
     weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
     classes = None if learn_target is None else learn_target.classes
@@ -239,7 +209,7 @@ def _fit(
         scored, scored_target = checked[known], None if held_target is None else held_target.take(known)
     scores = score(spec, estimator, scored, scored_target) if scored.shape[0] else {}
     if spec.cv is not None:
-        scores |= _cross_validate(spec, entry, hyperparameters, needs, rows, progress)
+        scores |= cross_validate(spec, entry, hyperparameters, needs, rows, progress)
     scores |= {"n_train": learn.rows, "n_test": scored.shape[0] if held is not learn else 0}
     if held is learn:
         notices.append("the scores are of the training rows themselves: none were held out")
@@ -278,234 +248,6 @@ def _fit(
     )
 
 
-def usable_rows(spec: TrainingSpec, table: ColumnTable, classes: list[str] | None) -> UsableRows:
-    """Leave out rows without a target, and refuse what is left if it is too little."""
-    dropped = 0
-    if spec.target is not None:
-        there = target.present(spec, table)
-        dropped = table.rows - int(there.sum())
-        if dropped:
-            table = table.take(there)
-    if table.rows == 0:
-        why = (
-            f"target {spec.target.name!r} is NULL in every row"
-            if dropped and spec.target
-            else "there is no row to train on"
-        )
-        raise InsufficientDataError(why, hint="Check the table, the WHERE clause and your row security policies.")
-    if table.rows == 1 and classes is None:
-        raise InsufficientDataError("one row is not enough to train on", hint="Training needs two rows at the least.")
-    if spec.target is None:
-        return UsableRows(table, None, dropped)
-    return UsableRows(table, target.encode(spec, table.columns[spec.target.name], classes), dropped)
-
-
-def _with_group(rows: UsableRows, name: str) -> tuple[UsableRows, int]:
-    """Leave out rows whose group is NULL; return how many."""
-    there = rows.table.columns[name].texts.codes >= 0
-    without = int((~there).sum())
-    if not without:
-        return rows, 0
-    if not there.any():
-        raise InsufficientDataError(f"group_by column {name!r} is NULL in every row", hint="Group by another column.")
-    goal = None if rows.target is None else rows.target.take(np.flatnonzero(there))
-    return UsableRows(rows.table.take(there), goal, rows.dropped), without
-
-
-def sample_weights(column: Column) -> NDArray[np.float64]:
-    """Return what each row counts.
-
-    Raises
-    ------
-    InvalidArgumentError
-        ML009: a weight is NULL, negative or infinite.
-    """
-    weights = column.numbers
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise InvalidArgumentError(
-            f"weight column {column.schema.name!r} must be 0 or more in every row, and not NULL",
-            hint="Replace what is missing in a SELECT: coalesce(column, 1).",
-        )
-    if not weights.any():
-        raise InvalidArgumentError(
-            f"weight column {column.schema.name!r} must not be 0 in every row", hint="A row of weight 0 counts nothing."
-        )
-    return weights
-
-
-def _divide(spec: TrainingSpec, rows: UsableRows, validation: ColumnTable | None) -> tuple[Split, ColumnTable | None]:
-    """Return the split, and the validation rows where they were given instead."""
-    if validation is not None:
-        everything = np.arange(rows.table.rows)
-        return Split(everything, everything, held_out=True), validation
-    codes = rows.target.values if rows.target is not None and rows.target.classes is not None else None
-    if spec.group is not None:
-        groups = rows.table.columns[spec.group.name].texts.codes.astype(np.intp)
-        strata = groups if codes is None else groups * (int(codes.max()) + 1) + codes.astype(np.intp)
-        codes = np.unique(strata, return_inverse=True)[1]
-    supervised = rows.target is not None
-    if not supervised and spec.split is None:
-        everything = np.arange(rows.table.rows)
-        return Split(everything, everything, held_out=False), None
-    return split_rows(spec, rows.table, None if codes is None else codes.astype(np.intp)), None
-
-
-def _sides(
-    spec: TrainingSpec, rows: UsableRows, split: Split, validation: ColumnTable | None, notices: list[str]
-) -> tuple[ColumnTable, EncodedTarget | None, ColumnTable, EncodedTarget | None]:
-    """Return the rows to learn from and those to score on, with classes as the first have them."""
-    if validation is None and not split.held_out:
-        return rows.table, rows.target, rows.table, rows.target
-    learn = rows.table if len(split.train) == rows.table.rows else rows.table.take(split.train)
-    learn_target = None if spec.target is None else target.encode(spec, learn.columns[spec.target.name])
-    classes = None if learn_target is None else learn_target.classes
-    if validation is None:
-        held, held_target = rows.table.take(split.test), None
-        if spec.target is not None:
-            held_target = target.encode(spec, held.columns[spec.target.name], classes)
-    else:
-        other = usable_rows(spec, validation, classes or [])
-        held, held_target = other.table, other.target
-    if held_target is not None and classes is not None:
-        known = held_target.values < len(classes)
-        if not known.all():
-            notices.append(f"{int((~known).sum())} rows to score on have a class that training has not seen")
-            if not known.any():
-                raise InsufficientDataError(
-                    "no row to score on has a class that training has seen", hint="Choose another split."
-                )
-            held, held_target = held.take(known), held_target.take(np.flatnonzero(known))
-    return learn, learn_target, held, held_target
-
-
 def takes_nan(entry: AlgorithmEntry) -> bool:
     """Tell estimators that learn from NaN itself rather than merely accept it."""
     return entry.nan_ok and ("HistGradientBoosting" in entry.name or entry.requires is not None)
-
-
-def _is_sparse(plan: FeaturePlan) -> bool:
-    return plan.width > SPARSE_WIDTH and any(column.kind == "text" for column in plan.columns)
-
-
-def score(spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None) -> dict[str, float]:
-    if spec.model_type == "classification":
-        assert goal is not None  # noqa: S101 - supervised
-        assert goal.classes is not None  # noqa: S101
-        probabilities = estimators.probabilities(estimator, encoded)
-        scores = None if probabilities is not None else estimators.decision(estimator, encoded)
-        labels = np.asarray(estimator.predict(encoded), dtype=np.intp)
-        return metrics.classification(goal.values.astype(np.intp), labels, probabilities, scores, len(goal.classes))
-    if spec.model_type == "regression":
-        assert goal is not None  # noqa: S101 - supervised
-        predicted = np.asarray(estimator.predict(encoded), dtype=np.float64).reshape(len(goal.values), -1)[:, 0]
-        return metrics.regression(np.asarray(goal.values, np.float64), predicted)
-    if spec.model_type == "clustering":
-        labels = np.asarray(estimator.predict(encoded), dtype=np.intp)
-        return metrics.clustering(encoded, labels, estimator, spec.random_state)
-    if spec.model_type == "anomaly":
-        return metrics.anomaly(np.asarray(estimator.predict(encoded)) == -1)
-    return metrics.decomposition(estimator)
-
-
-def _cross_validate(
-    spec: TrainingSpec,
-    entry: AlgorithmEntry,
-    hyperparameters: dict[str, Any],
-    needs: EncodingNeeds,
-    rows: UsableRows,
-    progress: Progress,
-) -> dict[str, float]:
-    """Return mean and spread of each score over folds; the feature plan is fitted anew in each."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    assert spec.cv is not None  # noqa: S101 - asked for
-    stratified = rows.target is not None and rows.target.classes is not None
-    folds: list[dict[str, float]] = []
-    splitter = (StratifiedKFold if stratified else KFold)(spec.cv, shuffle=True, random_state=spec.random_state)
-    goal = np.zeros(rows.table.rows) if rows.target is None else rows.target.values
-    names = [schema.name for schema in spec.features]
-    for number, (train, test) in enumerate(splitter.split(goal, goal)):
-        progress("cross-validate", 0.7 + 0.1 * number / spec.cv, {"rows": len(train), "fold": number + 1})
-        learn = rows.table.take(train)
-        own = None if rows.target is None else rows.target.take(train)
-        fitted = fit_plan(
-            learn,
-            names,
-            None if own is None else own.for_encodings(),
-            needs,
-            spec.preprocess,
-            spec.random_state,
-        )
-        sparse = _is_sparse(fitted.plan)
-        encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)
-        classes = None if own is None else own.classes
-        estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
-        weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
-        estimators.fit(estimator, encoded, None if own is None else own.values, weights)
-        held = None if rows.target is None else rows.target.take(test)
-        folds.append(score(spec, estimator, encode_table(fitted.plan, rows.table.take(test), sparse), held))
-    return {
-        key: value
-        for name in folds[0]
-        for key, value in _spread(f"cv_{name}", [fold[name] for fold in folds if name in fold])
-    }
-
-
-def _spread(name: str, values: list[float]) -> list[tuple[str, float]]:
-    mean = sum(values) / len(values)
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
-    return [(f"{name}_mean", mean), (f"{name}_std", deviation)]
-
-
-def check_rows(entry: AlgorithmEntry, plan: FeaturePlan, encoded: Any, table: ColumnTable) -> NDArray[np.float64]:
-    """Return encoded rows to compare a compiled form on: ordinary ones, and altered copies of a table's first rows."""
-    rows = encoded[:CHECK_ROWS]
-    dense = np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
-    if entry.scaling == "minmax":
-        return dense.reshape(-1, plan.width)
-    unusual = encode_table(plan, unusual_rows(table, plan.input_names))
-    return np.vstack([dense.reshape(-1, plan.width), unusual])
-
-
-def compile_and_dump(
-    spec: TrainingSpec, entry: AlgorithmEntry, estimator: Any, fitted: PlanFit, check: NDArray[np.float64]
-) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Return the artifacts of a fitted estimator, and what is to be known of its runtime.
-
-    Another library's estimator is stored in its compiled form alone, so that no session needs the library.
-    """
-    from motadata_ml_server import persistence
-    from motadata_ml_server.inference.compile import compile_estimator
-
-    if hasattr(estimator, "n_jobs"):
-        estimator.n_jobs = None
-    compiled = compile_estimator(estimator, spec.model_type, check)
-    artifacts = {"plan": dump_plan(fitted.plan)}
-    if entry.requires is None:
-        artifacts["skops"] = persistence.dump(estimator)
-    elif compiled.kind is None:
-        raise UnsupportedOperationError(
-            f"a fitted {entry.name} could not be compiled: {compiled.reason}",
-            hint="Choose other hyperparameters, or hist_gradient_boosting.",
-        )
-    if compiled.kind is not None:
-        artifacts[compiled.kind] = compiled.payload
-    runtime = {
-        "name": compiled.kind or "sklearn",
-        "max_difference": compiled.max_difference,
-        "reason": compiled.reason,
-        "rows_compared": len(check),
-    }
-    return artifacts, runtime
-
-
-def dump_plan(plan: FeaturePlan) -> bytes:
-    return json.dumps(plan.to_json()).encode()
-
-
-def library_versions_of(entry: AlgorithmEntry) -> dict[str, str]:
-    found = {name: importlib.metadata.version(name) for name in ("scikit-learn", "numpy", "skops", "onnx")}
-    if entry.requires is not None:
-        # its distribution may have another name, as xgboost-cpu has
-        found[entry.requires] = importlib.import_module(entry.requires).__version__
-    return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from motadata_ml_server.columns import ColumnSchema
+
+Progress: TypeAlias = Callable[[str, float, dict[str, Any]], None]
+"""How a training says how far it is: step, fraction done, more."""
 
 
 @dataclass(frozen=True)

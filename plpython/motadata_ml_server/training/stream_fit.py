@@ -16,19 +16,11 @@ from motadata_ml_server.features.encode import encode_table
 from motadata_ml_server.features.fit import EncodingNeeds, PlanFit, fit_plan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.training import estimators, target
-from motadata_ml_server.training.fit import (
-    MAX_WARNINGS,
-    Progress,
-    TrainedModel,
-    check_rows,
-    compile_and_dump,
-    concerns_user,
-    library_versions_of,
-    sample_weights,
-    score,
-    takes_nan,
-)
-from motadata_ml_server.training.specification import TrainingSpec
+from motadata_ml_server.training.artifacts import check_rows, compile_and_dump, library_versions_of
+from motadata_ml_server.training.fit import MAX_WARNINGS, TrainedModel, concerns_user, takes_nan
+from motadata_ml_server.training.rows import sample_weights
+from motadata_ml_server.training.scoring import score
+from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.training.splits import SPLIT_STREAM
 from motadata_ml_server.training.target import EncodedTarget
 from motadata_ml_server.training.unusual import ROWS_PER_COLUMN

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from motadata_ml_server.columns import ColumnSchema
-    from motadata_ml_server.training.fit import Progress, TrainedModel
-    from motadata_ml_server.training.specification import TrainingSpec
+    from motadata_ml_server.training.fit import TrainedModel
+    from motadata_ml_server.training.specification import Progress, TrainingSpec
 
 _PR_SET_PDEATHSIG = 1
 OOM_SCORE = 800

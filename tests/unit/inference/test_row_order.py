@@ -17,7 +17,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from motadata_ml_server.inference import runtimes
+from motadata_ml_server.inference import onnx_runtime
 from motadata_ml_server.inference.row_order import MIN_ROWS, MIN_TREES, alike_together, splitting_features
 from motadata_ml_server.inference.tree_sources import constant_tree, read_ensemble
 from tests.unit.inference.models import compiled_predictor, number_table, numeric_plan
@@ -64,10 +64,10 @@ def test_answers_are_those_of_the_rows_in_their_own_order(
         sorted_rows.append(len(rows))
         return alike_together(rows, by)
 
-    monkeypatch.setattr(runtimes, "alike_together", counted)
+    monkeypatch.setattr(onnx_runtime, "alike_together", counted)
     found = predictor.batch(table, threads)
     assert sorted_rows == [table.rows]
-    monkeypatch.setattr(runtimes, "MIN_ROWS", table.rows + 1)
+    monkeypatch.setattr(onnx_runtime, "MIN_ROWS", table.rows + 1)
     expected = predictor.batch(table, threads)
     assert sorted_rows == [table.rows]
     for name in ("codes", "values", "probabilities"):
