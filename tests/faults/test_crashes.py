@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.faults.conftest import LONG, Background, Estate, Session, backends, said
+from tests.faults.conftest import LONG, Background, Estate, Session, answers, backends, said
 from tests.processes import open_files, runs, shared_files_of, wait_for, workers_of
 from tests.sessions import has_ended
 
@@ -96,26 +96,39 @@ def test_a_killed_backend(estate: Estate, moment: Moment) -> None:
     nothing_is_left_of(background.pid, workers, estate)
 
 
+def took_effect(session: Session) -> bool:
+    """Tell whether a session that its postmaster left behind has ended its statement before it noticed: whole then."""
+    if session.execute("select to_regclass('predicted')").fetchone() != (None,):
+        assert session.execute("select count(*) from predicted").fetchone() == (1_000_000,)
+        session.execute("drop table predicted")
+        return True
+    deployed = session.execute("select version from ml.model_versions where model_id = 'flag' and deployed").fetchall()
+    if deployed == [("1.0.0",)]:
+        return False
+    assert deployed == [("1.1.0",)]
+    session.execute("select ml.deploy('flag', '1.0.0')")
+    return True
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_postmaster(estate: Estate, moment: Moment) -> None:
     background, holder = moment(estate)
     workers = workers_of(background.pid)
     orphans, postmaster = backends(estate.cluster), estate.postmaster
     os.kill(postmaster, signal.SIGKILL)
-    if holder is not None:
-        holder.close()
     if moment is not predicting_into:
         wait_for(lambda: not any(map(runs, [*orphans, *workers])), 5)
-    background.join(60)
+    answered = background.join(60) is None
+    if holder is not None:
+        holder.close()
     wait_for(lambda: not any(map(runs, orphans)), 5)
     wait_for(lambda: not Path(f"/proc/{postmaster}").exists(), 60)  # another cannot start before it is waited for
     estate.cluster.start()
     with estate.connect() as session:
-        if session.execute("select to_regclass('predicted')").fetchone() != (
-            None,
-        ):  # it ended before it noticed: whole
-            assert session.execute("select count(*) from predicted").fetchone() == (1_000_000,)
-            session.execute("drop table predicted")
+        whole = took_effect(session)
+        if whole:
+            estate.kept = answers(session)
+        assert whole or not answered
     nothing_is_left_of(background.pid, workers, estate)
 
 
