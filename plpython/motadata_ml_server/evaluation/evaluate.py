@@ -15,8 +15,8 @@ from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores
 from motadata_ml_server.inference import cache
+from motadata_ml_server.inference.answers import BatchPrediction
 from motadata_ml_server.inference.batch import feature_schemas
-from motadata_ml_server.inference.predictor import BatchPrediction
 from motadata_ml_server.inference.visibility import VisibleVersion
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import TextValues
-from motadata_ml_server.inference.predictor import BatchPrediction
+from motadata_ml_server.inference.answers import BatchPrediction
 
 Array = NDArray[np.float64]
 

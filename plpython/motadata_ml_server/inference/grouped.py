@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.inference import links
+from motadata_ml_server.inference.answers import BatchPrediction, Prediction
 from motadata_ml_server.inference.dense_row import DenseRow
 from motadata_ml_server.inference.grouped_model import GroupedModels, GroupModel, rows_of_groups
 from motadata_ml_server.inference.plan_columns import PlanColumn, as_is_columns
-from motadata_ml_server.inference.predictor import BatchPrediction, Prediction, Predictor, Row
+from motadata_ml_server.inference.predictor import Predictor, Row
 from motadata_ml_server.inference.row_chunks import row_chunks
 from motadata_ml_server.inference.runtimes import Runtime, open_runtime
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.inference import links
+from motadata_ml_server.inference.answers import BatchPrediction, Prediction
 from motadata_ml_server.inference.plan_columns import plan_columns
 from motadata_ml_server.inference.runtimes import Runtime, open_runtime
 from motadata_ml_server.inference.table_check import check_table
@@ -23,66 +23,6 @@ if TYPE_CHECKING:
 Row: TypeAlias = Mapping[str, Any] | Sequence[Any]
 Scores: TypeAlias = Sequence[float]
 _TRUE_LABELS: Final = frozenset({"true", "t"})
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one row.
-
-    Attributes
-    ----------
-    prediction : object
-        The label as it was in the table, the value, the cluster, whether the row is an outlier,
-        or the list of components.
-    probabilities : list of float or None
-        In the order of the model's classes.
-    confidence : float or None
-        The largest probability.
-    """
-
-    prediction: Any
-    probabilities: list[float] | None = None
-    confidence: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPrediction:
-    """The answers for a table, in its order.
-
-    Attributes
-    ----------
-    codes : ndarray of int32, shape (rows,), or None
-        Positions in `names`, -1 for a row without a prediction; None for regression and decomposition.
-    names : list of str
-        Labels as text.
-    values : ndarray of shape (rows,) or None
-        Numbers: the value, the cluster, the anomaly score, or a label that is a number.
-    probabilities : ndarray of shape (rows, classes) or None
-        In the order of the model's classes.
-    components : ndarray of shape (rows, components) or None
-        Of a decomposition.
-    """
-
-    codes: NDArray[np.int32] | None = None
-    names: Sequence[str] = ()
-    values: NDArray[np.float64] | None = None
-    probabilities: NDArray[np.float64] | None = None
-    components: NDArray[np.float64] | None = None
-
-    @property
-    def labels(self) -> list[str | None] | None:
-        """Each row's label as text; None for regression and decomposition."""
-        if self.codes is None:
-            return None
-        labels: list[str | None] = np.array([*self.names, None], dtype=object)[self.codes].tolist()
-        return labels
-
-    @property
-    def confidence(self) -> NDArray[np.float64] | None:
-        """The probability of each row's label; None where there are no probabilities."""
-        if self.probabilities is None or self.codes is None:
-            return None
-        return np.asarray(np.take_along_axis(self.probabilities, self.codes[:, None].astype(np.intp), 1)[:, 0])
 
 
 class Predictor:

@@ -11,7 +11,7 @@ from sklearn import metrics as sklearn_metrics
 
 from motadata_ml_server.columns import TextValues
 from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores, area_under_curve
-from motadata_ml_server.inference.predictor import BatchPrediction
+from motadata_ml_server.inference.answers import BatchPrediction
 from motadata_ml_server.training import metrics
 
 MUCH = 1 << 30
