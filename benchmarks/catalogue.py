@@ -80,6 +80,11 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "batch_logistic_ratio_vs_memory_limit": Figure("the same, logistic"),
         "batch_backend_growth_mb": Figure("MB that the backend grows by while it predicts all points", 300),
     },
+    "Trees and the order of rows": {
+        "order_forest_ratio": Figure("10,000 rows by a forest in the order of the product, against as they come", 1),
+        "order_boosting_ratio": Figure("the same, gradient boosting", 1),
+        "order_wide_forest_ratio": Figure("the same, a forest on 60 features of which all matter alike", 1),
+    },
     "Cold start": {
         "cold_first_predict_ms": Figure("milliseconds of the first prediction of a new session, forest", 300),
         "cold_ratio_vs_sklearn": Figure("times faster than importing scikit-learn and pandas in the session"),
