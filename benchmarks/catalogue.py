@@ -73,7 +73,7 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "batch_logreg_ratio_vs_client": Figure("against ADBC, scikit-learn and COPY back by a client", 0.5),
         "batch_forest_seconds": Figure("seconds of ml.predict_batch of all points into a table, forest"),
         "batch_forest_ratio_vs_client": Figure("the same, forest, the client on a thread a core", 0.5),
-        "batch_forest_ratio_vs_client_one_thread": Figure("the same, the client on one thread, as the session is"),
+        "batch_forest_ratio_vs_client_one_thread": Figure("the same, the client on one thread"),
         "batch_ratio_vs_memory_limit": Figure(
             "forest, against predict_proba of the array in memory by the client's threads, plus the scan"
         ),

@@ -95,8 +95,8 @@ def timed(step, call, *values):
         return call(*values)
     finally:
         spent[step] += time.perf_counter() - started
-def reading(*values):
-    chunks = read_chunks(*values)
+def reading(*values, **named):
+    chunks = read_chunks(*values, **named)
     while (chunk := timed("read", next, chunks, None)) is not None:
         yield chunk
 class Timed:
