@@ -43,39 +43,46 @@ $$
 VISIBLE = """
 create or replace function profile_visible(model_id text, input float8[], version text default null,
     tenant_id text default null) returns float8 language plpython3u stable as $$
-from motadata_ml_server import database
-from motadata_ml_server.inference import cache, visibility
-db = database.current()
-cache.predictor_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+if not SD:
+    from motadata_ml_server import database
+    from motadata_ml_server.inference import cache, visibility
+    SD.update(current=database.current, visible=visibility.visible_version, predictor=cache.predictor_of)
+db = SD["current"]()
+SD["predictor"](db, SD["visible"](db, model_id, version, tenant_id))
 return 0.0
 $$
 """
 
 STEPS = """
-create or replace function profile_row(model_id text, as_jsonb text) returns text language plpython3u as $$
+create or replace function profile_row(model_id text, source text) returns text language plpython3u as $$
 import json
 import time
 from motadata_ml_server import database
 from motadata_ml_server.inference import cache, visibility
 db = database.current()
 predictor = cache.predictor_of(db, visibility.visible_version(db, model_id, None, None))
-row = [0.1 * n for n in range(1, 11)] if as_jsonb is None else json.loads(as_jsonb)
-def timed(call, *values, times=5000):
+rows = [row["input"] for row in plpy.execute(source)]
+def timed(call, *before):
     best = 1e9
     for _ in range(5):
         started = time.perf_counter()
-        for _ in range(times):
-            call(*values)
+        for row in rows:
+            for step in before:
+                step(row)
+            call(row)
         best = min(best, time.perf_counter() - started)
-    return best / times * 1e6
-found = {"predictor": timed(predictor.value if as_jsonb is None else predictor.one, row)}
+    return best / len(rows) * 1e6
+found = {}
+if isinstance(rows[0], str):
+    found["parse"] = timed(json.loads)
+    rows = [json.loads(row) for row in rows]
 runtime = predictor._runtime
-found["scores"] = timed(runtime.scores, row)
+found["predictor"] = timed(predictor.one if "parse" in found else predictor.value)
+found["scores"] = timed(runtime.scores)
 if hasattr(runtime, "_binding"):
-    found["encode"] = timed(runtime._row.fill, row)
-    found["runtime"] = timed(runtime._session.run_with_iobinding, runtime._binding)
-if as_jsonb is not None:
-    found["parse"] = timed(json.loads, as_jsonb)
+    found["encode"] = timed(runtime._row.fill)
+    run, binding = runtime._session.run_with_iobinding, runtime._binding
+    found["runtime"] = timed(lambda row: run(binding), runtime._row.fill) - found["encode"]
 return json.dumps(found)
 $$
 """

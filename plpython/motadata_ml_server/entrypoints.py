@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server import __version__, database, registry, tenancy
 from motadata_ml_server import access as _access
-from motadata_ml_server import administration as _administration
 from motadata_ml_server import catalog as _catalog
 from motadata_ml_server.boundary import boundary, boundary_rows
 from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError, VersionMismatchError
@@ -379,19 +378,25 @@ def current_tenant(tenant_id: str | None) -> str:
 @boundary
 def set_option(name: str | None, value: str | None) -> None:
     """Set a server-wide option; a NULL value restores the default. Superusers only."""
-    _administration.set_option(database.current(), _required("name", name), value)
+    from motadata_ml_server import administration
+
+    administration.set_option(database.current(), _required("name", name), value)
 
 
 @boundary_rows
 def options() -> Iterator[dict[str, Any]]:
     """List the server-wide options."""
-    yield from _administration.list_options(database.current())
+    from motadata_ml_server import administration
+
+    yield from administration.list_options(database.current())
 
 
 @boundary_rows
 def doctor() -> Iterator[dict[str, Any]]:
     """Check the installation, each check with its remedy."""
-    yield from _administration.doctor(database.current())
+    from motadata_ml_server import administration
+
+    yield from administration.doctor(database.current())
 
 
 @boundary_rows

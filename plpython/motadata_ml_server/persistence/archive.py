@@ -13,9 +13,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from motadata_ml_server.errors import ArtifactError
+from motadata_ml_server.persistence.refusal import MAX_ARCHIVE_BYTES, reject
 
-MAX_ARCHIVE_BYTES: Final = 1 << 30
-"""A stored artifact larger than this is refused (a bytea could not hold it in one piece either)."""
 MAX_UNPACKED_BYTES: Final = 4 << 30
 """Sum of the sizes that the entries declare; zipfile stops reading an entry at its declared size."""
 MAX_ENTRIES: Final = 200_000
@@ -24,24 +23,6 @@ MAX_SCHEMA_BYTES: Final = 1 << 28
 """The JSON that describes the object."""
 MAX_RATIO: Final = 1100
 """DEFLATE cannot pass 1032:1, so a larger ratio means that the directory lies."""
-
-RETRAIN_HINT: Final = "Train the model again; a stored model is never repaired in place."
-
-
-def reject(why: str) -> ArtifactError:
-    """Return the error for an artifact that is not acceptable.
-
-    Parameters
-    ----------
-    why : str
-        What is wrong with it.
-
-    Returns
-    -------
-    ArtifactError
-        To be raised by the caller.
-    """
-    return ArtifactError(f"stored model is not acceptable: {why}", hint=RETRAIN_HINT)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from motadata_ml_server.persistence.archive import reject
+from motadata_ml_server.persistence.refusal import reject
 from motadata_ml_server.persistence.trusted import TRUSTED_LOADERS, TRUSTED_TYPES
 
 MAX_DEPTH: Final = 200

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from motadata_ml_server.persistence.archive import reject
+from motadata_ml_server.persistence.refusal import reject
 
 T = TypeVar("T")
 

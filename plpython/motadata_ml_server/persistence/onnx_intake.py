@@ -11,15 +11,19 @@ OperatorSetIdProto.domain = 1; TensorProto.external_data = 13, data_location = 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from motadata_ml_server.persistence.archive import MAX_ARCHIVE_BYTES, reject
+from motadata_ml_server.persistence.refusal import MAX_ARCHIVE_BYTES, reject
 
 ALLOWED_DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 MAX_GRAPH_DEPTH: Final = 8
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+_NUMBERS: Final = re.compile(rb"(?s:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f])++")
+"""A run of AttributeProto.floats (7) and ints (8), each a field of its own: a tree has seven for each of its nodes."""
 
 
 def check_onnx(data: bytes) -> None:
@@ -74,7 +78,7 @@ def _check_node(node: memoryview, depth: int) -> None:
     for number, value in _fields(node):
         if number != 5 or value is None:
             continue
-        for attribute, content in _fields(value):
+        for attribute, content in _fields(value, _NUMBERS):
             if content is None:
                 continue
             if attribute in {5, 10}:
@@ -97,10 +101,15 @@ def _check_domain(message: memoryview, field: int) -> None:
                 raise reject(f"it uses operators of the domain {domain!r}")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | None]]:
-    """Yield field numbers, with the content of length-delimited ones."""
+def _fields(
+    message: memoryview, passed_over: re.Pattern[bytes] | None = None
+) -> Iterator[tuple[int, memoryview | None]]:
+    """Yield field numbers, with the content of length-delimited ones, but not those that a pattern matches."""
     at, end = 0, len(message)
     while at < end:
+        if passed_over is not None and (run := passed_over.match(message, at)) is not None:
+            at = run.end()
+            continue
         key, at = _varint(message, at)
         wire = key & 7
         if wire == _BYTES:

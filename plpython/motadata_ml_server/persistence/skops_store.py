@@ -7,8 +7,9 @@ import zipfile
 from typing import Any
 
 from motadata_ml_server.errors import ArtifactError, UnsupportedOperationError
-from motadata_ml_server.persistence.archive import read_archive, reject
+from motadata_ml_server.persistence.archive import read_archive
 from motadata_ml_server.persistence.audit import audit
+from motadata_ml_server.persistence.refusal import reject
 from motadata_ml_server.persistence.structure import check_structure
 from motadata_ml_server.persistence.trusted import TRUSTED_TYPES
 

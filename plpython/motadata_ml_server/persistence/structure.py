@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from motadata_ml_server.persistence.archive import reject
+from motadata_ml_server.persistence.refusal import reject
 
 
 def check_structure(estimator: object) -> None:

@@ -40,15 +40,15 @@ def compile_and_dump(
 
     Another library's estimator is stored in its compiled form alone, so that no session needs the library.
     """
-    from motadata_ml_server import persistence
     from motadata_ml_server.inference.compile import compile_estimator
+    from motadata_ml_server.persistence.skops_store import dump
 
     if hasattr(estimator, "n_jobs"):
         estimator.n_jobs = None
     compiled = compile_estimator(estimator, spec.model_type, check)
     artifacts = {"plan": dump_plan(fitted.plan)}
     if entry.requires is None:
-        artifacts["skops"] = persistence.dump(estimator)
+        artifacts["skops"] = dump(estimator)
     elif compiled.kind is None:
         raise UnsupportedOperationError(
             f"a fitted {entry.name} could not be compiled: {compiled.reason}",

@@ -86,7 +86,7 @@ def prepare(spec: TrainingSpec) -> None:
     if spec.algorithm != AUTO:
         estimators.estimator_class(catalogue.load()[spec.algorithm])
     import motadata_ml_server.inference.compile
-    import motadata_ml_server.persistence  # noqa: F401
+    import motadata_ml_server.persistence.skops_store  # noqa: F401
 
 
 def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress) -> TrainedModel:

@@ -191,8 +191,8 @@ class GroupedEstimator:
         unusual : ndarray, shape (rows, width + 1)
             Rows that are compared on for every group.
         """
-        from motadata_ml_server import persistence
         from motadata_ml_server.inference.compile import compile_estimator
+        from motadata_ml_server.persistence.skops_store import dump
 
         rows = _apart(check)
         extra = unusual[:: -(-len(unusual) // CHECK_ROWS), :-1]
@@ -205,7 +205,7 @@ class GroupedEstimator:
             own = rows.encoded[rows.of_group[code][:CHECK_ROWS]] if code in rows.of_group else extra[:0]
             dense = np.asarray(own.toarray() if hasattr(own, "toarray") else own, dtype=np.float64)
             compiled = compile_estimator(estimator, task, np.vstack([dense, extra]))
-            kind, payload = compiled.kind or "skops", compiled.payload or persistence.dump(estimator)
+            kind, payload = compiled.kind or "skops", compiled.payload or dump(estimator)
             classes = [int(number) for number in estimator.classes_] if task == "classification" else None
             models[code] = GroupModel(kind, payload, classes)
             differences.append(compiled.max_difference if compiled.kind else 0.0)

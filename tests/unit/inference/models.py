@@ -13,7 +13,7 @@ from motadata_ml_server.inference.compile import Compiled, compile_estimator
 from motadata_ml_server.inference.dense_row import DenseRow
 from motadata_ml_server.inference.plan_columns import plan_columns
 from motadata_ml_server.inference.predictor import Predictor
-from motadata_ml_server.persistence import dump
+from motadata_ml_server.persistence.skops_store import dump
 
 NUMBER = {"kind": "number", "source": "number", "sql_type": "double precision", "width": 1}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from motadata_ml_server.errors import ArtifactError
-from motadata_ml_server.persistence import check_onnx
+from motadata_ml_server.persistence.onnx_intake import _NUMBERS, _fields, check_onnx
 
 
 def model(*, domain: str = "", weights: TensorProto | None = None, node: Any = None) -> bytes:
@@ -67,6 +67,35 @@ def test_functions_of_its_own_are_refused() -> None:
 def test_empty_bytes_are_refused() -> None:
     with pytest.raises(ArtifactError, match="no graph"):
         check_onnx(b"")
+
+
+@pytest.mark.parametrize(
+    "numbers", [[0], [-1, 1 << 62, 300], [0.5, -1.0], list(range(-50_000, 50_000)), [7, 0x4A, 0x3D]]
+)
+def test_what_stands_behind_numbers_is_read(numbers: list[Any]) -> None:
+    inner = helper.make_graph([helper.make_node("Foo", [], ["z"], domain="com.example")], "b", [], [])
+    node = helper.make_node("Op", ["x"], ["y"], both=numbers)
+    node.attribute[0].graphs.append(inner)  # field 11, written after the numbers, 7 and 8
+    with pytest.raises(ArtifactError, match=r"'com\.example'"):
+        check_onnx(model(node=node))
+
+
+@given(st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(width=32))), st.binary(max_size=40))
+def test_numbers_are_passed_over_as_they_are_read(numbers: list[int | float], rest: bytes) -> None:
+    fields = AttributeProto(
+        ints=[number for number in numbers if isinstance(number, int)],
+        floats=[number for number in numbers if isinstance(number, float)],
+    )
+    message = memoryview(fields.SerializeToString() + rest)
+    try:
+        wanted: Any = [field for field in _fields(message) if field[1] is not None]
+    except IndexError as error:
+        wanted = str(error)
+    try:
+        found: Any = [field for field in _fields(message, _NUMBERS) if field[1] is not None]
+    except IndexError as error:
+        found = str(error)
+    assert found == wanted
 
 
 @settings(max_examples=300, deadline=None)

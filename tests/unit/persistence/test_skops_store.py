@@ -29,7 +29,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from motadata_ml_server.errors import ArtifactError, UnsupportedOperationError
-from motadata_ml_server.persistence import dump, load
+from motadata_ml_server.persistence.skops_store import dump, load
 from motadata_ml_server.persistence.trusted import TRUSTED_GROUPS, TRUSTED_TYPES
 
 X, y = load_iris(return_X_y=True)

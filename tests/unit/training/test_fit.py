@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import datasets
 
-from motadata_ml_server import persistence
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import (
     InsufficientDataError,
@@ -24,6 +23,7 @@ from motadata_ml_server.errors import (
 )
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.inference.predictor import Predictor
+from motadata_ml_server.persistence.skops_store import load
 from motadata_ml_server.training.fit import TrainedModel, fit
 from motadata_ml_server.training.specification import TrainingSpec
 
@@ -123,7 +123,7 @@ def test_regressor_explains_variance(algorithm: str) -> None:
 def test_stored_estimator_is_the_one_that_was_scored() -> None:
     data = loaded(datasets.load_diabetes, labels=False)
     model = trained(data, "regression", "Ridge")
-    estimator = persistence.load(model.artifacts["skops"])
+    estimator = load(model.artifacts["skops"])
     assert type(estimator).__name__ == "Ridge"
     assert estimator.n_features_in_ == 10
 
