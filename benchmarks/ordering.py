@@ -46,9 +46,9 @@ def _numbers(session: psycopg.Connection[Any], query: str) -> Array:
 def _compare(name: str, estimator: Any, rows: Array, results: Results, effort: Effort) -> None:
     import onnxruntime as ort
 
-    from motadata_ml_server.inference.onnx_runtime import METADATA_KEY
-    from motadata_ml_server.inference.onnx_trees import emit_trees
-    from motadata_ml_server.inference.row_order import alike_together
+    from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY
+    from motadata_ml_server.prediction.runtimes.row_order import alike_together
+    from motadata_ml_server.worker.compile.onnx_trees import emit_trees
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

@@ -44,8 +44,9 @@ VISIBLE = """
 create or replace function profile_visible(model_id text, input float8[], version text default null,
     tenant_id text default null) returns float8 language plpython3u stable as $$
 if not SD:
-    from motadata_ml_server import database
-    from motadata_ml_server.inference import cache, visibility
+    from motadata_ml_server.postgres import database
+    from motadata_ml_server.models import visibility
+    from motadata_ml_server.prediction import cache
     SD.update(current=database.current, visible=visibility.visible_version, predictor=cache.predictor_of)
 db = SD["current"]()
 SD["predictor"](db, SD["visible"](db, model_id, version, tenant_id))
@@ -57,8 +58,9 @@ STEPS = """
 create or replace function profile_row(model_id text, source text) returns text language plpython3u as $$
 import json
 import time
-from motadata_ml_server import database
-from motadata_ml_server.inference import cache, visibility
+from motadata_ml_server.models import visibility
+from motadata_ml_server.postgres import database
+from motadata_ml_server.prediction import cache
 db = database.current()
 predictor = cache.predictor_of(db, visibility.visible_version(db, model_id, None, None))
 rows = [row["input"] for row in plpy.execute(source)]
@@ -91,8 +93,9 @@ BATCH = """
 create or replace function profile_batch(model_id text, source text) returns text language plpython3u as $$
 import json
 import time
-from motadata_ml_server import database
-from motadata_ml_server.inference import batch, cache, visibility
+from motadata_ml_server.postgres import database
+from motadata_ml_server.models import visibility
+from motadata_ml_server.prediction import batch, cache
 db = database.current()
 predictor = cache.predictor_of(db, visibility.visible_version(db, model_id, None, None))
 spent = dict.fromkeys(("read", "decode", "predict"), 0.0)
@@ -129,8 +132,10 @@ TRAIN = """
 create or replace function profile_train(source text, algorithm text) returns text language plpython3u as $$
 import json
 import time
-from motadata_ml_server import database, registry, tenancy
-from motadata_ml_server.training import trainer
+from motadata_ml_server.models import store
+from motadata_ml_server.postgres import database
+from motadata_ml_server.tenants import resolution
+from motadata_ml_server.training import command
 from motadata_ml_server.training.supervisor import Worker
 db = database.current()
 times = [("start", time.perf_counter())]
@@ -139,21 +144,21 @@ class Recorder:
         times.append((step, time.perf_counter()))
     def flush(self):
         pass
-arguments = trainer.Arguments(**{
-    **{name: None for name in trainer.Arguments.__dataclass_fields__},
+arguments = command.Arguments(**{
+    **{name: None for name in command.Arguments.__dataclass_fields__},
     "model_id": "profiled", "model_type": "classification", "training_data": source, "target": "label",
     "algorithm": algorithm, "random_state": 42, "test_size": 0.2,
 })
-job = trainer._prepare(db, arguments)
+job = command._prepare(db, arguments)
 times.append(("prepared", time.perf_counter()))
 with Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker:
     times.append(("started", time.perf_counter()))
-    result = trainer._run(db, worker, job, Recorder())
+    result = command._run(db, worker, job, Recorder())
     times.append(("result", time.perf_counter()))
     role = db.query("select current_user::text as name")[0]["name"]
-    new = trainer._new_version(db, job, result, worker.artifacts, tenancy.resolve(db, None), "profiled", role)
+    new = command._new_version(db, job, result, worker.artifacts, resolution.resolve(db, None), "profiled", role)
     new.fields["training_time"] = 0.0
-    registry.store(db, new)
+    store.store(db, new)
     times.append(("stored", time.perf_counter()))
 times.append(("ended", time.perf_counter()))
 return json.dumps({"times": times, "fit": result["model"]["fit_seconds"]})
@@ -163,12 +168,13 @@ $$
 COLD = {
     "interpreter": "do language plpython3u 'pass'",
     "imports": "do language plpython3u 'import motadata_ml_server.entrypoints'",
-    "look_up": "do language plpython3u $$from motadata_ml_server import database\n"
-    "from motadata_ml_server.inference import visibility\n"
+    "look_up": "do language plpython3u $$from motadata_ml_server.postgres import database\n"
+    "from motadata_ml_server.models import visibility\n"
     "visibility.visible_version(database.current(), 'forest', None, None)$$",
     "runtime": "do language plpython3u 'import onnxruntime'",
-    "load": "do language plpython3u $$from motadata_ml_server import database\n"
-    "from motadata_ml_server.inference import cache, visibility\n"
+    "load": "do language plpython3u $$from motadata_ml_server.postgres import database\n"
+    "from motadata_ml_server.models import visibility\n"
+    "from motadata_ml_server.prediction import cache\n"
     "db = database.current()\n"
     "cache.predictor_of(db, visibility.visible_version(db, 'forest', None, None))$$",
     "predict": "select ml.predict_value('forest', array_fill(0.5::float8, array[10]))",

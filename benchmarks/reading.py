@@ -16,11 +16,11 @@ create or replace function bench_read(source text, sums boolean, columns text[] 
 language plpython3u as $$
 import json
 import numpy as np
-from motadata_ml_server import database
+from motadata_ml_server.postgres import database
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
-from motadata_ml_server.training.transport import MemoryFile, map_chunks
+from motadata_ml_server.training.protocol import MemoryFile, map_chunks
 db = database.current()
 found = resolve(db, source, "source")
 names = columns or [column.name for column in found.columns]

@@ -26,7 +26,7 @@ def fields_of(stat: bytes) -> list[bytes]:
 
 def workers_of(pid: int) -> list[int]:
     """Return the training workers of a backend, by their command line."""
-    wanted = {b"motadata_ml_server.training.worker", str(pid).encode()}
+    wanted = {b"motadata_ml_server.worker", str(pid).encode()}
     return [found for found, command in processes("cmdline") if wanted <= set(command.split(b"\0"))]
 
 

@@ -258,3 +258,12 @@ BY_SQLSTATE: dict[str, type[MotadataError]] = {
         ReadOnlyError,
     )
 }
+
+
+def out_of_memory(max_memory_mb: int, least_mb: int | None = None) -> TrainingMemoryError:
+    """Return the error for a worker that hit its cap, or would."""
+    least = f"; it needs at least {least_mb}" if least_mb else ""
+    return TrainingMemoryError(
+        f"training needs more than max_memory_mb = {max_memory_mb}{least}",
+        hint="Raise it with execution => '{\"max_memory_mb\": n}' up to the option of that name, or use fewer rows.",
+    )

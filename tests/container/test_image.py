@@ -63,7 +63,7 @@ def test_packages_are_compiled_and_whole(server: Server) -> None:
     assert int(compiled) == int(sources) > 3000
     program = (
         "import numpy.testing, scipy.stats, sklearn.utils.estimator_checks, pandas, onnx, onnxruntime, skops.io;"
-        "import motadata_ml_server.training.worker"
+        "import motadata_ml_server.worker.__main__"
     )
     assert server.run("/opt/motadata-ml/bin/python", "-B", "-c", program) == (0, "")
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from onnx import TensorProto, helper
 
-from motadata_ml_server.registry import digest_of
+from motadata_ml_server.models.artifacts import digest_of
 from tests.security.conftest import Actors, Session, refusal, state
 
 

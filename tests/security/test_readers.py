@@ -20,11 +20,11 @@ from sklearn.linear_model import LogisticRegression
 from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
-from motadata_ml_server.inference.grouped_model import GroupedModels, GroupModel
-from motadata_ml_server.inference.linear import LinearModel
 from motadata_ml_server.persistence.json_intake import read_json
 from motadata_ml_server.persistence.onnx_intake import check_onnx
 from motadata_ml_server.persistence.skops_store import dump, load
+from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel
+from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 
 X = np.arange(60, dtype=np.float64).reshape(30, 2) % 7
 Y = (X[:, 0] > 3).astype(int)

@@ -9,7 +9,7 @@ from typing import Any
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
-from motadata_ml_server.algorithms.denied import DENIED
+from motadata_ml_server.algorithms.unsupported import DENIED
 from motadata_ml_server.errors import AlgorithmNotFoundError, UnsupportedOperationError
 
 DEFAULTS: Mapping[str, str] = {

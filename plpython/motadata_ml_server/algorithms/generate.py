@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from motadata_ml_server.algorithms.boosters import BOOSTERS
-from motadata_ml_server.algorithms.denied import DENIED
+from motadata_ml_server.algorithms.unsupported import DENIED
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 

@@ -9,17 +9,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server import options, registry
-from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.administration import options
 from motadata_ml_server.errors import InsufficientDataError, UnsupportedOperationError
+from motadata_ml_server.features.columns_of import feature_schemas
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import ColumnProfile, Profile
-from motadata_ml_server.inference.batch import feature_schemas
-from motadata_ml_server.inference.visibility import VisibleVersion
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
+from motadata_ml_server.models import artifacts
+from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.json_intake import read_json
+from motadata_ml_server.postgres.database import PlpyDatabase
 
 THRESHOLD: Final = 0.2
 """A population stability index from which a feature counts as drifted (Siddiqi, 2006: 0.1 small, 0.25 large)."""
@@ -100,7 +101,7 @@ def drift(db: PlpyDatabase, visible: VisibleVersion, input_data: str) -> list[Fe
             hint="Versions trained before 0.2.0 have none: train the model again.",
         )
     source = resolve(db, input_data, "input_data")
-    plan = read_json(registry.load_artifacts(db, visible, [registry.PLAN])[0], "feature plan", FeaturePlan.from_json)
+    plan = read_json(artifacts.load_artifacts(db, visible, [artifacts.PLAN])[0], "feature plan", FeaturePlan.from_json)
     schemas = feature_schemas(plan, source)
     now = {column.name: np.zeros(len(column.counts), np.int64) for column in profile.columns}
     for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
@@ -114,7 +115,7 @@ def drift(db: PlpyDatabase, visible: VisibleVersion, input_data: str) -> list[Fe
 
 def profile_of(db: PlpyDatabase, visible: VisibleVersion) -> Profile | None:
     """Return the profile stored with a version, None where there is none."""
-    stored = registry.load_present(db, visible, [registry.PROFILE]).get(registry.PROFILE)
+    stored = artifacts.load_present(db, visible, [artifacts.PROFILE]).get(artifacts.PROFILE)
     return None if stored is None else read_json(stored, "profile", Profile.from_json)
 
 

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server import options
+from motadata_ml_server.administration import options
 from motadata_ml_server.columns import Column, ColumnSchema
-from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
-from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores
-from motadata_ml_server.inference import cache
-from motadata_ml_server.inference.answers import BatchPrediction
-from motadata_ml_server.inference.batch import feature_schemas
-from motadata_ml_server.inference.visibility import VisibleVersion
+from motadata_ml_server.evaluation.metrics import ClassificationScores, RegressionScores
+from motadata_ml_server.features.columns_of import feature_schemas
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
-from motadata_ml_server.training import request, roles
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.prediction import cache
+from motadata_ml_server.prediction.predictions import BatchPrediction
+from motadata_ml_server.training import arguments, column_roles
 
 Array = NDArray[Any]
 
@@ -66,14 +66,14 @@ class Evaluation:
         self._features = feature_schemas(self._predictor.plan, self._source)
         self._target: ColumnSchema | None = None
         self.left_out = self.unanswered = 0
-        if self.model_type in request.SUPERVISED:
-            self._target = roles.target(self._source, target or row["target"], self.model_type).schema
+        if self.model_type in arguments.SUPERVISED:
+            self._target = column_roles.target(self._source, target or row["target"], self.model_type).schema
             if self._target.name in {schema.name for schema in self._features}:
                 raise InvalidArgumentError(
                     f"target {self._target.name!r} is a feature of the model", hint="Name the column to predict."
                 )
         else:
-            request.target_of(target, self.model_type)
+            arguments.target_of(target, self.model_type)
 
     def metrics(self) -> dict[str, float]:
         """Return the scores, always with n_test.

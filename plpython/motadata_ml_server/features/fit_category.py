@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, TextValues
-from motadata_ml_server.features.rules import ColumnRule
+from motadata_ml_server.features.preprocess import ColumnRule
 
 MAX_ONEHOT = 64
 """The most categories that get a column each."""

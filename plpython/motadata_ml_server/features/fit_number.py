@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column
-from motadata_ml_server.features.encode import calendar_columns
-from motadata_ml_server.features.rules import ColumnRule
+from motadata_ml_server.features.calendar import calendar_columns
+from motadata_ml_server.features.preprocess import ColumnRule
 
 _PARTS = ("days", "year", "month", "day", "dow", "hour", "minute")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from motadata_ml_server.columns import Column
-from motadata_ml_server.inference.tokens import TOKEN
+from motadata_ml_server.features.tokens import TOKEN
 
 MAX_VOCABULARY = 5_000
 MIN_DISTINCT = 20

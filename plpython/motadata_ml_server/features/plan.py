@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from motadata_ml_server.columns import ColumnKind
 
 FORMAT = 1
@@ -128,3 +131,6 @@ def _names(column: PlanFeature) -> list[str]:
     if spec.get("indicator"):
         return [name, f"{name} is null"]
     return [name] if column.width == 1 else [f"{name}[{i + 1}]" for i in range(column.width)]
+
+
+Matrix = NDArray[np.float64]

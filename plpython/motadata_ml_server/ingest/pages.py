@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from motadata_ml_server.database import PlpyDatabase, Row
 from motadata_ml_server.ingest.source import Source
+from motadata_ml_server.postgres.database import PlpyDatabase, Row
+from motadata_ml_server.postgres.identifiers import quote_literal
 
 ROWS_PER_PAGE = 291
 """The most rows that a page of 8 kB can hold: taken where the table was never analyzed."""
@@ -90,7 +91,7 @@ def one_by_one(
 
 
 def _pages(table: str) -> str:
-    return f"pg_catalog.pg_relation_size({_literal(table)}::pg_catalog.regclass) operator(pg_catalog./) 8192"
+    return f"pg_catalog.pg_relation_size({quote_literal(table)}::pg_catalog.regclass) operator(pg_catalog./) 8192"
 
 
 def _range(table: str, first: str, step: int) -> str:
@@ -101,7 +102,3 @@ def _range(table: str, first: str, step: int) -> str:
         f"only {table} as input where input.ctid operator(pg_catalog.>=) {low} "
         f"and input.ctid operator(pg_catalog.<) {high}"
     )
-
-
-def _literal(text: str) -> str:
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

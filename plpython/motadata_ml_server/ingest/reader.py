@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from motadata_ml_server.columns import ColumnSchema
-from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row, rows_lost
 from motadata_ml_server.ingest.pages import PLANNING, one_by_one, ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.wire import parts_per_column
-from motadata_ml_server.names import quote_identifier
+from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row, rows_lost
+from motadata_ml_server.postgres.identifiers import quote_identifier
 
 FIRST_CHUNK = 1_000
 """Rows of the first chunk: from its size the next one's is chosen."""

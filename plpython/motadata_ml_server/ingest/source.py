@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from motadata_ml_server.columns import ColumnKind, ColumnSchema
-from motadata_ml_server.database import DatabaseError, PlpyDatabase, ResultColumn
 from motadata_ml_server.errors import (
     ColumnNotFoundError,
     InsufficientPrivilegeError,
@@ -16,6 +15,7 @@ from motadata_ml_server.errors import (
     MotadataError,
     RelationNotFoundError,
 )
+from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, ResultColumn
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _RELATION = re.compile(rf"\s*{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}}\s*")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import UnsupportedColumnError
-from motadata_ml_server.ingest.dictionary import StringIndex
+from motadata_ml_server.ingest.string_codes import StringIndex
 
 Buffer: TypeAlias = bytes | memoryview
 Parts: TypeAlias = tuple[Buffer, ...]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.ingest.source import resolve
-from motadata_ml_server.names import quote_identifier
+from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.identifiers import quote_identifier
 
 SHARE = 0.2
 """Rows held out where the training held out none."""

@@ -6,14 +6,17 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from motadata_ml_server import definer, registry
-from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, MotadataError
 from motadata_ml_server.evaluation import drift
-from motadata_ml_server.inference.visibility import VisibleVersion, look_up
-from motadata_ml_server.observe.journal import line
+from motadata_ml_server.evaluation.metrics import METRICS
+from motadata_ml_server.models import deployment
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.models.visibility import look_up
+from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.postgres.owner import write_as_owner
+from motadata_ml_server.postgres.server_log import line
 from motadata_ml_server.scheduling.holdout import Holdout, divide
-from motadata_ml_server.scheduling.schedules import METRICS, end_stale_jobs
+from motadata_ml_server.scheduling.schedules import end_stale_jobs
 
 _SCHEDULE = """
 select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_path, s.arguments,
@@ -122,7 +125,7 @@ def _run(db: PlpyDatabase, schedule: Row, deployed: VisibleVersion) -> _Outcome:
     compared = f"{why}; {metric} {old_value:.6g} -> {new_value:.6g} on the same rows"
     if gain <= 0 or gain < schedule["min_improvement"]:
         return replace(done, reason=f"{compared}: not better by min_improvement = {schedule['min_improvement']:g}")
-    registry.deploy(db, look_up(db, deployed.model_id, new, deployed.tenant_id), schedule["role"])
+    deployment.deploy(db, look_up(db, deployed.model_id, new, deployed.tenant_id), schedule["role"])
     return replace(done, outcome="deployed", reason=f"{compared}: better")
 
 
@@ -192,4 +195,4 @@ def _write_down(db: PlpyDatabase, schedule: Row, done: _Outcome) -> None:
         schedule["role"],
     ]
     types = ["bigint", "text", "text", "text", "text", "float8", "text", "text", "float8", "text", "float8", "name"]
-    definer.write_as_owner(db, lambda owner: owner.query(_STORE, types, values))
+    write_as_owner(db, lambda owner: owner.query(_STORE, types, values))

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
-from motadata_ml_server import definer
-from motadata_ml_server.database import DatabaseError, PlpyDatabase, Row
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, UnsupportedOperationError
-from motadata_ml_server.inference.visibility import VisibleVersion
-
-METRICS: Mapping[str, Mapping[str, bool]] = MappingProxyType(
-    {
-        "classification": {
-            "f1_score": True,
-            "accuracy": True,
-            "balanced_accuracy": True,
-            "f1_macro": True,
-            "precision": True,
-            "precision_macro": True,
-            "recall": True,
-            "recall_macro": True,
-            "roc_auc": True,
-            "log_loss": False,
-        },
-        "regression": {"rmse": False, "mae": False, "mape": False, "r2": True},
-    }
-)
-"""By model type, the metrics that decide, the default first; whether a higher value is better."""
+from motadata_ml_server.evaluation.metrics import METRICS
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.postgres.owner import write_as_owner
 
 _SUBJECT = """
 select model, model_type, target, features, algorithm, hyperparameters, random_state, training_query, arguments,
@@ -112,7 +93,7 @@ def schedule_training(
         json.dumps(_arguments(subject)),
     ]
     types = ["bigint", "text", "text", "bigint", "text", "float8", "text", "float8", "text", "name", "jsonb"]
-    definer.write_as_owner(db, lambda owner: owner.query(_STORE, types, values))
+    write_as_owner(db, lambda owner: owner.query(_STORE, types, values))
     return job
 
 
@@ -233,7 +214,7 @@ def unschedule_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool
                 f"the schedule of model {model_id!r} belongs to role {found['role']!r}",
                 hint="Only that role and superusers end its job of pg_cron.",
             )
-    definer.write_as_owner(
+    write_as_owner(
         db, lambda owner: owner.query("delete from ml.schedule where model = $1", ["bigint"], [found["model"]])
     )
     return True

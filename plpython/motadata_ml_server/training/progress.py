@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from motadata_ml_server.database import PlpyDatabase
+from motadata_ml_server.postgres.database import PlpyDatabase
 
 FOLDER = Path("pg_stat_tmp")
 PREFIX = "motadata_ml_training_"
@@ -158,7 +158,7 @@ def _timestamp(db: PlpyDatabase, epoch: float) -> str:
 
 def _alive(facts: dict[str, Any]) -> bool:
     try:
-        return b"motadata_ml_server.training.worker" in Path(f"/proc/{facts['worker']}/cmdline").read_bytes()
+        return b"motadata_ml_server.worker" in Path(f"/proc/{facts['worker']}/cmdline").read_bytes()
     except OSError:
         return False
 

@@ -8,14 +8,14 @@ from typing import Any
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnSchema
-from motadata_ml_server.database import PlpyDatabase
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source
-from motadata_ml_server.names import quote_identifier
+from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.identifiers import quote_identifier
 from motadata_ml_server.training.progress import ProgressReport
+from motadata_ml_server.training.protocol import Layout, Message
 from motadata_ml_server.training.supervisor import Worker
-from motadata_ml_server.training.transport import Layout, Message
 
 MAX_CLASSES = 10_000
 

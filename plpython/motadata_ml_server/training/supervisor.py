@@ -7,36 +7,26 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections import deque
-from pathlib import Path
 from typing import Any
 
-import motadata_ml_server
-from motadata_ml_server.database import DatabaseError, PlpyDatabase
+from motadata_ml_server.administration.environment import interpreter
 from motadata_ml_server.errors import (
     BY_SQLSTATE,
     InternalError,
     TrainingError,
     TrainingMemoryError,
     WorkerDiedError,
+    out_of_memory,
 )
+from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase
 from motadata_ml_server.training.progress import ProgressReport
-from motadata_ml_server.training.transport import FrameReader, MemoryFile, Message, send
+from motadata_ml_server.training.protocol import FrameReader, MemoryFile, Message, send
 
 POLL_SECONDS = 0.02
 """How long the backend sleeps before it looks for a cancel again."""
 
 STDERR_TAIL = 2_000
-
-
-def interpreter() -> str:
-    """Return the Python that owns the environment this package is installed in."""
-    for folder in Path(motadata_ml_server.__file__).resolve().parents:
-        if (folder / "pyvenv.cfg").exists():
-            return str(folder / "bin" / "python3")
-    own = Path(sys.prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return str(own) if own.exists() else "/usr/bin/python3"
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -83,7 +73,7 @@ class Worker:
                 interpreter(),
                 "-I",
                 "-m",
-                "motadata_ml_server.training.worker",
+                "motadata_ml_server.worker",
                 *map(str, (*files, os.getpid(), self._max_memory_mb)),
             ],
             stdin=subprocess.PIPE,
@@ -173,15 +163,6 @@ class Worker:
             f"the training worker ended without a result, by {how}",
             hint="Nothing was stored. If the machine ran out of memory, train on fewer rows or lower max_memory_mb.",
         )
-
-
-def out_of_memory(max_memory_mb: int, least_mb: int | None = None) -> TrainingMemoryError:
-    """Return the error for a worker that hit its cap, or would."""
-    least = f"; it needs at least {least_mb}" if least_mb else ""
-    return TrainingMemoryError(
-        f"training needs more than max_memory_mb = {max_memory_mb}{least}",
-        hint="Raise it with execution => '{\"max_memory_mb\": n}' up to the option of that name, or use fewer rows.",
-    )
 
 
 def _reported(message: dict[str, Any]) -> Exception:

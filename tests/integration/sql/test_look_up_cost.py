@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from benchmarks.clones import copy_model
-from motadata_ml_server import tenancy
-from motadata_ml_server.inference import visibility
+from motadata_ml_server.models import visibility
+from motadata_ml_server.tenants import resolution
 
 Session = psycopg.Connection[Any]
 
@@ -50,7 +50,7 @@ def sessions(db: Session, connect: Callable[..., Session], role_factory: Callabl
 
 def costs(one: Session, every: Session) -> dict[str, int]:
     """Count the pages of each look-up that a prediction makes, as either role."""
-    own, look_up, permitted = tenancy._OWN, visibility._LOOK_UP, tenancy._PERMITTED
+    own, look_up, permitted = resolution._OWN, visibility._LOOK_UP, resolution._PERMITTED
     return {
         "own tenant": pages(one, own),
         "own tenants": pages(every, own),

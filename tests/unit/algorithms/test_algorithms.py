@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from motadata_ml_server.algorithms import catalogue, choose, generate, hyperparameters
-from motadata_ml_server.algorithms.denied import DENIED
+from motadata_ml_server.algorithms.unsupported import DENIED
 from motadata_ml_server.errors import AlgorithmNotFoundError, InvalidHyperparameterError
 
 

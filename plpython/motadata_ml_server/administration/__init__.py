@@ -1,0 +1,1 @@
+"""Options, the doctor, versions, the environment."""

@@ -1,0 +1,51 @@
+"""Entry points of evaluation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from motadata_ml_server.entrypoints.required import required
+from motadata_ml_server.models import visibility
+from motadata_ml_server.postgres import database
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows
+
+if TYPE_CHECKING:
+    from motadata_ml_server.evaluation.evaluate import Evaluation
+
+
+@boundary
+def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None) -> str:
+    """Score a model on a table, a view or a SELECT that has its target."""
+    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id).metrics())
+
+
+@boundary_rows
+def confusion_matrix(
+    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """Count the rows of each pair of actual and predicted label that occurs."""
+    found = _evaluation(model_id, input_data, target, version, tenant_id).classification()
+    for actual, predicted, count in found.pairs():
+        yield {"actual": actual, "predicted": predicted, "count": count}
+
+
+def _evaluation(
+    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+) -> Evaluation:
+    from motadata_ml_server.evaluation.evaluate import Evaluation
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    return Evaluation(db, visible, required("input_data", input_data), target)
+
+
+@boundary_rows
+def drift(model_id: str, input_data: str, version: str | None, tenant_id: str | None) -> Iterator[dict[str, Any]]:
+    """Compare the rows of a table, a view or a SELECT with those a model was trained on."""
+    from motadata_ml_server.evaluation import drift as _drift
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    yield from _drift.rows_of(_drift.drift(db, visible, required("input_data", input_data)))

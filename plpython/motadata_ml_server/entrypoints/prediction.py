@@ -1,0 +1,197 @@
+"""Entry points of prediction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+from motadata_ml_server.entrypoints.required import required
+from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.models import visibility
+from motadata_ml_server.postgres import database
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows
+from motadata_ml_server.prediction import batch, cache
+
+Input = str | list[Any]
+
+
+def _decode(value: Input) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
+            return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
+        decoded = json.loads(text)
+        if not isinstance(decoded, (dict, list)):
+            raise ValueError
+    except (ValueError, RecursionError):
+        raise InvalidInputError(
+            f"input must be a JSON object or an array of numbers, got {text[:100]!r}",
+            hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
+        ) from None
+    return decoded
+
+
+def _json_value(value: Any) -> Any:
+    """Return null for a number that JSON has no word for: a model may answer NaN or infinity."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return [_json_value(item) for item in value] if isinstance(value, list) else value
+
+
+@boundary
+def predict(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
+    """Predict one row: prediction, probabilities, confidence, model and version as jsonb."""
+    if input is None:
+        return None
+    started = perf_counter()
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    entry = cache.entry_of(db, visible)
+    predictor = entry.predictor
+    try:
+        answer = predictor.one(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    probabilities = answer.probabilities
+    told = json.dumps(
+        {
+            "prediction": _json_value(answer.prediction),
+            "probabilities": None
+            if probabilities is None
+            else dict(zip(predictor.classes or (), map(_json_value, probabilities), strict=True)),
+            "confidence": _json_value(answer.confidence),
+            "model_id": model_id,
+            "model_version": visible.version,
+        }
+    )
+    entry.usage.add(1, started)
+    return told
+
+
+@boundary
+def predict_value(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> float | None:
+    """Predict one row as a number."""
+    if input is None:
+        return None
+    started = perf_counter()
+    db = database.current()
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.value(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
+
+
+@boundary
+def predict_label(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
+    """Predict one row as a class label."""
+    if input is None:
+        return None
+    started = perf_counter()
+    db = database.current()
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.label(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
+
+
+@boundary
+def predict_proba(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> list[float] | None:
+    """Predict the probability of each class for one row, in the order of the model's classes."""
+    if input is None:
+        return None
+    started = perf_counter()
+    db = database.current()
+    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+    try:
+        answer = entry.predictor.proba(_decode(input))
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(1, started)
+    return answer
+
+
+@boundary_rows
+def predict_chunks(
+    model_id: str, input_data: str, id_column: str | None, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """Predict every row of a table, a view or a SELECT, in its order."""
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    entry = cache.entry_of(db, visible)
+    chunks = batch.predict_chunks(db, entry.predictor, required("input_data", input_data), id_column)
+    yield from entry.usage.over(chunks, batch.rows_of)
+
+
+@boundary
+def predict_into(
+    model_id: str,
+    input_data: str,
+    target_table: str,
+    id_column: str | None,
+    version: str | None,
+    tenant_id: str | None,
+) -> int:
+    """Write the predictions of every row to a new or an existing table, and return how many."""
+    from motadata_ml_server.prediction import predict_into as _predict_into
+
+    return _predict_into.predict_into(
+        database.current(),
+        required("model_id", model_id),
+        required("input_data", input_data),
+        required("target_table", target_table),
+        id_column,
+        version,
+        tenant_id,
+    )
+
+
+@boundary_rows
+def cache_status() -> Iterator[dict[str, Any]]:
+    """List the models this session holds in memory, as far as the caller may use them."""
+    held = cache.entries()
+    rows = database.current().query(
+        "select id from ml.model_version where id operator(pg_catalog.=) any ($1)",
+        ["bigint[]"],
+        [[entry.version.version_id for entry in held]],
+    )
+    allowed = {row["id"] for row in rows}
+    for entry in held:
+        if entry.version.version_id not in allowed:
+            continue
+        yield {
+            "version_id": entry.version.version_id,
+            "model_id": entry.version.model_id,
+            "version": entry.version.version,
+            "runtime": entry.predictor.kind,
+            "bytes": entry.predictor.nbytes,
+            "hits": entry.hits,
+        }
+
+
+@boundary_rows
+def stat_models() -> Iterator[dict[str, Any]]:
+    """Return what was predicted with each model version since the server started."""
+    from motadata_ml_server.prediction import usage
+
+    yield from usage.totals(database.current())
+
+
+@boundary
+def cache_clear() -> int:
+    """Forget the models this session holds in memory, and return how many there were."""
+    return cache.clear()

@@ -1,0 +1,1 @@
+"""Models as SQL, as SQL functions and as ONNX."""

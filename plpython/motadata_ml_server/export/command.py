@@ -1,0 +1,175 @@
+"""Models as plain SQL: an expression, or a function that the planner inlines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.models import artifacts
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.persistence.json_intake import read_json
+from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
+
+Output = Literal["value", "label"]
+
+_DESCRIBE = """
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
+"""
+
+_TYPES = {"value": "double precision", "label": "text"}
+
+
+def expression(db: PlpyDatabase, visible: VisibleVersion, output: str | None, dialect: str) -> str:
+    """Return a model as a SQL expression over its feature columns.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The session.
+    visible : VisibleVersion
+        The version, looked up as the caller.
+    output : str or None
+        value or label; None takes the value where the model has one.
+    dialect : str
+        A dialect of sqlglot, such as postgres or duckdb.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: the model has no form in SQL.
+    InvalidArgumentError
+        ML009: an unknown output or dialect.
+    """
+    row, plan, payload = _load(db, visible)
+    return _expression(row, plan, payload, _output(row, output), dialect)
+
+
+def create_function(db: PlpyDatabase, visible: VisibleVersion, function_name: str, output: str | None) -> str:
+    """Install a model as a SQL function of its features, with the caller's rights; returns its signature.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: the model has no form in SQL.
+    InvalidArgumentError
+        ML009: the name is not one of a function.
+    """
+    row, plan, payload = _load(db, visible)
+    chosen = _output(row, output)
+    body = _expression(row, plan, payload, chosen, "postgres")
+    arguments = ", ".join(f"{quote_identifier(column['name'])} {_argument_type(column)}" for column in plan["columns"])
+    name = qualified(db, "function_name", function_name)
+    types = ", ".join(_argument_type(column) for column in plan["columns"])
+    db.run(
+        f"create or replace function {name}({arguments}) returns {_TYPES[chosen]} "
+        f"language sql immutable parallel safe return {body}"
+    )
+    return f"{name}({types})"
+
+
+def _load(db: PlpyDatabase, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
+    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    if row["runtime"] not in ("linear", "onnx"):
+        raise UnsupportedOperationError(
+            f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
+        )
+    plan, payload = artifacts.load_artifacts(db, visible, [artifacts.PLAN, row["runtime"]])
+    return row, read_json(plan, "feature plan", FeaturePlan.from_json).to_json(), payload
+
+
+def _output(row: Any, output: str | None) -> Output:
+    if output is None:
+        return "label" if row["model_type"] == "classification" and row["label_type"] == "text" else "value"
+    if output == "value":
+        return "value"
+    if output == "label":
+        return "label"
+    raise InvalidArgumentError(
+        f"output must be value or label, got {output!r}", hint="Leave it out to let the model decide."
+    )
+
+
+def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, dialect: str) -> str:
+    from sqlglot import Dialect
+
+    from motadata_ml_server.export.sql import to_sql
+
+    if dialect not in Dialect.classes:
+        raise InvalidArgumentError(
+            f"dialect must be one of {', '.join(sorted(filter(None, Dialect.classes)))}, got {dialect!r}",
+            hint="postgres is the default; duckdb, snowflake and bigquery are others.",
+        )
+    return to_sql(
+        plan,
+        row["runtime"],
+        payload,
+        task=row["model_type"],
+        classes=row["classes"],
+        label_type=row["label_type"],
+        output=output,
+        dialect=dialect,
+    )
+
+
+def _argument_type(column: dict[str, Any]) -> str:
+    """Return the type of a function's argument: double precision for numbers, else the column's own."""
+    kind, sql_type = column["source"], str(column["sql_type"])
+    if kind == "number" and not sql_type.startswith(("interval", "time")):
+        return "double precision"
+    if kind in ("number", "timestamp"):
+        return sql_type
+    if kind in ("text", "boolean"):
+        return str(kind)
+    raise UnsupportedOperationError(
+        f"feature {column['name']!r} is a {column['kind']}, which has no form in SQL",
+        hint="Models over numbers, booleans, categories and timestamps can be turned into SQL.",
+    )
+
+
+_DESCRIBE = """
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+from ml.model_version where id operator(pg_catalog.=) $1
+"""
+
+
+def model_bytes(db: PlpyDatabase, visible: VisibleVersion) -> bytes:
+    """Return a model as ONNX, its name, version and classes in its metadata.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The session.
+    visible : VisibleVersion
+        The version, looked up as the caller.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: the model has no form in ONNX.
+    """
+    from motadata_ml_server.export.onnx import export_onnx
+
+    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    if row["runtime"] not in ("linear", "onnx"):
+        raise UnsupportedOperationError(
+            f"model {visible.model_id!r} has no form in ONNX",
+            hint="runtime in ml.get_model_info says why; linear models and tree ensembles have one.",
+        )
+    plan, payload = artifacts.load_artifacts(db, visible, [artifacts.PLAN, row["runtime"]])
+    return export_onnx(
+        read_json(plan, "feature plan", FeaturePlan.from_json).to_json(),
+        row["runtime"],
+        payload,
+        task=row["model_type"],
+        classes=row["classes"],
+        label_type=row["label_type"],
+        metadata={
+            "model_id": visible.model_id,
+            "version": visible.version,
+            "classes": json.dumps(row["classes"] or []),
+        },
+    )

@@ -1,0 +1,182 @@
+"""A stored model as one SQL expression over its feature columns.
+
+The expression does the same arithmetic in the same order as the predictor, so its answers are
+equal, NULLs and unknown categories included. It has no subqueries: PostgreSQL inlines a SQL
+function made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+from sqlglot import exp
+from sqlglot.expressions import Expression
+
+from motadata_ml_server.errors import UnsupportedOperationError
+from motadata_ml_server.export.sql_features import add, category_text, choose, number, raw_scalars
+from motadata_ml_server.export.sql_trees import tree_scores
+from motadata_ml_server.features.layout import PlanColumn, plan_columns
+from motadata_ml_server.prediction.runtimes.linear import category_shares
+from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
+
+Output = Literal["value", "label"]
+_HINT: Final = "Use ml.predict_value or ml.predict_label."
+
+LARGEST_EXPONENT: Final = 709.782712893384
+"""exp of more is infinite in double precision."""
+
+SMALLEST_EXPONENT: Final = -745.13
+"""exp of less is 0."""
+
+
+def to_sql(
+    plan: Mapping[str, Any],
+    kind: str,
+    payload: bytes,
+    *,
+    task: str,
+    classes: Sequence[str] | None = None,
+    label_type: str | None = None,
+    output: Output = "value",
+    dialect: str = "postgres",
+) -> str:
+    """Return a model as a SQL expression.
+
+    Parameters
+    ----------
+    plan : mapping
+        The feature plan in JSON form.
+    kind : str
+        Which artifact `payload` is: 'linear' or 'onnx' (trees only).
+    payload : bytes
+        The artifact.
+    task : str
+        'classification', 'regression', 'clustering' or 'anomaly'.
+    classes : sequence of str, optional
+        Labels as text, in the order of the estimator's classes.
+    label_type : str, optional
+        What labels were in the table.
+    output : 'value' or 'label'
+        A double precision or a text expression.
+    dialect : str
+        A dialect that sqlglot writes.
+
+    Returns
+    -------
+    str
+        The expression; column names are quoted.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        If the model has no such form, or is too large for one.
+    """
+    columns = plan_columns(plan)
+    if kind == "linear":
+        model = LinearModel.from_bytes(payload)
+        scores, link = _linear_scores(columns, model), model.link
+        parameters: Mapping[str, Any] = model.parameters
+    elif kind == "onnx":
+        scores, link, parameters = tree_scores(columns, payload)
+    else:
+        raise UnsupportedOperationError("the model has no compiled form to write as SQL", hint=_HINT)
+    if task in {"classification", "clustering"}:
+        result = _choice(scores, link, task, classes, label_type, output)
+    elif task in {"regression", "anomaly"}:
+        value = _value(scores[0], link, parameters)
+        result = value if output == "value" else _label_of_value(value, task)
+    else:
+        raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
+    text: str = result.sql(dialect=dialect)
+    return text
+
+
+def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
+    """Sum numbers first, then the other columns, as the row path does."""
+    plain = [column for column in columns if column.kind == "number" and column.width == 1]
+    others = [column for column in columns if column not in plain]
+    scores = []
+    for output, intercept in enumerate(model.intercepts.tolist()):
+        terms = [number(intercept)]
+        for column in [*plain, *others]:
+            block = model.weights[output : output + 1, column.start : column.start + column.width]
+            terms += _shares(column, block)
+        scores.append(add(terms))
+    return scores
+
+
+def _shares(column: PlanColumn, block: np.ndarray[Any, np.dtype[np.float64]]) -> list[Expression]:
+    if not block.any():
+        return []
+    if column.kind == "category":
+        table, unknown = category_shares(column, block)
+        branches = [(str(text), number(share[0])) for text, share in table.items() if share[0] != unknown[0]]
+        return [choose(category_text(column), branches, number(unknown[0]))]
+    weights = (block / column.scale)[0].tolist()
+    products = [
+        exp.Mul(
+            this=exp.Paren(this=exp.Sub(this=exp.Paren(this=value), expression=number(shift))),
+            expression=number(weight),
+        )
+        for value, shift, weight in zip(raw_scalars(column, impute=True), column.shift.tolist(), weights, strict=True)
+    ]
+    return [add(products)] if products else []
+
+
+def _choice(
+    scores: Sequence[Expression],
+    link: str,
+    task: str,
+    classes: Sequence[str] | None,
+    label_type: str | None,
+    output: Output,
+) -> Expression:
+    count = 2 if len(scores) == 1 else len(scores)
+    labels = list(classes) if task == "classification" and classes else [str(at) for at in range(count)]
+    answers: list[Expression]
+    if output == "label":
+        answers = [exp.cast(exp.Literal.string(label), exp.DataType.Type.TEXT) for label in labels]
+    elif task == "clustering" or label_type in {"integer", "number"}:
+        answers = [number(float(label)) for label in labels]
+    elif label_type == "boolean":
+        answers = [number(1.0 if label in {"true", "t"} else 0.0) for label in labels]
+    else:
+        raise UnsupportedOperationError(
+            "the model's labels are text, not numbers", hint="Ask for the label instead of the value."
+        )
+    if len(scores) == 1:
+        bound = number(0.5 if link == "probability1" else 0.0)
+        compare = exp.GTE if link == "logit_ge" else exp.GT
+        second = compare(this=exp.Paren(this=scores[0]), expression=bound)
+        return exp.case().when(second, answers[1]).else_(answers[0])
+    if len(scores) == 0 or link not in {"argmax", "softmax", "ovr", "modified_huber", "probabilities"}:
+        raise UnsupportedOperationError(f"scores of kind {link} have no form in SQL", hint=_HINT)
+    # the first of the largest scores, without a subquery
+    top = exp.Greatest(this=scores[0], expressions=list(scores[1:]))
+    branches = [exp.If(this=score.copy(), true=answer) for score, answer in zip(scores[:-1], answers[:-1], strict=True)]
+    return exp.Case(this=top, ifs=branches).else_(answers[-1], copy=False)
+
+
+def _value(score: Expression, link: str, parameters: Mapping[str, Any]) -> Expression:
+    if link == "identity":
+        return score
+    if link == "exp":
+        # PostgreSQL's exp raises an error where the answer is infinite or 0
+        high = exp.GT(this=exp.Paren(this=score.copy()), expression=number(LARGEST_EXPONENT))
+        low = exp.LT(this=exp.Paren(this=score.copy()), expression=number(SMALLEST_EXPONENT))
+        infinity = exp.cast(exp.Literal.string("Infinity"), exp.DataType.Type.DOUBLE)
+        return exp.case().when(high, infinity).when(low, number(0.0)).else_(exp.Exp(this=score))
+    if link == "isolation":
+        power = exp.Pow(this=number(2.0), expression=exp.Neg(this=exp.Paren(this=score)))
+        return exp.Sub(this=exp.Neg(this=exp.Paren(this=power)), expression=number(float(parameters["offset"])))
+    raise UnsupportedOperationError(f"scores of kind {link} have no form in SQL", hint=_HINT)
+
+
+def _label_of_value(value: Expression, task: str) -> Expression:
+    if task == "regression":
+        return exp.cast(value, exp.DataType.Type.TEXT)
+    outlier = exp.LT(this=exp.Paren(this=value), expression=number(0.0))
+    texts = [exp.cast(exp.Literal.string(text), exp.DataType.Type.TEXT) for text in ("true", "false")]
+    return exp.case().when(outlier, texts[0]).else_(texts[1])

@@ -1,0 +1,190 @@
+"""A feature plan made from training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server.columns import Column, ColumnTable
+from motadata_ml_server.errors import InsufficientDataError, UnsupportedColumnError
+from motadata_ml_server.features import fit_category, fit_number, fit_text
+from motadata_ml_server.features.plan import FeaturePlan, PlanFeature
+from motadata_ml_server.features.preprocess import ColumnRule, rule_for
+
+
+@dataclass(frozen=True)
+class EncodingNeeds:
+    """What an estimator needs of its features.
+
+    Attributes
+    ----------
+    nan_ok : bool
+        Whether NaN may go through.
+    scaling : str
+        standard, minmax or none.
+    """
+
+    nan_ok: bool
+    scaling: str
+
+
+@dataclass(frozen=True)
+class TargetValues:
+    """The target of a supervised model, for encodings that look at it.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (rows, outputs)
+        A number a row, or a class indicator a row.
+    key : ndarray, shape (rows,)
+        The target itself, or the class number, to find columns that give it away.
+    """
+
+    values: NDArray[np.float64]
+    key: NDArray[Any]
+
+
+@dataclass
+class PlanFit:
+    """A plan with what the fitting found.
+
+    Attributes
+    ----------
+    plan : FeaturePlan
+        The plan.
+    overrides : dict
+        Raw encodings that the training rows take instead of the plan's, by column.
+    warnings : list of str
+        Columns that were left out or look wrong.
+    """
+
+    plan: FeaturePlan
+    overrides: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def fit_plan(
+    table: ColumnTable,
+    features: Sequence[str],
+    target: TargetValues | None,
+    needs: EncodingNeeds,
+    preprocess: Mapping[str, Any],
+    seed: int | None,
+) -> PlanFit:
+    """Make a plan from the training rows.
+
+    Parameters
+    ----------
+    table : ColumnTable
+        The training rows.
+    features : sequence of str
+        Columns to use, in order.
+    target : TargetValues or None
+        None where there is none.
+    needs : EncodingNeeds
+        What the estimator needs.
+    preprocess : mapping
+        Overrides by column: type, impute, encode, scale.
+    seed : int or None
+        For the folds of target encoding.
+
+    Raises
+    ------
+    InsufficientDataError
+        ML005: no column has a value.
+    UnsupportedColumnError
+        ML010: a column holds infinite numbers.
+    InvalidArgumentError
+        ML009: an override is wrong.
+    """
+    fitted = PlanFit(FeaturePlan(()))
+    columns: list[PlanFeature] = []
+    left_out: list[tuple[Column, ColumnRule]] = []
+    for name in features:
+        column = table.columns[name]
+        rule = rule_for(name, preprocess.get(name), needs.scaling)
+        if _is_empty(column):
+            fitted.warnings.append(f"column {name!r} is NULL in every training row and was left out")
+            continue
+        if rule.kind is None and fit_category.looks_like_id(column):
+            fitted.warnings.append(f"column {name!r} differs in every row, like an id, and was left out")
+            left_out.append((column, rule))
+            continue
+        columns.append(_fit_column(column, rule, target, needs, seed, fitted))
+    if not columns and left_out:
+        columns = [_fit_column(column, rule, target, needs, seed, fitted) for column, rule in left_out]
+    if not columns:
+        raise InsufficientDataError(
+            "no feature has a value in any training row", hint="Choose columns that are not NULL everywhere."
+        )
+    fitted.plan = FeaturePlan(tuple(columns))
+    return fitted
+
+
+def _is_empty(column: Column) -> bool:
+    if column.schema.kind == "text":
+        return bool((column.texts.codes < 0).all())
+    return bool(np.isnan(column.numbers).all())
+
+
+def _fit_column(
+    column: Column,
+    rule: ColumnRule,
+    target: TargetValues | None,
+    needs: EncodingNeeds,
+    seed: int | None,
+    fitted: PlanFit,
+) -> PlanFeature:
+    _inspect(column, target, fitted)
+    if column.schema.kind != "text":
+        if np.isinf(column.numbers).any():
+            raise UnsupportedColumnError(
+                f"column {column.schema.name!r} holds infinite values, which cannot be a feature",
+                hint="Turn them into NULL in a SELECT: nullif(column, 'infinity').",
+            )
+        return PlanFeature(fit_number.fit(column, rule, needs.nan_ok))
+    if rule.kind == "text" or (rule.kind is None and fit_text.is_free_text(column)):
+        spec = fit_text.fit(column)
+        if spec is not None:
+            return PlanFeature(spec)
+    spec, override = fit_category.fit(column, rule, None if target is None else target.values, seed)
+    if override is not None:
+        fitted.overrides[column.schema.name] = override
+    return PlanFeature(spec)
+
+
+def _inspect(column: Column, target: TargetValues | None, fitted: PlanFit) -> None:
+    """Report a constant, an id or a column that gives the target away."""
+    name = column.schema.name
+    if column.schema.kind == "vector":
+        return
+    values = column.texts.codes if column.schema.kind == "text" else column.numbers
+    there = values[values >= 0] if column.schema.kind == "text" else values[~np.isnan(values)]
+    if len(there) == len(values) and (there == there[0]).all():
+        fitted.warnings.append(f"column {name!r} has one value only, which no model learns from")
+    elif target is not None and len(there) == len(values) and _gives_away(values, target.key):
+        fitted.warnings.append(f"column {name!r} determines the target exactly: is it known before the target is?")
+
+
+SAMPLE = 20_000
+"""Rows that are looked at first for a column that equals the target."""
+
+
+def _gives_away(values: NDArray[Any], key: NDArray[Any]) -> bool:
+    head = slice(0, SAMPLE)
+    return _one_to_one(values[head], key[head]) and _one_to_one(values, key)
+
+
+def _one_to_one(values: NDArray[Any], key: NDArray[Any]) -> bool:
+    if values.dtype == np.float64 and key.dtype == np.float64:
+        return bool(np.array_equal(values, key))
+    distinct, codes = np.unique(values, return_inverse=True)
+    labels = int(key.max()) + 1
+    if len(distinct) != len(np.unique(key)):
+        return False
+    pairs = np.unique(codes.astype(np.int64) * labels + key.astype(np.int64))
+    return len(pairs) == len(distinct)

@@ -1,1 +1,0 @@
-"""Prediction in the session: stored models, evaluated without scikit-learn where possible."""

@@ -1,0 +1,111 @@
+"""Which version of a model predicts: deploy, roll back, delete."""
+
+from __future__ import annotations
+
+from motadata_ml_server.errors import InvalidArgumentError, VersionNotFoundError
+from motadata_ml_server.models.version import VisibleVersion, model_not_found
+from motadata_ml_server.postgres.database import PlpyDatabase, Row
+from motadata_ml_server.postgres.owner import write_as_owner
+
+_LOCK = "select id, deployed_version_id from ml.model where tenant_id = $1 and model_id = $2 for update"
+
+
+def _lock(db: PlpyDatabase, tenant_id: str, model_id: str) -> Row:
+    rows = db.query(_LOCK, ["text", "text"], [tenant_id, model_id])
+    if not rows:
+        raise model_not_found(model_id, tenant_id)
+    return rows[0]
+
+
+def deploy(db: PlpyDatabase, visible: VisibleVersion, role: str) -> str:
+    """Make a version the one that predicts; returns its number."""
+
+    def operation(owner: PlpyDatabase) -> str:
+        model = _lock(owner, visible.tenant_id, visible.model_id)
+        if not owner.query("select from ml.model_version where id = $1", ["bigint"], [visible.version_id]):
+            raise VersionNotFoundError(
+                f"version {visible.version} of model {visible.model_id!r} was deleted meanwhile",
+                hint="select * from ml.model_versions lists what is there.",
+            )
+        if model["deployed_version_id"] != visible.version_id:
+            record_deployment(owner, model["id"], visible.tenant_id, visible.version_id, role)
+        return visible.version
+
+    return write_as_owner(db, operation)
+
+
+def record_deployment(db: PlpyDatabase, model: int, tenant_id: str, version_id: int, role: str) -> None:
+    db.query(
+        "insert into ml.deployment (model, tenant_id, version_id, deployed_by) values ($1, $2, $3, $4)",
+        ["bigint", "text", "bigint", "name"],
+        [model, tenant_id, version_id, role],
+    )
+    db.query(
+        "update ml.model set deployed_version_id = $2 where id = $1",
+        ["bigint", "bigint"],
+        [model, version_id],
+    )
+
+
+_STANDING = """
+select d.id, d.version_id, v.version from ml.deployment d join ml.model_version v on v.id = d.version_id
+where d.model = $1 and d.rolled_back_at is null order by d.id desc limit 2
+"""
+
+
+def rollback(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
+    """Deploy again what was deployed before the present version; returns its number.
+
+    Raises
+    ------
+    VersionNotFoundError
+        ML014: nothing was deployed before.
+    """
+
+    def operation(owner: PlpyDatabase) -> str:
+        model = _lock(owner, tenant_id, model_id)["id"]
+        standing = owner.query(_STANDING, ["bigint"], [model])
+        if len(standing) < 2:
+            raise VersionNotFoundError(
+                f"model {model_id!r} has no earlier deployment to roll back to",
+                hint="Deploy a version by its number: select ml.deploy(model_id, version).",
+            )
+        present, earlier = standing
+        owner.query(
+            "update ml.deployment set rolled_back_at = pg_catalog.clock_timestamp() where id = $1",
+            ["bigint"],
+            [present["id"]],
+        )
+        owner.query(
+            "update ml.model set deployed_version_id = $2 where id = $1",
+            ["bigint", "bigint"],
+            [model, earlier["version_id"]],
+        )
+        return str(earlier["version"])
+
+    return write_as_owner(db, operation)
+
+
+def delete(db: PlpyDatabase, tenant_id: str, model_id: str, visible: VisibleVersion | None) -> bool:
+    """Delete a model with all its versions, or one version that is not deployed.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: the version is deployed.
+    """
+
+    def operation(owner: PlpyDatabase) -> bool:
+        model = _lock(owner, tenant_id, model_id)
+        if visible is None:
+            owner.query("delete from ml.model where id = $1", ["bigint"], [model["id"]])
+        elif model["deployed_version_id"] == visible.version_id:
+            raise InvalidArgumentError(
+                f"version {visible.version} of model {model_id!r} is deployed and cannot be deleted",
+                hint="Deploy another version first, or delete the whole model by naming no version.",
+            )
+        else:
+            owner.query("delete from ml.model_version where id = $1", ["bigint"], [visible.version_id])
+        return True
+
+    return write_as_owner(db, operation)

@@ -1,0 +1,54 @@
+"""What there is: algorithms, models and the description of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.database import PlpyDatabase
+
+_LIST = "select * from ml.models where tenant_id operator(pg_catalog.=) $1 order by model_id"
+
+_INFO = """
+select v.*, coalesce(m.deployed_version_id operator(pg_catalog.=) v.id, false) as deployed
+from ml.model_version v join ml.model m on m.id operator(pg_catalog.=) v.model where v.id operator(pg_catalog.=) $1
+"""
+
+_JSON = ("hyperparameters", "features", "metrics", "runtime", "library_versions")
+_PLAIN = (
+    "version",
+    "model_type",
+    "algorithm",
+    "target",
+    "target_type",
+    "label_type",
+    "classes",
+    "training_rows",
+    "dropped_rows",
+    "training_query",
+    "source_tables",
+    "data_fingerprint",
+    "random_state",
+    "warnings",
+    "trained_by",
+    "training_time",
+    "deployed",
+)
+
+
+def list_models(db: PlpyDatabase, tenant_id: str) -> Iterator[dict[str, Any]]:
+    """Yield a tenant's rows of ``ml.models``."""
+    for row in db.query(_LIST, ["text"], [tenant_id]):
+        yield dict(row)
+
+
+def model_info(db: PlpyDatabase, visible: VisibleVersion) -> str:
+    """Return the description of a version as JSON."""
+    row = db.query(_INFO, ["bigint"], [visible.version_id])[0]
+    info: dict[str, Any] = {"tenant_id": visible.tenant_id, "model_id": visible.model_id}
+    info |= {name: row[name] for name in _PLAIN}
+    info |= {name: json.loads(row[name]) for name in _JSON}
+    info["trained_at"] = str(row["trained_at"])
+    return json.dumps(info)

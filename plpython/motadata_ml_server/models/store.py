@@ -1,0 +1,154 @@
+"""Models and their versions in the database: store, look up, deploy, delete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from motadata_ml_server.models.artifacts import CHUNK_BYTES, StoredArtifact, digest_of
+from motadata_ml_server.models.deployment import record_deployment
+from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.owner import write_as_owner
+from motadata_ml_server.tenants import quotas
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """All that a training leaves behind."""
+
+    tenant_id: str
+    model_id: str
+    model_type: str
+    deploy: bool
+    trained_by: str
+    fields: dict[str, Any]
+    artifacts: Sequence[StoredArtifact]
+    trials: Sequence[dict[str, Any]]
+
+
+# -- store -------------------------------------------------------------------------------------------------------
+
+_UPSERT_MODEL = """
+insert into ml.model (tenant_id, model_id, model_type, created_by) values ($1, $2, $3, $4)
+on conflict (tenant_id, model_id) do update set model_type = excluded.model_type
+returning id
+"""
+
+_FIELDS = {
+    "algorithm": "text",
+    "hyperparameters": "jsonb",
+    "features": "jsonb",
+    "target": "text",
+    "target_type": "text",
+    "label_type": "text",
+    "classes": "text[]",
+    "metrics": "jsonb",
+    "training_rows": "bigint",
+    "dropped_rows": "bigint",
+    "training_query": "text",
+    "source_tables": "text[]",
+    "data_fingerprint": "text",
+    "random_state": "integer",
+    "runtime": "jsonb",
+    "warnings": "text[]",
+    "library_versions": "jsonb",
+    "training_time": "float8",
+    "arguments": "jsonb",
+}
+
+
+def store(db: PlpyDatabase, new: NewVersion) -> str:
+    """Store a trained model as the next version of its name, and deploy it if asked.
+
+    Two sessions that train one model at once queue on the model's row: each gets a version of its own.
+
+    Returns
+    -------
+    str
+        The version's number.
+    """
+    return write_as_owner(db, lambda owner: _store(owner, new))
+
+
+def _store(db: PlpyDatabase, new: NewVersion) -> str:
+    db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [new.tenant_id])
+    limits = quotas.limits_of(db, new.tenant_id, lock=True)
+    if limits is not None:
+        quotas.check_new_model(db, new.tenant_id, new.model_id, limits)
+    names = [new.tenant_id, new.model_id, new.model_type, new.trained_by]
+    model = db.query(_UPSERT_MODEL, ["text", "text", "text", "name"], names)[0]["id"]
+    version = _next_version(db, model, new)
+    fields = {"arguments": None, **new.fields, "digest": digest_of([(a.kind, a.digest) for a in new.artifacts])}
+    types = {**_FIELDS, "digest": "text"}
+    columns = ["model", "tenant_id", "version", "model_type", "trained_by", *types]
+    places = ", ".join(f"${i + 1}" for i in range(len(columns)))
+    version_id = db.query(
+        f"insert into ml.model_version ({', '.join(columns)}) values ({places}) returning id",  # noqa: S608
+        ["bigint", "text", "text", "text", "name", *types.values()],
+        [model, new.tenant_id, version, new.model_type, new.trained_by, *(fields[name] for name in types)],
+    )[0]["id"]
+    for artifact in new.artifacts:
+        _store_artifact(db, version_id, artifact)
+    for trial in new.trials:
+        db.query(
+            "insert into ml.trial (version_id, tenant_id, number, hyperparameters, score, details) "
+            "values ($1, $2, $3, $4, $5, $6)",
+            ["bigint", "text", "integer", "jsonb", "float8", "jsonb"],
+            [
+                version_id,
+                new.tenant_id,
+                trial["number"],
+                trial["hyperparameters"],
+                trial["score"],
+                trial["details"],
+            ],
+        )
+    if limits is not None:
+        quotas.check_bytes(db, new.tenant_id, limits)
+    if new.deploy:
+        record_deployment(db, model, new.tenant_id, version_id, new.trained_by)
+    return version
+
+
+def _store_artifact(db: PlpyDatabase, version_id: int, artifact: StoredArtifact) -> None:
+    for number, offset in enumerate(range(0, max(artifact.size, 1), CHUNK_BYTES)):
+        data = artifact.read(offset, min(CHUNK_BYTES, artifact.size - offset))
+        db.query(
+            "insert into ml.artifact (version_id, kind, chunk, digest, data) values ($1, $2, $3, $4, $5)",
+            ["bigint", "text", "integer", "text", "bytea"],
+            [version_id, artifact.kind, number, artifact.digest, data],
+        )
+
+
+def _next_version(db: PlpyDatabase, model: int, new: NewVersion) -> str:
+    rows = db.query(
+        "select version, features, label_type, model_type from ml.model_version "
+        "where model = $1 order by id desc limit 1",
+        ["bigint"],
+        [model],
+    )
+    if not rows:
+        return "1.0.0"
+    last = rows[0]
+    major, minor, _ = (int(part) for part in last["version"].split("."))
+    same = (
+        last["model_type"] == new.model_type
+        and last["label_type"] == new.fields["label_type"]
+        and _interface(last["features"]) == _interface(new.fields["features"])
+    )
+    return f"{major}.{minor + 1}.0" if same else f"{major + 1}.0.0"
+
+
+def _interface(features: str) -> list[tuple[str, str]]:
+    return sorted((feature["name"], feature["kind"]) for feature in json.loads(features))
+
+
+# -- load --------------------------------------------------------------------------------------------------------
+
+
+# -- deploy, roll back, delete -----------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""Which model version a call sees: asked as the caller, once per statement at most.
+
+The answer is remembered for the statement that asked. A statement is told apart from the next by its start time,
+and the answer also depends on the role, the subtransaction, the command and the snapshot, of which a function that
+fetches from open cursors uses several: each is read from the backend through a function that only returns a variable
+and cannot raise.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+from motadata_ml_server.errors import VersionNotFoundError
+from motadata_ml_server.models.version import VisibleVersion, model_not_found
+from motadata_ml_server.postgres.backend import getter
+from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.tenants import resolution
+
+_LOOK_UP = """
+select v.id, v.version, v.digest
+from ml.model m
+left join ml.model_version v on v.model operator(pg_catalog.=) m.id
+    and case when $3 is null then v.id operator(pg_catalog.=) m.deployed_version_id
+        else v.version operator(pg_catalog.=) $3 end
+where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
+"""
+
+
+class _Memory:
+    """What was seen in the statement that is running."""
+
+    def __init__(self) -> None:
+        self._start = getter("GetCurrentStatementStartTimestamp", ctypes.c_int64)
+        self._user = getter("GetUserId", ctypes.c_uint32)
+        self._subtransaction = getter("GetCurrentSubTransactionId", ctypes.c_uint32)
+        self._command = getter("GetCurrentCommandId", ctypes.c_uint32, ctypes.c_bool)
+        self._has_snapshot = getter("ActiveSnapshotSet", ctypes.c_bool)
+        self._snapshot = getter("GetActiveSnapshot", ctypes.c_size_t)
+        self._moment: tuple[int, ...] | None = None
+        self.seen: dict[tuple[str, str | None, str | None], VisibleVersion] = {}
+
+    def refresh(self) -> None:
+        snapshot = self._snapshot() if self._has_snapshot() else 0
+        moment = (self._start(), self._user(), self._subtransaction(), self._command(False), snapshot)
+        if moment != self._moment:
+            self._moment = moment
+            self.seen.clear()
+
+    def forget(self) -> None:
+        self._moment = None
+        self.seen.clear()
+
+
+_memory: _Memory | None = None
+
+
+def forget() -> None:
+    """Drop what this session knows of visible models, after a change of its own."""
+    if _memory is not None:
+        _memory.forget()
+
+
+def visible_version(db: Database, model_id: str, version: str | None, tenant_id: str | None) -> VisibleVersion:
+    """Return the version of a model that the caller sees now.
+
+    Parameters
+    ----------
+    db : Database
+        The caller's session.
+    model_id : str
+        The model's name.
+    version : str or None
+        A version's number; None takes the deployed one.
+    tenant_id : str or None
+        As `tenancy.resolve` takes it.
+
+    Raises
+    ------
+    ModelNotFoundError
+        ML001: no such model, or not the caller's.
+    VersionNotFoundError
+        ML014: no such version of it.
+    """
+    global _memory  # noqa: PLW0603 - one session, one memory
+    if _memory is None:
+        _memory = _Memory()
+    _memory.refresh()
+    key = (model_id, version, tenant_id)
+    found = _memory.seen.get(key)
+    if found is None:
+        found = look_up(db, model_id, version, resolution.resolve(db, tenant_id))
+        _memory.refresh()
+        _memory.seen[key] = found
+    return found
+
+
+def look_up(db: Database, model_id: str, version: str | None, tenant_id: str) -> VisibleVersion:
+    """Return a version of a tenant's model as the caller sees it, without remembering it."""
+    rows = db.query(_LOOK_UP, ["text", "text", "text"], [tenant_id, model_id, version])
+    if not rows:
+        raise model_not_found(model_id, tenant_id)
+    row = rows[0]
+    if row["id"] is None:
+        wanted = "deployed version" if version is None else f"version {version!r}"
+        raise VersionNotFoundError(
+            f"model {model_id!r} of tenant {tenant_id!r} has no {wanted}",
+            hint="select version, deployed from ml.model_versions lists them; ml.deploy deploys one.",
+        )
+    return VisibleVersion(row["id"], tenant_id, model_id, row["version"], row["digest"])

@@ -1,1 +1,0 @@
-"""What runs and how much: counters in shared memory, the server's log, sizes and quotas of tenants."""

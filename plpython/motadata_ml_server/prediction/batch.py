@@ -1,0 +1,100 @@
+"""Predictions for every row of a relation, a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from motadata_ml_server.administration import options
+from motadata_ml_server.columns import ColumnSchema, ColumnTable
+from motadata_ml_server.features.columns_of import feature_schemas
+from motadata_ml_server.ingest.reader import read_chunks
+from motadata_ml_server.ingest.source import Source, resolve
+from motadata_ml_server.ingest.wire import decode_table
+from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.prediction.predictor import Predictor
+
+_ID = "motadata_ml id"
+"""Name of the id column while it travels beside the features; never a name of a feature."""
+
+
+def predict_chunks(
+    db: PlpyDatabase, predictor: Predictor, input_data: str, id_column: str | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the predictions of a relation's rows, a chunk at a time, in its order.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The caller's session; rows are read with its rights.
+    predictor : Predictor
+        The model.
+    input_data : str
+        A table, a view or a SELECT that has the model's features.
+    id_column : str or None
+        A column that names each row; None numbers the rows from 1.
+
+    Raises
+    ------
+    InvalidInputError
+        ML011: features are missing.
+    """
+    source = resolve(db, input_data, "input_data")
+    schemas = feature_schemas(predictor.plan, source)
+    names = [schema.name for schema in schemas]
+    id_name = None
+    if id_column is not None:
+        id_name = source.column(id_column, "id_column").name
+        if id_name not in names or next(s for s in schemas if s.name == id_name).kind != "text":
+            source = _with_id(source, id_name)
+            id_name = _ID
+            schemas.append(ColumnSchema(_ID, "text", "text"))
+    first, threads = 1, options.integer(db, "threads")
+    for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows"), suspended=True):
+        table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
+        yield _encode(predictor, table, names, id_name, first, threads)
+        first += chunk.rows
+
+
+def _with_id(source: Source, name: str) -> Source:
+    """Return the source with a column once more, as text and under a name of its own."""
+    column = source.column(name, "id_column")
+    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name)))
+
+
+def _encode(
+    predictor: Predictor, table: ColumnTable, features: list[str], id_name: str | None, first: int, threads: int
+) -> dict[str, Any]:
+    """Return a chunk's predictions as ``ml.predict_batch`` unpacks them.
+
+    Numbers travel as packed bytes, a label as its position among the chunk's names, a confidence not at all: PL/Python
+    would turn each into a text and back, SQL looks them up for a fraction of that.
+    """
+    result = predictor.batch(table.select(features), threads)
+    ids: list[str | None] | None = None
+    if id_name is not None:
+        texts = table.columns[id_name].texts
+        ids = [None if code < 0 else texts.dictionary[code] for code in texts.codes.tolist()]
+    per_row = result.probabilities if result.components is None else result.components
+    codes, values = result.codes, result.values
+    if codes is None and values is None:
+        values = np.full(table.rows, np.nan)
+    return {
+        "first": first,
+        "ids": ids,
+        "labels": list(result.names),
+        "codes": None if codes is None else (codes + 1).astype(np.int32).tobytes(),
+        "vals": None if values is None else values.astype(np.float64).tobytes(),
+        "numbers": None if per_row is None else np.ascontiguousarray(per_row, dtype=np.float64).tobytes(),
+        "width": 0 if per_row is None else per_row.shape[1],
+        "chances": result.probabilities is not None,
+    }
+
+
+def rows_of(chunk: dict[str, Any]) -> int:
+    """Return how many rows a chunk of `predict_chunks` holds."""
+    codes, values = chunk["codes"], chunk["vals"]
+    return len(values) // 8 if codes is None else len(codes) // 4

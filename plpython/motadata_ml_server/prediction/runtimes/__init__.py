@@ -1,0 +1,1 @@
+"""What evaluates a stored model, by its stored form."""

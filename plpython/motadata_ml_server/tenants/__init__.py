@@ -1,0 +1,1 @@
+"""Tenants: who may act for which, and how much."""

@@ -1,0 +1,182 @@
+"""What a tenant may hold and train at the most, and what it holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, QuotaExceededError
+from motadata_ml_server.postgres.database import PlpyDatabase, Row
+from motadata_ml_server.postgres.owner import caller_is_owner, read_as_owner, write_as_owner
+from motadata_ml_server.tenants import resolution, training_budget
+
+_LIMITS = """
+select max_models, max_bytes, max_training_seconds_per_day from ml.quota
+where tenant_id operator(pg_catalog.=) $1
+"""
+
+# A row that is written, not merely locked: a concurrent transaction that reads an older snapshot fails to
+# serialize instead of counting what it cannot see.
+_LOCK = """
+update ml.quota set checked_at = pg_catalog.clock_timestamp() where tenant_id = $1
+returning max_models, max_bytes, max_training_seconds_per_day
+"""
+
+_SET = """
+insert into ml.quota (tenant_id, max_models, max_bytes, max_training_seconds_per_day, set_by)
+values ($1, $2, $3, $4, $5)
+on conflict (tenant_id) do update set max_models = excluded.max_models, max_bytes = excluded.max_bytes,
+    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now()
+"""
+
+_MODELS = """
+select pg_catalog.count(*) as models, coalesce(pg_catalog.bool_or(model_id operator(pg_catalog.=) $2), false) as known
+from ml.model where tenant_id operator(pg_catalog.=) $1
+"""
+
+_SIZES = """
+select t.tenant_id,
+    (select count(*) from ml.model m where m.tenant_id = t.tenant_id) as models,
+    count(v.id) as versions, coalesce(sum(a.bytes), 0)::bigint as bytes,
+    coalesce(sum(v.training_time), 0) as training_seconds,
+    q.max_models, q.max_bytes, q.max_training_seconds_per_day
+from pg_catalog.unnest($1) as t (tenant_id)
+left join ml.model_version v on v.tenant_id = t.tenant_id
+left join lateral (select sum(pg_catalog.octet_length(data)) as bytes from ml.artifact where version_id = v.id) a
+    on true
+left join ml.quota q on q.tenant_id = t.tenant_id
+group by t.tenant_id, q.max_models, q.max_bytes, q.max_training_seconds_per_day
+order by t.tenant_id
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The quota of a tenant; None is no limit."""
+
+    max_models: int | None
+    max_bytes: int | None
+    max_training_seconds_per_day: float | None
+
+
+def set_quota(
+    db: PlpyDatabase,
+    tenant_id: str,
+    max_models: int | None,
+    max_bytes: int | None,
+    max_training_seconds_per_day: float | None,
+) -> None:
+    """Set all limits of a tenant; None is no limit.
+
+    Raises
+    ------
+    InsufficientPrivilegeError
+        42501: the caller is neither a superuser nor the extension's owner.
+    InvalidArgumentError
+        ML009: a negative limit.
+    """
+    if not caller_is_owner(db):
+        raise InsufficientPrivilegeError(
+            "quotas are set by superusers and the extension's owner", hint="Ask an administrator."
+        )
+    resolution.check_name(tenant_id)
+    limits = {
+        "max_models": max_models,
+        "max_bytes": max_bytes,
+        "max_training_seconds_per_day": max_training_seconds_per_day,
+    }
+    for name, value in limits.items():
+        if value is not None and not value >= 0:
+            raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="NULL is no limit.")
+    role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
+
+    def operation(owner: PlpyDatabase) -> None:
+        if all(value is None for value in limits.values()):
+            owner.query("delete from ml.quota where tenant_id = $1", ["text"], [tenant_id])
+            return
+        owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
+        owner.query(_SET, ["text", "integer", "bigint", "float8", "name"], [tenant_id, *limits.values(), role])
+
+    write_as_owner(db, operation)
+
+
+def limits_of(db: PlpyDatabase, tenant_id: str, lock: bool = False) -> Limits | None:
+    """Return a tenant's limits, None where it has none.
+
+    Parameters
+    ----------
+    db : PlpyDatabase
+        The session, as the owner.
+    tenant_id : str
+        The tenant.
+    lock : bool
+        Whether others who would store something for the tenant wait until this transaction ends.
+    """
+    rows = db.query(_LOCK if lock else _LIMITS, ["text"], [tenant_id])
+    return Limits(**rows[0]) if rows else None
+
+
+def check_before_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> Limits | None:
+    """Refuse a training whose model could not be stored, before it takes any time; returns the tenant's limits.
+
+    Asked as the owner: a role that has not been given the rights of this version yet trains as before.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: the tenant has as many models or bytes as it may.
+    """
+
+    def operation(owner: PlpyDatabase) -> Limits | None:
+        limits = limits_of(owner, tenant_id)
+        if limits is not None:
+            check_new_model(owner, tenant_id, model_id, limits)
+            check_bytes(owner, tenant_id, limits, more=1)
+        return limits
+
+    return read_as_owner(db, operation)
+
+
+def check_new_model(db: PlpyDatabase, tenant_id: str, model_id: str, limits: Limits) -> None:
+    """Refuse a model that the tenant does not have yet, if it has as many as it may; as the owner.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: max_models is reached.
+    """
+    if limits.max_models is None:
+        return
+    row = db.query(_MODELS, ["text", "text"], [tenant_id, model_id])[0]
+    if not row["known"] and row["models"] >= limits.max_models:
+        raise QuotaExceededError(
+            f"tenant {tenant_id!r} has {row['models']} models and may have max_models = {limits.max_models}",
+            hint="Delete a model with ml.delete_model, or ask an administrator for ml.set_quota.",
+        )
+
+
+def check_bytes(db: PlpyDatabase, tenant_id: str, limits: Limits, more: int = 0) -> None:
+    """Refuse what takes a tenant's models beyond the bytes they may have; as the owner.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: max_bytes is passed.
+    """
+    if limits.max_bytes is not None and _sizes(db, [tenant_id])[0]["bytes"] + more > limits.max_bytes:
+        raise QuotaExceededError(
+            f"the models of tenant {tenant_id!r} would take more than max_bytes = {limits.max_bytes}",
+            hint="Delete versions with ml.delete_model(model_id, version), or ask an administrator for ml.set_quota.",
+        )
+
+
+def _sizes(db: PlpyDatabase, tenants: list[str]) -> list[Row]:
+    return db.query(_SIZES, ["text[]"], [tenants])
+
+
+def tenant_sizes(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+    """Yield what each tenant holds that the caller may act for, beside its quota."""
+    tenants = [row["tenant_id"] for row in db.query("select tenant_id from ml.tenant")]
+    for row in read_as_owner(db, lambda owner: _sizes(owner, tenants)):
+        yield {**row, "training_seconds_today": training_budget.seconds_today(db, row["tenant_id"])}

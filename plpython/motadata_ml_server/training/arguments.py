@@ -1,0 +1,182 @@
+"""The arguments of ``ml.train``, checked before a row is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from motadata_ml_server.administration import options
+from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.postgres.database import Database
+
+MODEL_TYPES = ("classification", "regression", "clustering", "anomaly", "decomposition")
+SUPERVISED = ("classification", "regression")
+MAX_MODEL_ID = 200
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a training runs.
+
+    Attributes
+    ----------
+    mode : str
+        memory, or stream: chunk by chunk through ``partial_fit``.
+    max_memory_mb : int
+        The worker's cap, in MB.
+    threads : int
+        Threads of its numeric libraries.
+    chunk_rows : int
+        The most rows read at a time.
+    """
+
+    mode: str
+    max_memory_mb: int
+    threads: int
+    chunk_rows: int
+
+
+def model_id_of(value: str | None) -> str:
+    """Return a model's name, or refuse it."""
+    if not value or len(value) > MAX_MODEL_ID:
+        raise InvalidArgumentError(
+            f"model_id must have 1 to {MAX_MODEL_ID} characters, got {value!r}"[:300],
+            hint="Choose a short name.",
+        )
+    return value
+
+
+def model_type_of(value: str | None) -> str:
+    """Return the model type, or refuse it."""
+    if value not in MODEL_TYPES:
+        raise InvalidArgumentError(
+            f"model_type must be one of {', '.join(MODEL_TYPES)}, got {value!r}",
+            hint="classification predicts a label, regression a number, clustering groups rows.",
+        )
+    return value
+
+
+def target_of(value: str | None, model_type: str) -> str | None:
+    """Return the target's name as the model type needs it."""
+    if model_type in SUPERVISED and not value:
+        raise InvalidArgumentError(
+            f"target must name a column for model_type {model_type!r}, got {value!r}",
+            hint="Pass the column to predict as target => '...'.",
+        )
+    if model_type not in SUPERVISED and value:
+        raise InvalidArgumentError(
+            f"target must be NULL for model_type {model_type!r}, got {value!r}",
+            hint="It learns without a target; leave the column out with features => ARRAY[...] if need be.",
+        )
+    return value
+
+
+def json_object(value: str | None, argument: str) -> dict[str, Any]:
+    """Return a jsonb argument that has to be an object; NULL is an empty one."""
+    try:
+        parsed = json.loads(value) if value is not None else {}
+    except (ValueError, RecursionError):
+        raise InvalidArgumentError(
+            f"{argument} is nested too deeply or holds a number of too many digits",
+            hint="Values are a few levels deep and numbers have at most 4300 digits.",
+        ) from None
+    if not isinstance(parsed, dict):
+        raise InvalidArgumentError(
+            f"{argument} must be a JSON object, got {value}"[:300],
+            hint=f"Write {argument} => '{{\"name\": value}}'.",
+        )
+    return parsed
+
+
+def test_size_of(value: float | None) -> float:
+    """Return the held-out share, or refuse it."""
+    if value is None or not 0 <= value < 1:
+        raise InvalidArgumentError(
+            f"test_size must be a share from 0 up to but not including 1, got {value!r}",
+            hint="0.2 holds back a fifth of the rows to score on; 0 scores on the training rows.",
+        )
+    return value
+
+
+def cv_of(value: int | None) -> int | None:
+    """Return the number of folds, or refuse it."""
+    if value is not None and not 2 <= value <= 100:
+        raise InvalidArgumentError(f"cv must be a number of folds from 2 to 100, got {value}", hint="5 is usual.")
+    return value
+
+
+def check_group_by(model_type: str, mode: str, cv: int | None, search: Mapping[str, Any] | None) -> None:
+    """Refuse what a model per group cannot be combined with."""
+    if model_type not in ("classification", "regression", "anomaly"):
+        raise UnsupportedOperationError(
+            f"group_by does not go with model_type {model_type!r}",
+            hint="What it finds in one group means nothing in another; train each group under a model_id of its own.",
+        )
+    for argument, given in (("execution.mode 'stream'", mode == "stream"), ("cv", cv), ("search", search)):
+        if given:
+            raise UnsupportedOperationError(
+                f"group_by does not go with {argument}",
+                hint="Leave one of them out; a search over all rows finds hyperparameters that suit most groups.",
+            )
+
+
+def random_state_of(value: int | None) -> int | None:
+    """Return the seed, or refuse it."""
+    if value is not None and value < 0:
+        raise InvalidArgumentError(
+            f"random_state must not be negative, got {value}", hint="Pass NULL for a random seed."
+        )
+    return value
+
+
+def execution_of(db: Database, value: str | None) -> Execution:
+    """Return how a training is to run; what is not named falls back to the options.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: an unknown key, or a value out of bounds or above the option.
+    """
+    given = json_object(value, "execution")
+    unknown = sorted(set(given) - {"mode", "chunk_rows", "max_memory_mb", "threads", "gpu"})
+    if unknown:
+        raise InvalidArgumentError(
+            f"execution has no key {unknown[0]!r}",
+            hint="Its keys are mode, chunk_rows, max_memory_mb, threads and gpu.",
+        )
+    _check_mode(given)
+    return Execution(
+        mode=given.get("mode", "memory"),
+        max_memory_mb=_bounded(db, given, "max_memory_mb"),
+        threads=_bounded(db, given, "threads"),
+        chunk_rows=_bounded(db, given, "chunk_rows"),
+    )
+
+
+def _check_mode(given: Mapping[str, Any]) -> None:
+    mode = given.get("mode", "memory")
+    if mode not in ("memory", "stream"):
+        raise InvalidArgumentError(
+            f"execution.mode must be 'memory' or 'stream', got {mode!r}",
+            hint="Leave it out for rows that fit into memory; stream is for those that do not.",
+        )
+    if given.get("gpu"):
+        raise UnsupportedOperationError(
+            "execution.gpu: no GPU library is installed on this server",
+            hint="Leave it out to train on the CPU.",
+        )
+
+
+def _bounded(db: Database, given: Mapping[str, Any], name: str) -> int:
+    limit = options.integer(db, name)
+    if name not in given:
+        return limit
+    value = options.check(name, given[name])
+    if name != "chunk_rows" and value > limit:
+        raise InvalidArgumentError(
+            f"execution.{name} must not pass the option of that name, {limit}, got {value}",
+            hint=f"A superuser raises it: select ml.set_option('{name}', '{value}').",
+        )
+    return value

@@ -1,0 +1,1 @@
+"""The process beside the backend that trains. A session never imports it."""

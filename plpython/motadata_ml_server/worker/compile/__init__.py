@@ -1,0 +1,1 @@
+"""Fitted estimators become forms that a session predicts with."""

@@ -1,0 +1,124 @@
+"""The target as numbers: classes in order, or values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server.columns import Column, ColumnTable
+from motadata_ml_server.errors import InsufficientDataError, InvalidTargetError
+from motadata_ml_server.features.fit_plan import TargetValues
+from motadata_ml_server.training.specification import TrainingSpec
+
+MAX_CLASSES = 10_000
+
+
+@dataclass(frozen=True)
+class EncodedTarget:
+    """A target without NULLs.
+
+    Attributes
+    ----------
+    classes : list of str or None
+        Labels as text, in the order of their numbers; None for regression.
+    values : ndarray, shape (rows,)
+        Class numbers (intp) or values (float64).
+    """
+
+    classes: list[str] | None
+    values: NDArray[np.intp] | NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.intp]) -> EncodedTarget:
+        """Return the target of some rows."""
+        return EncodedTarget(self.classes, self.values[rows])
+
+    def for_encodings(self) -> TargetValues:
+        """Return the target as encodings want it: one column a class, or one of values."""
+        if self.classes is None:
+            return TargetValues(np.asarray(self.values, np.float64)[:, None], self.values)
+        codes = self.values.astype(np.intp)
+        if len(self.classes) > 100:
+            return TargetValues(np.zeros((len(codes), len(self.classes))), codes)
+        return TargetValues(np.eye(len(self.classes))[codes], codes)
+
+
+def present(spec: TrainingSpec, table: ColumnTable) -> NDArray[np.bool_]:
+    """Tell which rows have a target."""
+    assert spec.target is not None  # noqa: S101 - asked for supervised models only
+    column = table.columns[spec.target.name]
+    if column.schema.kind == "text":
+        return np.asarray(column.texts.codes >= 0)
+    return np.asarray(~np.isnan(column.numbers))
+
+
+def encode(spec: TrainingSpec, column: Column, classes: list[str] | None = None) -> EncodedTarget:
+    """Encode a target without NULLs.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+        model_type and label_type.
+    column : Column
+        The target; labels travel as text.
+    classes : list of str, optional
+        Labels to use instead of those found: a row with another label gets number ``len(classes)``.
+
+    Raises
+    ------
+    InsufficientDataError
+        ML005: one class only.
+    InvalidTargetError
+        ML006: infinite values, or more classes than `MAX_CLASSES`.
+    """
+    if spec.model_type == "regression":
+        if np.isinf(column.numbers).any():
+            raise InvalidTargetError(
+                f"target {column.schema.name!r} holds infinite values",
+                hint="Leave those rows out in a SELECT.",
+            )
+        return EncodedTarget(None, column.numbers)
+    texts = column.texts
+    if classes is None:
+        used = np.unique(texts.codes)
+        classes = in_order(spec, [texts.dictionary[code] for code in used.tolist()])
+    position = {label: number for number, label in enumerate(classes)}
+    numbers = np.array([position.get(label, len(classes)) for label in texts.dictionary], dtype=np.intp)
+    return EncodedTarget(classes, numbers[texts.codes])
+
+
+def in_order(spec: TrainingSpec, labels: Sequence[str]) -> list[str]:
+    """Return distinct labels in the order of their numbers.
+
+    Raises
+    ------
+    InsufficientDataError
+        ML005: there is one label only, or none.
+    InvalidTargetError
+        ML006: there are more than `MAX_CLASSES`.
+    """
+    assert spec.target is not None  # noqa: S101 - only classifiers have labels
+    classes = sorted(labels, key=_order(spec.label_type))
+    _check_classes(spec.target.name, classes)
+    return classes
+
+
+def _check_classes(name: str, classes: list[str]) -> None:
+    if len(classes) < 2:
+        raise InsufficientDataError(
+            f"target {name!r} has one class only, {classes[0]!r}" if classes else f"target {name!r} has no class",
+            hint="A classifier needs rows of two classes and more.",
+        )
+    if len(classes) > MAX_CLASSES:
+        raise InvalidTargetError(
+            f"target {name!r} has {len(classes)} classes, more than {MAX_CLASSES}",
+            hint="Use model_type => 'regression' for a number, or group the labels.",
+        )
+
+
+def _order(label_type: str | None) -> Callable[[str], Any] | None:
+    """Return the key that sorts labels as PostgreSQL would sort what they stand for."""
+    return (lambda label: (float(label), label)) if label_type in ("integer", "number") else None
