@@ -8,10 +8,9 @@ and cannot raise.
 
 from __future__ import annotations
 
-import ctypes
-
 from motadata_ml_server.errors import VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
+from motadata_ml_server.postgres import owner
 from motadata_ml_server.postgres.backend import getter
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.tenants import resolution
@@ -30,12 +29,12 @@ class _Memory:
     """What was seen in the statement that is running."""
 
     def __init__(self) -> None:
-        self._start = getter("GetCurrentStatementStartTimestamp", ctypes.c_int64)
-        self._user = getter("GetUserId", ctypes.c_uint32)
-        self._subtransaction = getter("GetCurrentSubTransactionId", ctypes.c_uint32)
-        self._command = getter("GetCurrentCommandId", ctypes.c_uint32, ctypes.c_bool)
-        self._has_snapshot = getter("ActiveSnapshotSet", ctypes.c_bool)
-        self._snapshot = getter("GetActiveSnapshot", ctypes.c_size_t)
+        self._start = getter("GetCurrentStatementStartTimestamp")
+        self._user = getter("GetUserId")
+        self._subtransaction = getter("GetCurrentSubTransactionId")
+        self._command = getter("GetCurrentCommandId")
+        self._has_snapshot = getter("ActiveSnapshotSet")
+        self._snapshot = getter("GetActiveSnapshot")
         self._moment: tuple[int, ...] | None = None
         self.seen: dict[tuple[str, str | None, str | None], VisibleVersion] = {}
 
@@ -58,6 +57,9 @@ def forget() -> None:
     """Drop what this session knows of visible models, after a change of its own."""
     if _memory is not None:
         _memory.forget()
+
+
+owner.after_write(forget)
 
 
 def visible_version(db: Database, model_id: str, version: str | None, tenant_id: str | None) -> VisibleVersion:

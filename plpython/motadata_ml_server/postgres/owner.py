@@ -19,6 +19,7 @@ T = TypeVar("T")
 _pending: Callable[[database.PlpyDatabase], Any] | None = None
 _result: Any = None
 _failure: Exception | None = None
+_after_write: list[Callable[[], None]] = []
 
 
 def read_as_owner(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T]) -> T:
@@ -27,13 +28,23 @@ def read_as_owner(db: database.PlpyDatabase, operation: Callable[[database.PlpyD
 
 
 def write_as_owner(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T]) -> T:
-    """Run an operation that writes, as the owner; forgets what this session knew of visible models."""
-    from motadata_ml_server.models import visibility
-
+    """Run an operation that writes, as the owner, then what was registered with `after_write`."""
     try:
         return _run(db, operation, "select ml._run_write()")
     finally:
-        visibility.forget()
+        for hook in _after_write:
+            hook()
+
+
+def after_write(hook: Callable[[], None]) -> None:
+    """Have a function called after every write of this session, failed ones too: to forget what may be true no more.
+
+    Parameters
+    ----------
+    hook : callable
+        Takes nothing; must not raise.
+    """
+    _after_write.append(hook)
 
 
 def _run(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T], sql: str) -> T:

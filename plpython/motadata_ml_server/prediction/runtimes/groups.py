@@ -6,9 +6,9 @@ A row whose group has no model, or is NULL, has no prediction.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,10 @@ from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.prediction import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
-from motadata_ml_server.prediction.runtimes.open import open_runtime
-
-if TYPE_CHECKING:
-    pass
 
 Array = NDArray[np.float64]
+Opener: TypeAlias = Callable[[str, Sequence[PlanColumn], Mapping[str, Any], bytes, str], Runtime]
+"""Opens a stored model: kind, columns, plan in JSON form, payload and model type."""
 OPEN_BYTES: Final = 64 << 20
 """Groups' models that are ready at once; the least recently used makes room."""
 
@@ -37,8 +35,10 @@ class NoGroupModelError(Exception):
 class _OpenModel:
     """One group's model, ready; its scores are the whole model's."""
 
-    def __init__(self, model: GroupModel, columns: Sequence[PlanColumn], task: str, classes: int | None) -> None:
-        self._runtime: Runtime = open_runtime(model.kind, columns, {}, bytes(model.payload), task)
+    def __init__(
+        self, model: GroupModel, columns: Sequence[PlanColumn], task: str, classes: int | None, opener: Opener
+    ) -> None:
+        self._runtime = opener(model.kind, columns, {}, bytes(model.payload), task)
         self._positions = model.classes
         self._classes = classes
         self._task = task
@@ -89,9 +89,12 @@ class GroupedRuntime:
         The same in JSON form.
     payload : bytes
         Stored `GroupedModels`.
+    opener : callable
+        Opens the model of one group.
     """
 
-    def __init__(self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes) -> None:
+    def __init__(self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes, opener: Opener) -> None:
+        self._opener = opener
         stored = GroupedModels.from_bytes(payload)
         self._models = stored.models
         self._task = stored.task
@@ -120,7 +123,7 @@ class GroupedRuntime:
         stored = self._models.get(code)
         if stored is None:
             raise NoGroupModelError
-        model = _OpenModel(stored, self._inner, self._task, self._classes)
+        model = _OpenModel(stored, self._inner, self._task, self._classes, self._opener)
         self._open[code] = model
         total = sum(held.nbytes for held in self._open.values()) if len(self._open) % 16 == 0 else 0
         while total > OPEN_BYTES and len(self._open) > 1:

@@ -52,5 +52,5 @@ def open_runtime(
     if kind == "grouped":
         from motadata_ml_server.prediction.runtimes.groups import GroupedRuntime
 
-        return GroupedRuntime(columns, plan, payload)
+        return GroupedRuntime(columns, plan, payload, open_runtime)
     raise ArtifactError(f"stored model is of the unknown kind {kind!r}", hint="Update the server package.")
