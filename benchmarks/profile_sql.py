@@ -136,6 +136,7 @@ from motadata_ml_server.models import store
 from motadata_ml_server.postgres import database
 from motadata_ml_server.tenants import resolution
 from motadata_ml_server.training import command
+from motadata_ml_server.training.arguments import Arguments
 from motadata_ml_server.training.supervisor import Worker
 db = database.current()
 times = [("start", time.perf_counter())]
@@ -144,8 +145,8 @@ class Recorder:
         times.append((step, time.perf_counter()))
     def flush(self):
         pass
-arguments = command.Arguments(**{
-    **{name: None for name in command.Arguments.__dataclass_fields__},
+arguments = Arguments(**{
+    **{name: None for name in Arguments.__dataclass_fields__},
     "model_id": "profiled", "model_type": "classification", "training_data": source, "target": "label",
     "algorithm": algorithm, "random_state": 42, "test_size": 0.2,
 })
@@ -156,12 +157,13 @@ with Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker:
     result = command._run(db, worker, job, Recorder())
     times.append(("result", time.perf_counter()))
     role = db.query("select current_user::text as name")[0]["name"]
-    new = command._new_version(db, job, result, worker.artifacts, resolution.resolve(db, None), "profiled", role)
-    new.fields["training_time"] = 0.0
+    fields = command._fields(db, job, result, arguments, 0.0)
+    new = store.NewVersion(resolution.resolve(db, None), "profiled", job.spec.model_type, True, role, fields,
+        command._artifacts(result.artifacts, worker.artifacts), [])
     store.store(db, new)
     times.append(("stored", time.perf_counter()))
 times.append(("ended", time.perf_counter()))
-return json.dumps({"times": times, "fit": result["model"]["fit_seconds"]})
+return json.dumps({"times": times, "fit": result.model.fit_seconds})
 $$
 """
 

@@ -189,18 +189,25 @@ def _allowed(constraints: Any) -> Iterator[dict[str, Any]]:
         elif isinstance(constraint, Options):
             options = [option for option in constraint.options if _plain(option)]
             yield {"type": "option", "options": sorted(options, key=str)}
-        elif constraint is None:
-            yield {"type": "null"}
-        elif constraint == "boolean" or constraint is bool:
-            yield {"type": "boolean"}
-        elif constraint == "array-like" or constraint in (list, tuple):
-            yield {"type": "array"}
-        elif constraint is dict:
-            yield {"type": "object"}
-        elif constraint in (int, numbers.Integral):
-            yield {"type": "integer", "low": None, "high": None, "closed": "neither"}
-        elif constraint in (float, numbers.Real):
-            yield {"type": "number", "low": None, "high": None, "closed": "neither"}
+        else:
+            yield from _of_type(constraint)
+
+
+def _of_type(constraint: Any) -> Iterator[dict[str, Any]]:
+    """Turn a constraint that is a type, None or the name of a kind of value into JSON."""
+    unbounded = {"low": None, "high": None, "closed": "neither"}
+    if constraint is None:
+        yield {"type": "null"}
+    elif constraint == "boolean" or constraint is bool:
+        yield {"type": "boolean"}
+    elif constraint == "array-like" or constraint in (list, tuple):
+        yield {"type": "array"}
+    elif constraint is dict:
+        yield {"type": "object"}
+    elif constraint in (int, numbers.Integral):
+        yield {"type": "integer", **unbounded}
+    elif constraint in (float, numbers.Real):
+        yield {"type": "number", **unbounded}
 
 
 def _interval(interval: Any) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry, describe
 from motadata_ml_server.errors import InvalidHyperparameterError
@@ -77,24 +77,13 @@ def _short(value: Any) -> str:
 
 
 def _accept(rule: Mapping[str, Any], value: Any) -> tuple[bool, Any]:
-    kind = rule["type"]
-    if kind == "null":
-        return value is None, None
-    if kind == "boolean":
-        return isinstance(value, bool), value
-    if kind == "string":
-        return isinstance(value, str) and value in rule["options"], value
-    if kind == "option":
-        return any(type(value) is type(option) and value == option for option in rule["options"]), value
-    if kind == "array":
-        return isinstance(value, list) and len(value) <= MAX_ITEMS and _flat(value), value
-    if kind == "object":
-        return isinstance(value, dict) and len(value) <= MAX_ITEMS and _flat(list(value.values())), value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """Tell whether a rule allows a value, and return the value as the estimator takes it."""
+    check = _CHECKS.get(rule["type"])
+    if check is not None:
+        return check(rule, value), value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LARGEST <= value <= LARGEST:
         return False, None
-    if not -LARGEST <= value <= LARGEST:
-        return False, None
-    if kind == "integer":
+    if rule["type"] == "integer":
         if value != int(value):
             return False, None
         value = int(value)
@@ -118,3 +107,14 @@ def _within(rule: Mapping[str, Any], value: float) -> bool:
     if low is not None and (value < low or (value == low and closed not in ("left", "both"))):
         return False
     return high is None or value < high or (value == high and closed in ("right", "both"))
+
+
+_CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any], Any], bool]]] = {
+    "null": lambda rule, value: value is None,
+    "boolean": lambda rule, value: isinstance(value, bool),
+    "string": lambda rule, value: isinstance(value, str) and value in rule["options"],
+    "option": lambda rule, value: any(type(value) is type(option) and value == option for option in rule["options"]),
+    "array": lambda rule, value: isinstance(value, list) and len(value) <= MAX_ITEMS and _flat(value),
+    "object": lambda rule, value: isinstance(value, dict) and len(value) <= MAX_ITEMS and _flat(list(value.values())),
+}
+"""By a rule's type, whether it allows a value; integers and numbers have bounds and are checked by `_accept`."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.errors import InvalidInputError
@@ -15,6 +15,11 @@ from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows
 from motadata_ml_server.prediction import batch, cache
 
+if TYPE_CHECKING:
+    from motadata_ml_server.models.version import VisibleVersion
+    from motadata_ml_server.prediction.predictor import Predictor
+
+T = TypeVar("T")
 Input = str | list[Any]
 
 
@@ -43,86 +48,66 @@ def _json_value(value: Any) -> Any:
     return [_json_value(item) for item in value] if isinstance(value, list) else value
 
 
-@boundary
-def predict(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
-    """Predict one row: prediction, probabilities, confidence, model and version as jsonb."""
-    if input is None:
-        return None
-    started = perf_counter()
-    db = database.current()
-    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
-    entry = cache.entry_of(db, visible)
-    predictor = entry.predictor
-    try:
-        answer = predictor.one(_decode(input))
-    except Exception:
-        entry.usage.fail()
-        raise
+def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion], T]) -> Callable[..., T | None]:
+    """Return the entry point that predicts one row, with what is asked of the predictor.
+
+    An input of NULL is answered by NULL; a model_id of NULL is an error.
+    """
+
+    def entry_point(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> T | None:
+        if input is None:
+            return None
+        started = perf_counter()
+        if model_id is None:
+            required("model_id", model_id)
+        db = database.current()
+        visible = visibility.visible_version(db, model_id, version, tenant_id)
+        entry = cache.entry_of(db, visible)
+        try:
+            answer = ask(entry.predictor, _decode(input), visible)
+        except Exception:
+            entry.usage.fail()
+            raise
+        entry.usage.add(1, started)
+        return answer
+
+    entry_point.__name__ = entry_point.__qualname__ = name
+    entry_point.__doc__ = doc
+    return boundary(entry_point)
+
+
+def _whole_answer(predictor: Predictor, row: Any, visible: VisibleVersion) -> str:
+    answer = predictor.one(row)
     probabilities = answer.probabilities
-    told = json.dumps(
+    return json.dumps(
         {
             "prediction": _json_value(answer.prediction),
             "probabilities": None
             if probabilities is None
             else dict(zip(predictor.classes or (), map(_json_value, probabilities), strict=True)),
             "confidence": _json_value(answer.confidence),
-            "model_id": model_id,
+            "model_id": visible.model_id,
             "model_version": visible.version,
         }
     )
-    entry.usage.add(1, started)
-    return told
 
 
-@boundary
-def predict_value(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> float | None:
-    """Predict one row as a number."""
-    if input is None:
-        return None
-    started = perf_counter()
-    db = database.current()
-    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
-    try:
-        answer = entry.predictor.value(_decode(input))
-    except Exception:
-        entry.usage.fail()
-        raise
-    entry.usage.add(1, started)
-    return answer
-
-
-@boundary
-def predict_label(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> str | None:
-    """Predict one row as a class label."""
-    if input is None:
-        return None
-    started = perf_counter()
-    db = database.current()
-    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
-    try:
-        answer = entry.predictor.label(_decode(input))
-    except Exception:
-        entry.usage.fail()
-        raise
-    entry.usage.add(1, started)
-    return answer
-
-
-@boundary
-def predict_proba(model_id: str, input: Input | None, version: str | None, tenant_id: str | None) -> list[float] | None:
-    """Predict the probability of each class for one row, in the order of the model's classes."""
-    if input is None:
-        return None
-    started = perf_counter()
-    db = database.current()
-    entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
-    try:
-        answer = entry.predictor.proba(_decode(input))
-    except Exception:
-        entry.usage.fail()
-        raise
-    entry.usage.add(1, started)
-    return answer
+predict = _one_row(
+    "predict",
+    "Predict one row: prediction, probabilities, confidence, model and version as jsonb.",
+    _whole_answer,
+)
+predict_value = _one_row(
+    "predict_value", "Predict one row as a number.", lambda predictor, row, _: predictor.value(row)
+)
+predict_label = _one_row(
+    "predict_label", "Predict one row as a class label.", lambda predictor, row, _: predictor.label(row)
+)
+predict_proba = _one_row(
+    "predict_proba",
+    "Predict the probability of each class for one row, in the order of the model's classes.",
+    lambda predictor, row, _: predictor.proba(row),
+)
 
 
 @boundary_rows

@@ -10,52 +10,18 @@ from motadata_ml_server.postgres.boundary import boundary, boundary_rows
 
 
 @boundary
-def train(
-    model_id: str,
-    model_type: str,
-    training_data: str,
-    target: str | None,
-    features: list[str] | None,
-    algorithm: str | None,
-    hyperparameters: str | None,
-    validation_data: str | None,
-    test_size: float | None,
-    split: str | None,
-    cv: int | None,
-    search: str | None,
-    preprocess: str | None,
-    random_state: int | None,
-    deploy: bool | None,
-    execution: str | None,
-    group_by: str | None,
-    tenant_id: str | None,
-) -> dict[str, Any]:
-    """Train a model on a table, a view or a SELECT, and store it as a new version."""
-    from motadata_ml_server.training import command
+def train(*values: Any) -> dict[str, Any]:
+    """Train a model on a table, a view or a SELECT, and store it as a new version.
 
-    return command.train(
-        database.current(),
-        command.Arguments(
-            model_id,
-            model_type,
-            training_data,
-            target,
-            features,
-            algorithm,
-            hyperparameters,
-            validation_data,
-            test_size,
-            split,
-            cv,
-            search,
-            preprocess,
-            random_state,
-            deploy,
-            execution,
-            group_by,
-            tenant_id,
-        ),
-    )
+    Parameters
+    ----------
+    *values
+        The arguments of ``ml.train`` in their order, as `training.arguments.Arguments` lists them.
+    """
+    from motadata_ml_server.training import command
+    from motadata_ml_server.training.arguments import Arguments
+
+    return command.train(database.current(), Arguments(*values))
 
 
 @boundary_rows

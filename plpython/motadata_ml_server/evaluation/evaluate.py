@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.administration import options
 from motadata_ml_server.columns import Column, ColumnSchema
 from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
-from motadata_ml_server.evaluation.metrics import ClassificationScores, RegressionScores
+from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores
 from motadata_ml_server.features.columns_of import feature_schemas
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve

@@ -1,209 +1,98 @@
-"""Scores of predictions by scikit-learn's definitions, gathered chunk by chunk with NumPy alone.
-
-A session must not pay for importing scikit-learn to score a compiled model. Names and meanings are those of
-`training.metrics`; a test compares the values with ``sklearn.metrics``.
-"""
+"""The metrics: name, model type, direction and formula. The one list of them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 
-from motadata_ml_server.columns import TextValues
-from motadata_ml_server.prediction.predictions import BatchPrediction
+@dataclass(frozen=True)
+class Metric:
+    """One metric of one model type.
 
-Array = NDArray[np.float64]
-
-_EPSILON: Final = float(np.finfo(np.float64).eps)
-
-
-class ClassificationScores:
-    """Confusion counts, and as much of the probabilities as fits, of the rows seen so far.
-
-    Parameters
+    Attributes
     ----------
-    classes : sequence of str
-        The model's labels, in the order of its probabilities.
-    max_bytes : int
-        The most memory for probabilities; beyond it ``roc_auc`` is given up.
+    name : str
+        Its key in ``metrics``.
+    model_type : str
+        What it is a metric of.
+    higher_is_better : bool or None
+        None where it only describes.
+    formula : str
+        What it is, in a sentence. Averages over classes say how they are weighted.
+    decides : bool
+        Whether it can decide which of two versions is deployed.
     """
 
-    def __init__(self, classes: Sequence[str], max_bytes: int) -> None:
-        self.labels = list(classes)
-        self._known = len(self.labels)
-        self._position = {label: number for number, label in enumerate(self.labels)}
-        self._pairs: Counter[int] = Counter()
-        self._room = max_bytes
-        self._truth: list[NDArray[np.intp]] = []
-        self._ranking: list[Array] | None = []
-        self._loss: float | None = 0.0
-        self.rows = 0
-
-    def add(self, truth: TextValues, predicted: BatchPrediction) -> None:
-        """Take in some rows, none of whose true labels is NULL."""
-        assert predicted.codes is not None  # noqa: S101 - the caller predicts with a classifier
-        numbers = np.array([self._number(label) for label in truth.dictionary], dtype=np.intp)
-        actual = numbers[truth.codes]
-        self.rows += len(actual)
-        pairs, counts = np.unique(actual * self._known + predicted.codes, return_counts=True)
-        self._pairs.update(dict(zip(pairs.tolist(), counts.tolist(), strict=True)))
-        self._rank(actual, predicted.probabilities)
-
-    def _number(self, label: str) -> int:
-        """Return a label's number; one the model has not learned comes after those it has."""
-        found = self._position.setdefault(label, len(self.labels))
-        if found == len(self.labels):
-            self.labels.append(label)
-        return found
-
-    def _rank(self, actual: NDArray[np.intp], chances: Array | None) -> None:
-        if chances is None or (actual >= self._known).any():
-            self._loss = self._ranking = None
-            return
-        if self._loss is not None:
-            own = np.clip(chances[np.arange(len(actual)), actual], _EPSILON, 1.0 - _EPSILON)
-            self._loss -= float(np.log(own).sum())
-        kept = np.asarray(chances[:, 1:] if self._known == 2 else chances, dtype=np.float64)
-        self._room -= kept.nbytes + actual.nbytes
-        if self._room < 0:
-            self._ranking = None
-        if self._ranking is not None:
-            self._truth.append(actual)
-            self._ranking.append(kept.copy())
-
-    @property
-    def unknown_rows(self) -> int:
-        """Rows whose true label the model has not learned."""
-        return sum(count for pair, count in self._pairs.items() if pair // self._known >= self._known)
-
-    @property
-    def ranking_given_up(self) -> bool:
-        """Whether probabilities took more memory than allowed."""
-        return self._room < 0
-
-    def pairs(self) -> list[tuple[str, str, int]]:
-        """Return actual label, predicted label and how many rows, for each pair that occurs, in label order."""
-        return [
-            (self.labels[pair // self._known], self.labels[pair % self._known], count)
-            for pair, count in sorted(self._pairs.items())
-        ]
-
-    def scores(self) -> dict[str, float]:
-        """Return the scores by their names in ``ml.train``; there must be a row."""
-        size = len(self.labels)
-        actual, predicted, hits = np.zeros(size), np.zeros(size), np.zeros(size)
-        for pair, count in self._pairs.items():
-            truth, label = divmod(pair, self._known)
-            actual[truth] += count
-            predicted[label] += count
-            if truth == label:
-                hits[truth] += count
-        found = {"accuracy": float(hits.sum() / self.rows)}
-        present = (actual > 0) | (predicted > 0)
-        by_label = {
-            "precision": _ratio(hits, predicted),
-            "recall": _ratio(hits, actual),
-            "f1": _ratio(2 * hits, actual + predicted),
-        }
-        for name, values in by_label.items():
-            found["f1_score" if name == "f1" else name] = float((values * actual).sum() / self.rows)
-            found[f"{name}_macro"] = float(values[present].mean())
-        found["balanced_accuracy"] = found["recall_macro"]
-        found["majority_class_accuracy"] = float(actual.max() / self.rows)
-        if self._ranking and (actual[: self._known] > 0).all():
-            found["roc_auc"] = self._roc_auc()
-        if self._loss is not None:
-            found["log_loss"] = self._loss / self.rows
-        return found
-
-    def _roc_auc(self) -> float:
-        assert self._ranking  # noqa: S101 - the caller looked
-        truth, ranking = np.concatenate(self._truth), np.vstack(self._ranking)
-        if self._known == 2:
-            return area_under_curve(truth == 1, ranking[:, 0])
-        return float(np.mean([area_under_curve(truth == j, ranking[:, j]) for j in range(self._known)]))
+    name: str
+    model_type: str
+    higher_is_better: bool | None
+    formula: str
+    decides: bool = False
 
 
-def _ratio(above: Array, below: Array) -> Array:
-    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+def _classification(name: str, higher: bool | None, formula: str, decides: bool = True) -> Metric:
+    return Metric(name, "classification", higher, formula, decides)
 
 
-def area_under_curve(positive: NDArray[np.bool_], score: Array) -> float:
-    """Return the area under the ROC curve: how often a positive row scores above a negative one, ties half.
-
-    Parameters
-    ----------
-    positive : ndarray of bool, shape (rows,)
-        Both kinds must occur.
-    score : ndarray of float64, shape (rows,)
-        Higher for rows that are more likely positive.
-
-    Notes
-    -----
-    The Mann-Whitney statistic from average ranks (Hanley and McNeil, 1982).
-    """
-    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
-    rank = np.cumsum(counts) - (counts - 1) / 2
-    ones = float(np.count_nonzero(positive))
-    zeros = len(positive) - ones
-    return float((rank[place][positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+def _regression(name: str, higher: bool, formula: str) -> Metric:
+    return Metric(name, "regression", higher, formula, decides=True)
 
 
-class RegressionScores:
-    """Errors of the rows seen so far; means and squares are merged as Chan, Golub and LeVeque (1979) do."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._mean = self._spread = self._squares = self._absolute = self._relative = 0.0
-        self._nonzero = 0
-
-    def add(self, truth: Array, predicted: Array) -> None:
-        """Take in some rows, none of whose true values is NULL."""
-        if not len(truth):
-            return
-        mean = float(truth.mean())
-        together = self.rows + len(truth)
-        distance = mean - self._mean
-        self._spread += float(((truth - mean) ** 2).sum()) + distance**2 * self.rows * len(truth) / together
-        self._mean += distance * len(truth) / together
-        self.rows = together
-        error = predicted - truth
-        self._squares += float((error**2).sum())
-        self._absolute += float(np.abs(error).sum())
-        there = truth != 0
-        self._nonzero += int(np.count_nonzero(there))
-        self._relative += float(np.abs(error[there] / truth[there]).sum())
-
-    def scores(self) -> dict[str, float]:
-        """Return the scores by their names in ``ml.train``; there must be a row."""
-        found = {"rmse": (self._squares / self.rows) ** 0.5, "mae": self._absolute / self.rows}
-        if self._spread > 0:
-            found["r2"] = 1.0 - self._squares / self._spread
-        if self._nonzero:
-            found["mape"] = self._relative / self._nonzero
-        return found
-
-
-METRICS: Mapping[str, Mapping[str, bool]] = MappingProxyType(
-    {
-        "classification": {
-            "f1_score": True,
-            "accuracy": True,
-            "balanced_accuracy": True,
-            "f1_macro": True,
-            "precision": True,
-            "precision_macro": True,
-            "recall": True,
-            "recall_macro": True,
-            "roc_auc": True,
-            "log_loss": False,
-        },
-        "regression": {"rmse": False, "mae": False, "mape": False, "r2": True},
-    }
+METRICS: Final = (
+    _classification("f1_score", True, "2 tp / (2 tp + fp + fn) of each class, averaged by the rows of each class"),
+    _classification("accuracy", True, "share of rows whose label is predicted"),
+    _classification("balanced_accuracy", True, "recall of each class, averaged over classes alike"),
+    _classification("f1_macro", True, "2 tp / (2 tp + fp + fn) of each class, averaged over classes alike"),
+    _classification("precision", True, "tp / (tp + fp) of each class, averaged by the rows of each class"),
+    _classification("precision_macro", True, "tp / (tp + fp) of each class, averaged over classes alike"),
+    _classification("recall", True, "tp / (tp + fn) of each class, averaged by the rows of each class"),
+    _classification("recall_macro", True, "tp / (tp + fn) of each class, averaged over classes alike"),
+    _classification(
+        "roc_auc",
+        True,
+        "how often a row of the class scores above one of another, ties half; for more than two classes each against "
+        "the rest, averaged over classes alike",
+    ),
+    _classification("log_loss", False, "mean of -ln(probability of the true class)"),
+    _classification(
+        "majority_class_accuracy", None, "share of the most frequent class: what guessing would reach", False
+    ),
+    _regression("rmse", False, "square root of the mean of (prediction - truth)^2"),
+    _regression("mae", False, "mean of |prediction - truth|"),
+    _regression("mape", False, "mean of |(prediction - truth) / truth| over rows whose truth is not 0"),
+    _regression("r2", True, "1 - sum of (prediction - truth)^2 / sum of (truth - mean truth)^2"),
+    Metric("clusters", "clustering", None, "number of clusters that rows belong to, noise not counted"),
+    Metric("inertia", "clustering", False, "sum of squared distances of rows to the centre of their cluster"),
+    Metric(
+        "silhouette",
+        "clustering",
+        True,
+        "mean of (b - a) / max(a, b), a the mean distance to the own cluster and b to the nearest other, on 5,000 rows",
+    ),
+    Metric("outlier_share", "anomaly", None, "share of rows that are outliers"),
+    Metric("explained_variance_ratio", "decomposition", True, "share of the variance that the components explain"),
 )
-"""By model type, the metrics that decide, the default first; whether a higher value is better."""
+"""All metrics, those that decide in the order of preference. Formulas are scikit-learn's."""
+
+COUNTS: Final = ("n_train", "n_test", "groups", "groups_failed")
+"""What stands beside the metrics: rows learned from, rows scored on, groups with and without a model."""
+
+
+def deciding(model_type: str) -> Mapping[str, bool]:
+    """Return the metrics that decide between versions of a model type, the default first.
+
+    Returns
+    -------
+    mapping of str to bool
+        Whether a higher value is better; empty for a model type without such a metric.
+    """
+    return MappingProxyType(
+        {
+            metric.name: bool(metric.higher_is_better)
+            for metric in METRICS
+            if metric.model_type == model_type and metric.decides
+        }
+    )

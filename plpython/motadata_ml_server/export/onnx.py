@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -64,9 +65,6 @@ def export_onnx(
     UnsupportedOperationError
         ML020: the model has no compiled form, or takes free text.
     """
-    import onnx
-    from onnx import helper
-
     if kind not in {"linear", "onnx"}:
         raise UnsupportedOperationError(
             "the model has no compiled form to write as ONNX",
@@ -76,32 +74,21 @@ def export_onnx(
     names = [column.name for column in columns]
     graph = GraphBuilder(names)
     rows = encode(graph, columns)
-    if kind == "linear":
-        model = LinearModel.from_bytes(payload)
-        scores, link, parameters, outputs = (
-            _linear(graph, rows, model),
-            model.link,
-            model.parameters,
-            len(model.weights),
-        )
-        opsets: Mapping[str, int] = _OPSETS
-    else:
-        stored = onnx.load_model_from_string(payload)
-        meaning = json.loads(next(entry.value for entry in stored.metadata_props if entry.key == METADATA_KEY))
-        scores, link, parameters = (
-            _spliced(graph, rows, stored, meaning),
-            meaning["link"],
-            meaning.get("parameters", {}),
-        )
-        outputs = int(meaning["outputs"])
-        opsets = {
-            **_OPSETS,
-            **{opset.domain: max(opset.version, _OPSETS.get(opset.domain, 1)) for opset in stored.opset_import},
-        }
+    raw = _of_linear(graph, rows, payload) if kind == "linear" else _of_onnx(graph, rows, payload)
     answers = _Answers(graph, names)
-    answers.finish(scores, link, parameters, outputs, task, classes or (), label_type)
+    answers.finish(raw, task, classes or (), label_type)
+    opsets = raw.opsets
+    return _checked_model(graph, answers.outputs, opsets, metadata)
+
+
+def _checked_model(
+    graph: GraphBuilder, outputs: list[Any], opsets: Mapping[str, int], metadata: Mapping[str, str]
+) -> bytes:
+    import onnx
+    from onnx import helper
+
     model_proto = helper.make_model(
-        helper.make_graph(graph.nodes, "model", graph.inputs, answers.outputs, graph.constants),
+        helper.make_graph(graph.nodes, "model", graph.inputs, outputs, graph.constants),
         producer_name="motadata_ml",
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in opsets.items()],
         ir_version=_IR_VERSION,
@@ -110,6 +97,37 @@ def export_onnx(
     onnx.checker.check_model(model_proto)
     content: bytes = model_proto.SerializeToString()
     return content
+
+
+@dataclass(frozen=True)
+class _RawScores:
+    """What the evaluated model gives before its link: the name of the scores in the graph, and their meaning."""
+
+    name: str
+    link: str
+    parameters: Mapping[str, Any]
+    outputs: int
+    opsets: Mapping[str, int]
+
+
+def _of_linear(graph: GraphBuilder, rows: str, payload: bytes) -> _RawScores:
+    model = LinearModel.from_bytes(payload)
+    return _RawScores(_linear(graph, rows, model), model.link, model.parameters, len(model.weights), _OPSETS)
+
+
+def _of_onnx(graph: GraphBuilder, rows: str, payload: bytes) -> _RawScores:
+    import onnx
+
+    stored = onnx.load_model_from_string(payload)
+    meaning = json.loads(next(entry.value for entry in stored.metadata_props if entry.key == METADATA_KEY))
+    newer = {opset.domain: max(opset.version, _OPSETS.get(opset.domain, 1)) for opset in stored.opset_import}
+    return _RawScores(
+        _spliced(graph, rows, stored, meaning),
+        meaning["link"],
+        meaning.get("parameters", {}),
+        int(meaning["outputs"]),
+        {**_OPSETS, **newer},
+    )
 
 
 def _linear(graph: GraphBuilder, rows: str, model: LinearModel) -> str:
@@ -152,18 +170,10 @@ class _Answers:
         self._features = frozenset(features)
         self.outputs: list[Any] = []
 
-    def finish(
-        self,
-        scores: str,
-        link: str,
-        parameters: Mapping[str, Any],
-        outputs: int,
-        task: str,
-        classes: Sequence[str],
-        label_type: str | None,
-    ) -> None:
+    def finish(self, raw: _RawScores, task: str, classes: Sequence[str], label_type: str | None) -> None:
         """Add what turns raw scores into the model's answer."""
         graph = self._graph
+        scores, link, outputs = raw.name, raw.link, raw.outputs
         if task == "decomposition":
             self._give("components", scores, outputs)
         elif task == "clustering":
@@ -178,7 +188,7 @@ class _Answers:
             if has_probabilities(link, outputs):
                 self._give("probabilities", probabilities(graph, scores, link, outputs), len(classes))
         else:
-            value = value_of(graph, scores, link, parameters)
+            value = value_of(graph, scores, link, raw.parameters)
             if task == "anomaly":
                 outlier = graph.cast(graph.add("Less", value, graph.constant(0.0)), np.int64)
                 self._give("label", self._pick(["false", "true"], outlier))

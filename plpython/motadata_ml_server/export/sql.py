@@ -18,8 +18,8 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.sql_features import add, category_text, choose, number, raw_scalars
 from motadata_ml_server.export.sql_trees import tree_scores
 from motadata_ml_server.features.layout import PlanColumn, plan_columns
-from motadata_ml_server.prediction.runtimes.linear import category_shares
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
+from motadata_ml_server.prediction.runtimes.linear_row import category_shares
 
 Output = Literal["value", "label"]
 _HINT: Final = "Use ml.predict_value or ml.predict_label."

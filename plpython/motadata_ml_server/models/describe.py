@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
-from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.models.version import VersionFields, VisibleVersion
 from motadata_ml_server.postgres.database import PlpyDatabase
 
 _LIST = "select * from ml.models where tenant_id operator(pg_catalog.=) $1 order by model_id"
@@ -16,26 +17,9 @@ select v.*, coalesce(m.deployed_version_id operator(pg_catalog.=) v.id, false) a
 from ml.model_version v join ml.model m on m.id operator(pg_catalog.=) v.model where v.id operator(pg_catalog.=) $1
 """
 
-_JSON = ("hyperparameters", "features", "metrics", "runtime", "library_versions")
-_PLAIN = (
-    "version",
-    "model_type",
-    "algorithm",
-    "target",
-    "target_type",
-    "label_type",
-    "classes",
-    "training_rows",
-    "dropped_rows",
-    "training_query",
-    "source_tables",
-    "data_fingerprint",
-    "random_state",
-    "warnings",
-    "trained_by",
-    "training_time",
-    "deployed",
-)
+_FIELDS = [item for item in fields(VersionFields) if item.name != "arguments"]
+_JSON = [item.name for item in _FIELDS if item.metadata["type"] == "jsonb"]
+_PLAIN = ["version", "model_type", "trained_by", "deployed", *(item.name for item in _FIELDS if item.name not in _JSON)]
 
 
 def list_models(db: PlpyDatabase, tenant_id: str) -> Iterator[dict[str, Any]]:

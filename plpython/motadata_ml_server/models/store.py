@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server.models.artifacts import CHUNK_BYTES, StoredArtifact, digest_of
 from motadata_ml_server.models.deployment import record_deployment
+from motadata_ml_server.models.version import VersionFields, as_json
 from motadata_ml_server.postgres.database import PlpyDatabase
 from motadata_ml_server.postgres.owner import write_as_owner
 from motadata_ml_server.tenants import quotas
 
 if TYPE_CHECKING:
     pass
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a hyperparameter search."""
+
+    number: int
+    hyperparameters: dict[str, Any]
+    score: float | None
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,9 +37,9 @@ class NewVersion:
     model_type: str
     deploy: bool
     trained_by: str
-    fields: dict[str, Any]
+    fields: VersionFields
     artifacts: Sequence[StoredArtifact]
-    trials: Sequence[dict[str, Any]]
+    trials: Sequence[Trial]
 
 
 # -- store -------------------------------------------------------------------------------------------------------
@@ -38,28 +49,6 @@ insert into ml.model (tenant_id, model_id, model_type, created_by) values ($1, $
 on conflict (tenant_id, model_id) do update set model_type = excluded.model_type
 returning id
 """
-
-_FIELDS = {
-    "algorithm": "text",
-    "hyperparameters": "jsonb",
-    "features": "jsonb",
-    "target": "text",
-    "target_type": "text",
-    "label_type": "text",
-    "classes": "text[]",
-    "metrics": "jsonb",
-    "training_rows": "bigint",
-    "dropped_rows": "bigint",
-    "training_query": "text",
-    "source_tables": "text[]",
-    "data_fingerprint": "text",
-    "random_state": "integer",
-    "runtime": "jsonb",
-    "warnings": "text[]",
-    "library_versions": "jsonb",
-    "training_time": "float8",
-    "arguments": "jsonb",
-}
 
 
 def store(db: PlpyDatabase, new: NewVersion) -> str:
@@ -83,14 +72,20 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
     names = [new.tenant_id, new.model_id, new.model_type, new.trained_by]
     model = db.query(_UPSERT_MODEL, ["text", "text", "text", "name"], names)[0]["id"]
     version = _next_version(db, model, new)
-    fields = {"arguments": None, **new.fields, "digest": digest_of([(a.kind, a.digest) for a in new.artifacts])}
-    types = {**_FIELDS, "digest": "text"}
-    columns = ["model", "tenant_id", "version", "model_type", "trained_by", *types]
-    places = ", ".join(f"${i + 1}" for i in range(len(columns)))
+    named = {
+        "model": ("bigint", model),
+        "tenant_id": ("text", new.tenant_id),
+        "version": ("text", version),
+        "model_type": ("text", new.model_type),
+        "trained_by": ("name", new.trained_by),
+        "digest": ("text", digest_of([(a.kind, a.digest) for a in new.artifacts])),
+        **new.fields.bound(),
+    }
+    places = ", ".join(f"${i + 1}" for i in range(len(named)))
     version_id = db.query(
-        f"insert into ml.model_version ({', '.join(columns)}) values ({places}) returning id",  # noqa: S608
-        ["bigint", "text", "text", "text", "name", *types.values()],
-        [model, new.tenant_id, version, new.model_type, new.trained_by, *(fields[name] for name in types)],
+        f"insert into ml.model_version ({', '.join(named)}) values ({places}) returning id",  # noqa: S608
+        [sql_type for sql_type, _ in named.values()],
+        [value for _, value in named.values()],
     )[0]["id"]
     for artifact in new.artifacts:
         _store_artifact(db, version_id, artifact)
@@ -102,10 +97,10 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
             [
                 version_id,
                 new.tenant_id,
-                trial["number"],
-                trial["hyperparameters"],
-                trial["score"],
-                trial["details"],
+                trial.number,
+                as_json(trial.hyperparameters),
+                trial.score,
+                as_json(trial.details),
             ],
         )
     if limits is not None:
@@ -138,14 +133,14 @@ def _next_version(db: PlpyDatabase, model: int, new: NewVersion) -> str:
     major, minor, _ = (int(part) for part in last["version"].split("."))
     same = (
         last["model_type"] == new.model_type
-        and last["label_type"] == new.fields["label_type"]
-        and _interface(last["features"]) == _interface(new.fields["features"])
+        and last["label_type"] == new.fields.label_type
+        and _interface(json.loads(last["features"])) == _interface(new.fields.features)
     )
     return f"{major}.{minor + 1}.0" if same else f"{major + 1}.0.0"
 
 
-def _interface(features: str) -> list[tuple[str, str]]:
-    return sorted((feature["name"], feature["kind"]) for feature in json.loads(features))
+def _interface(features: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted((feature["name"], feature["kind"]) for feature in features)
 
 
 # -- load --------------------------------------------------------------------------------------------------------

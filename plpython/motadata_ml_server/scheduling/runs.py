@@ -8,7 +8,7 @@ from typing import Any
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, MotadataError
 from motadata_ml_server.evaluation import drift
-from motadata_ml_server.evaluation.metrics import METRICS
+from motadata_ml_server.evaluation.metrics import deciding
 from motadata_ml_server.models import deployment
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.models.visibility import look_up
@@ -17,6 +17,7 @@ from motadata_ml_server.postgres.owner import write_as_owner
 from motadata_ml_server.postgres.server_log import line
 from motadata_ml_server.scheduling.holdout import Holdout, divide
 from motadata_ml_server.scheduling.schedules import end_stale_jobs
+from motadata_ml_server.training.arguments import Arguments
 
 _SCHEDULE = """
 select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_path, s.arguments,
@@ -30,16 +31,6 @@ select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_
 from ml.schedule s join ml.model m on m.id operator(pg_catalog.=) s.model
 where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
-
-_TRAIN = """
-select model_version from ml.train($1, $2, $3, $4, $5, $6, $7, validation_data => $8, test_size => $9,
-    split => $10, cv => $11, search => $12, preprocess => $13, random_state => $14, deploy => false,
-    execution => $15, group_by => $16, tenant_id => $17)
-"""
-_TRAIN_TYPES = (
-    *("text", "text", "text", "text", "text[]", "text", "jsonb", "text", "float8", "text"),
-    *("integer", "jsonb", "jsonb", "integer", "jsonb", "text", "text"),
-)
 
 # One statement, so that both versions see the same rows.
 _COMPARE = "select ml.evaluate($1, $2, $3, $4, $6) as old, ml.evaluate($1, $2, $3, $5, $6) as new"
@@ -120,7 +111,7 @@ def _run(db: PlpyDatabase, schedule: Row, deployed: VisibleVersion) -> _Outcome:
     done = _Outcome("kept", why, distance, deployed.version, old_value, new, new_value)
     if old_value is None or new_value is None:
         return replace(done, reason=f"{why}; {metric} cannot be computed on the rows held out")
-    higher = METRICS[arguments["model_type"]][metric]
+    higher = deciding(arguments["model_type"])[metric]
     gain = (new_value - old_value) if higher else (old_value - new_value)
     compared = f"{why}; {metric} {old_value:.6g} -> {new_value:.6g} on the same rows"
     if gain <= 0 or gain < schedule["min_improvement"]:
@@ -151,32 +142,18 @@ def _due(
 
 
 def _train(db: PlpyDatabase, deployed: VisibleVersion, arguments: dict[str, Any], rows: Holdout) -> str:
-    execution = arguments.get("execution") or {}
-    streamed = execution.get("mode") == "stream"
-    values = [
-        deployed.model_id,
-        arguments["model_type"],
-        rows.learn,
-        arguments["target"],
-        arguments["features"],
-        arguments.get("algorithm"),
-        json.dumps(arguments.get("hyperparameters") or {}),
-        None if streamed else rows.compare,
-        arguments.get("test_size") or 0.2,
-        None,
-        arguments.get("cv"),
-        _json(arguments.get("search")),
-        _json(arguments.get("preprocess")),
-        arguments.get("random_state"),
-        json.dumps(execution),
-        arguments.get("group_by"),
-        deployed.tenant_id,
-    ]
-    return str(db.query(_TRAIN, _TRAIN_TYPES, values)[0]["model_version"])
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+    streamed = (arguments.get("execution") or {}).get("mode") == "stream"
+    again = Arguments.again(
+        arguments,
+        model_id=deployed.model_id,
+        training_data=rows.learn,
+        validation_data=None if streamed else rows.compare,
+        split=None,
+        deploy=False,
+        tenant_id=deployed.tenant_id,
+    )
+    call, types, values = again.call()
+    return str(db.query(f"select model_version from {call}", types, values)[0]["model_version"])  # noqa: S608 - made of the list of arguments
 
 
 def _write_down(db: PlpyDatabase, schedule: Row, done: _Outcome) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, UnsupportedOperationError
-from motadata_ml_server.evaluation.metrics import METRICS
+from motadata_ml_server.evaluation.metrics import deciding
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row
 from motadata_ml_server.postgres.owner import write_as_owner
@@ -68,15 +68,8 @@ def schedule_training(
         )
     metric = _checked_metric(subject["model_type"], metric)
     improvement = 0.0 if min_improvement is None else min_improvement
-    for name, value in (("min_improvement", improvement), ("max_drift", max_drift)):
-        if value is not None and not value >= 0:
-            raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="Pass 0 or more.")
-    known = db.query(_KNOWN, ["bigint"], [subject["model"]])
-    if known:
-        raise InvalidArgumentError(
-            f"model {visible.model_id!r} is scheduled already, by role {known[0]['role']!r}",
-            hint="Call ml.unschedule_training first.",
-        )
+    _check_not_negative(min_improvement=improvement, max_drift=max_drift)
+    _check_not_scheduled(db, visible.model_id, subject["model"])
     command = db.query(_COMMAND, ["text", "text"], [visible.model_id, visible.tenant_id])[0]["command"]
     job = _schedule(db, cron, command)
     values = [
@@ -95,6 +88,21 @@ def schedule_training(
     types = ["bigint", "text", "text", "bigint", "text", "float8", "text", "float8", "text", "name", "jsonb"]
     write_as_owner(db, lambda owner: owner.query(_STORE, types, values))
     return job
+
+
+def _check_not_negative(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value >= 0:
+            raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="Pass 0 or more.")
+
+
+def _check_not_scheduled(db: PlpyDatabase, model_id: str, model: int) -> None:
+    known = db.query(_KNOWN, ["bigint"], [model])
+    if known:
+        raise InvalidArgumentError(
+            f"model {model_id!r} is scheduled already, by role {known[0]['role']!r}",
+            hint="Call ml.unschedule_training first.",
+        )
 
 
 def _arguments(version: Row) -> dict[str, Any]:
@@ -126,8 +134,8 @@ def _require_pg_cron(there: bool) -> None:
 
 
 def _checked_metric(model_type: str, metric: str | None) -> str:
-    metrics = METRICS.get(model_type)
-    if metrics is None:
+    metrics = deciding(model_type)
+    if not metrics:
         raise UnsupportedOperationError(
             f"a {model_type} model has no metric that tells which version is better",
             hint="Only classification and regression models are scheduled.",

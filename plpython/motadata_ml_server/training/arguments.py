@@ -4,12 +4,78 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
 from motadata_ml_server.administration import options
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.postgres.database import Database
+
+JSON_ARGUMENTS: Final = ("hyperparameters", "search", "preprocess", "execution")
+
+
+_TEXT: Final = {"type": "text"}
+_JSON: Final = {"type": "jsonb"}
+_INTEGER: Final = {"type": "integer"}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of ``ml.train``, in their order: the one list of them.
+
+    Each is as PL/Python gives it; NULL is None. The metadata of a field hold the argument's type in SQL.
+    """
+
+    model_id: str = field(metadata=_TEXT)
+    model_type: str = field(metadata=_TEXT)
+    training_data: str = field(metadata=_TEXT)
+    target: str | None = field(metadata=_TEXT)
+    features: list[str] | None = field(metadata={"type": "text[]"})
+    algorithm: str | None = field(metadata=_TEXT)
+    hyperparameters: str | None = field(metadata=_JSON)
+    validation_data: str | None = field(metadata=_TEXT)
+    test_size: float | None = field(metadata={"type": "float8"})
+    split: str | None = field(metadata=_TEXT)
+    cv: int | None = field(metadata=_INTEGER)
+    search: str | None = field(metadata=_JSON)
+    preprocess: str | None = field(metadata=_JSON)
+    random_state: int | None = field(metadata=_INTEGER)
+    deploy: bool | None = field(metadata={"type": "boolean"})
+    execution: str | None = field(metadata=_JSON)
+    group_by: str | None = field(metadata=_TEXT)
+    tenant_id: str | None = field(metadata=_TEXT)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what another training of the model needs, as plain data."""
+        given = vars(self) | {name: json.loads(vars(self)[name] or "null") for name in JSON_ARGUMENTS}
+        return {name: value for name, value in given.items() if name not in ("model_id", "deploy", "tenant_id")}
+
+    @classmethod
+    def again(cls, stored: Mapping[str, Any], **changed: Any) -> Arguments:
+        """Return the arguments of another training.
+
+        Parameters
+        ----------
+        stored : mapping
+            What `to_json` gave; what an older version did not store is NULL.
+        **changed
+            Arguments that are other than then.
+        """
+        values: dict[str, Any] = dict.fromkeys(argument.name for argument in fields(cls)) | dict(stored)
+        for name in JSON_ARGUMENTS:
+            values[name] = None if values[name] is None else json.dumps(values[name])
+        return cls(**(values | changed))
+
+    def call(self) -> tuple[str, list[str], list[Any]]:
+        """Return the expression that calls ``ml.train`` with these arguments, and the types and values to bind.
+
+        NULL arguments are left to their defaults.
+        """
+        given = [argument for argument in fields(self) if getattr(self, argument.name) is not None]
+        named = ", ".join(f"{argument.name} => ${place}" for place, argument in enumerate(given, 1))
+        types = [str(argument.metadata["type"]) for argument in given]
+        return f"ml.train({named})", types, [getattr(self, argument.name) for argument in given]
+
 
 MODEL_TYPES = ("classification", "regression", "clustering", "anomaly", "decomposition")
 SUPERVISED = ("classification", "regression")

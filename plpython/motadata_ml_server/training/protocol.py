@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import struct
 from collections.abc import Sequence
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from motadata_ml_server.ingest.reader import Chunk
-
-Message: TypeAlias = dict[str, Any]
-Layout: TypeAlias = list[tuple[int, list[int]]]
-"""For each chunk its rows and the length of each of its buffers, in the order they were written."""
+from motadata_ml_server.training.messages import Layout, Message, decode, encode
 
 _FRAME = struct.Struct("<I")
 
 
 def send(stream: BinaryIO, message: Message) -> None:
     """Write one message and flush it."""
-    data = json.dumps(message, allow_nan=True).encode()
+    data = encode(message)
     stream.write(_FRAME.pack(len(data)) + data)
     stream.flush()
 
@@ -30,9 +26,7 @@ def receive(stream: BinaryIO) -> Message | None:
     head = stream.read(_FRAME.size)
     if len(head) < _FRAME.size:
         return None
-    data = stream.read(_FRAME.unpack(head)[0])
-    message: Message = json.loads(data)
-    return message
+    return decode(stream.read(_FRAME.unpack(head)[0]))
 
 
 class FrameReader:
@@ -57,7 +51,7 @@ class FrameReader:
             (size,) = _FRAME.unpack_from(self._buffer)
             if len(self._buffer) < _FRAME.size + size:
                 break
-            messages.append(json.loads(bytes(self._buffer[_FRAME.size : _FRAME.size + size])))
+            messages.append(decode(bytes(self._buffer[_FRAME.size : _FRAME.size + size])))
             del self._buffer[: _FRAME.size + size]
         return messages, not data
 

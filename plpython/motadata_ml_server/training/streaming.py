@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from motadata_ml_server.algorithms import catalogue
@@ -13,8 +14,8 @@ from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source
 from motadata_ml_server.postgres.database import PlpyDatabase
 from motadata_ml_server.postgres.identifiers import quote_identifier
+from motadata_ml_server.training.messages import Layout, NextChunk, Order, Result, Taken
 from motadata_ml_server.training.progress import ProgressReport
-from motadata_ml_server.training.protocol import Layout, Message
 from motadata_ml_server.training.supervisor import Worker
 
 MAX_CLASSES = 10_000
@@ -52,14 +53,14 @@ def check(entry: AlgorithmEntry, validation_data: str | None, split: str | None,
 def run(
     db: PlpyDatabase,
     worker: Worker,
-    order: Message,
+    order: Order,
     source: Source,
     columns: Sequence[ColumnSchema],
     chunk_rows: int,
     report: ProgressReport,
-) -> Message:
+) -> Result:
     """Feed a worker chunk by chunk; the next one is read while it learns from the last."""
-    worker.tell({**order, "stream": True, "classes": _classes(db, source, order["spec"])})
+    worker.tell(replace(order, stream=True, classes=_classes(db, source, order.spec)))
     rows = 0
     layout: Layout = []
     for chunk in read_chunks(db, source, columns, chunk_rows):
@@ -70,13 +71,13 @@ def run(
             layout = []
     if layout:
         _hand_over(worker, layout, report)
-    worker.tell({"layout": None})
+    worker.tell(NextChunk(None))
     return worker.result(report)
 
 
 def _hand_over(worker: Worker, layout: Layout, report: ProgressReport) -> int:
-    worker.tell({"layout": layout})
-    worker.expect("taken", report)
+    worker.tell(NextChunk(layout))
+    worker.expect(Taken, report)
     worker.rows.clear()
     return sum(count for count, _ in layout)
 

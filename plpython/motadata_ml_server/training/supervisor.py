@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 from collections import deque
-from typing import Any
+from typing import TypeVar
 
 from motadata_ml_server.administration.environment import interpreter
 from motadata_ml_server.errors import (
@@ -20,8 +20,11 @@ from motadata_ml_server.errors import (
     out_of_memory,
 )
 from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase
+from motadata_ml_server.training.messages import Failure, Message, Result, Step
 from motadata_ml_server.training.progress import ProgressReport
-from motadata_ml_server.training.protocol import FrameReader, MemoryFile, Message, send
+from motadata_ml_server.training.protocol import FrameReader, MemoryFile, send
+
+M = TypeVar("M")
 
 POLL_SECONDS = 0.02
 """How long the backend sleeps before it looks for a cancel again."""
@@ -112,11 +115,11 @@ class Worker:
         except BrokenPipeError:
             raise self._death() from None
 
-    def result(self, report: ProgressReport) -> Message:
+    def result(self, report: ProgressReport) -> Result:
         """Wait for the worker's result, as `expect` does."""
-        return self.expect("result", report)
+        return self.expect(Result, report)
 
-    def expect(self, kind: str, report: ProgressReport) -> Message:
+    def expect(self, kind: type[M], report: ProgressReport) -> M:
         """Wait for a message of a kind, reporting progress, answering cancels.
 
         Raises
@@ -129,12 +132,12 @@ class Worker:
         while True:
             while self._waiting:
                 message = self._waiting.popleft()
-                found = message.pop("type")
-                if found == kind:
+                if isinstance(message, kind):
                     return message
-                if found == "error":
+                if isinstance(message, Failure):
                     raise _reported(message)
-                report.tell(**message)
+                if isinstance(message, Step):
+                    report.tell(message.step, message.fraction, **message.more)
             self._receive()
             report.flush()
 
@@ -165,10 +168,10 @@ class Worker:
         )
 
 
-def _reported(message: dict[str, Any]) -> Exception:
-    if message["sqlstate"].startswith("53"):
-        return DatabaseError(message["sqlstate"], message["message"], message["detail"], message["hint"])
-    cls = BY_SQLSTATE.get(message["sqlstate"], InternalError)
+def _reported(failure: Failure) -> Exception:
+    if failure.sqlstate.startswith("53"):
+        return DatabaseError(failure.sqlstate, failure.message, failure.detail, failure.hint)
+    cls = BY_SQLSTATE.get(failure.sqlstate, InternalError)
     if cls is InternalError:
         cls = TrainingError
-    return cls(message["message"], hint=message["hint"], detail=message.get("detail"))
+    return cls(failure.message, hint=failure.hint or "", detail=failure.detail)

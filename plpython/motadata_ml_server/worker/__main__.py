@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from motadata_ml_server.columns import ColumnSchema
+    from motadata_ml_server.training.messages import Failure, Result
     from motadata_ml_server.training.specification import Progress, TrainingSpec
     from motadata_ml_server.worker.fit import TrainedModel
 
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int:
     os.dup2(2, 1)
     from motadata_ml_server.training import protocol
 
+    result: Result | Failure
     try:
         result = _train(sys.stdin.buffer, replies, rows_fd, artifacts_fd)
     except BaseException as error:
@@ -53,14 +55,15 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: int) -> dict[str, Any]:
+def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: int) -> Result:
     from motadata_ml_server.training import protocol
+    from motadata_ml_server.training.messages import Layouts, Order, Step
     from motadata_ml_server.training.specification import TrainingSpec
 
-    request = protocol.receive(requests)
-    if request is None:
+    order = protocol.receive(requests)
+    if not isinstance(order, Order):
         os._exit(1)
-    spec = TrainingSpec.from_json(request["spec"])
+    spec = TrainingSpec.from_json(order.spec)
 
     from motadata_ml_server.columns import ColumnSchema
     from motadata_ml_server.ingest.wire import decode_table
@@ -69,27 +72,28 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
     _import_without_pandas()
     _stay_one_process()
     prepare(spec)
-    schemas = [ColumnSchema(**column) for column in request["columns"]]
+    schemas = [ColumnSchema(**column) for column in order.columns]
 
     def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
-        protocol.send(replies, {"type": "progress", "step": step, "fraction": fraction, **more})
+        protocol.send(replies, Step(step, fraction, more))
 
-    if request.get("stream"):
-        model, fingerprint_of_chunks = _stream(requests, replies, rows_fd, spec, schemas, request["classes"], progress)
-        return {**_hand_over(model, artifacts_fd), "fingerprint": fingerprint_of_chunks}
+    if order.stream:
+        model, fingerprint_of_chunks = _stream(requests, replies, rows_fd, spec, schemas, order.classes, progress)
+        return _hand_over(model, artifacts_fd, fingerprint_of_chunks)
     layouts = protocol.receive(requests)
-    if layouts is None:
+    if not isinstance(layouts, Layouts):
         os._exit(1)
     _exit_at_end_of(requests)
-    names = ["train"] + (["validation"] if layouts.get("validation") is not None else [])
-    mapped = protocol.map_chunks(rows_fd, [layouts[name] for name in names])
+    mapped = protocol.map_chunks(
+        rows_fd, [layout for layout in (layouts.train, layouts.validation) if layout is not None]
+    )
     tables = [decode_table(schemas, chunks) for chunks in mapped]
 
     fingerprint = _Fingerprint(rows_fd)
     fingerprint.start()
     model = fit(spec, tables[0], tables[1] if len(tables) > 1 else None, progress)
     fingerprint.join()
-    return {**_hand_over(model, artifacts_fd), "fingerprint": fingerprint.digest}
+    return _hand_over(model, artifacts_fd, fingerprint.digest)
 
 
 def _stream(
@@ -104,18 +108,19 @@ def _stream(
     """Learn from chunks as they come; each is copied, so that the next can be written while it is learned from."""
     from motadata_ml_server.ingest.wire import decode_table
     from motadata_ml_server.training import protocol
+    from motadata_ml_server.training.messages import NextChunk, Taken
     from motadata_ml_server.worker.stream_fit import StreamFit
 
     stream = StreamFit(spec, classes, progress)
     sha = hashlib.sha256()
     while True:
         message = protocol.receive(requests)
-        if message is None:
+        if not isinstance(message, NextChunk):
             os._exit(1)
-        if message["layout"] is None:
+        if message.layout is None:
             return stream.finish(), sha.hexdigest()
-        chunks = protocol.copy_chunks(rows_fd, message["layout"])
-        protocol.send(replies, {"type": "taken"})
+        chunks = protocol.copy_chunks(rows_fd, message.layout)
+        protocol.send(replies, Taken())
         for _, buffers in chunks:
             for buffer in buffers:
                 sha.update(buffer)
@@ -171,38 +176,34 @@ def _exit_at_end_of(requests: BinaryIO) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _hand_over(model: TrainedModel, artifacts_fd: int) -> dict[str, Any]:
+def _hand_over(model: TrainedModel, artifacts_fd: int, fingerprint: str) -> Result:
+    from motadata_ml_server.training.messages import Result
+
     artifacts = []
     with os.fdopen(os.dup(artifacts_fd), "wb") as out:
         for kind, data in model.artifacts.items():
             out.write(data)
-            artifacts.append([kind, len(data), hashlib.sha256(data).hexdigest()])
-    return {"type": "result", "artifacts": artifacts, "model": model.describe()}
+            artifacts.append((kind, len(data), hashlib.sha256(data).hexdigest()))
+    return Result(artifacts, model.describe(), fingerprint)
 
 
-def _describe(error: BaseException, max_memory_mb: int) -> dict[str, Any]:
+def _describe(error: BaseException, max_memory_mb: int) -> Failure:
     from motadata_ml_server.errors import MotadataError, out_of_memory
     from motadata_ml_server.postgres.database import DatabaseError
     from motadata_ml_server.postgres.resources import refusal
+    from motadata_ml_server.training.messages import Failure
 
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         error = out_of_memory(max_memory_mb)
     error = refusal(error) or error
     if isinstance(error, (MotadataError, DatabaseError)):
-        return {
-            "type": "error",
-            "sqlstate": error.sqlstate,
-            "message": error.message,
-            "hint": error.hint,
-            "detail": error.detail,
-        }
-    return {
-        "type": "error",
-        "sqlstate": "ML015",
-        "message": f"training failed: {type(error).__name__}: {error}",
-        "hint": "The text is the library's own; check the data and the hyperparameters.",
-        "detail": None,
-    }
+        return Failure(error.sqlstate, error.message, error.hint, error.detail)
+    return Failure(
+        "ML015",
+        f"training failed: {type(error).__name__}: {error}",
+        "The text is the library's own; check the data and the hyperparameters.",
+        None,
+    )
 
 
 if __name__ == "__main__":

@@ -66,10 +66,12 @@ def compile_and_dump(
 
 
 def dump_plan(plan: FeaturePlan) -> bytes:
+    """Return a feature plan as it is stored."""
     return json.dumps(plan.to_json()).encode()
 
 
 def library_versions_of(entry: AlgorithmEntry) -> dict[str, str]:
+    """Return the versions of the libraries that a model was made with, by their names."""
     found = {name: importlib.metadata.version(name) for name in ("scikit-learn", "numpy", "skops", "onnx")}
     if entry.requires is not None:
         # its distribution may have another name, as xgboost-cpu has

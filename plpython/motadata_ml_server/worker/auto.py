@@ -53,18 +53,24 @@ def _name(spec: TrainingSpec, table: ColumnTable, goal: EncodedTarget | None) ->
     if spec.group is not None:
         codes = table.columns[spec.group.name].texts.codes
         rows, of_what = int(np.median(np.unique(codes[codes >= 0], return_counts=True)[1])), " in the median group"
+    if spec.model_type in ("classification", "regression"):
+        return _supervised(spec.model_type, text, rows, of_what, goal)
     if spec.model_type == "clustering":
         if rows >= VERY_MANY_ROWS:
             return "MiniBatchKMeans", f"{rows} rows are many: it learns from batches of them"
         return "KMeans", f"{rows} rows fit its whole passes"
     if spec.model_type == "anomaly":
         return "IsolationForest", "it needs no scale and no assumption on how the rows are spread"
-    if spec.model_type == "decomposition":
-        if text is not None:
-            return "TruncatedSVD", f"{text!r} is free text, whose word counts stay sparse in it"
-        return "PCA", "the features are dense numbers"
-    suffix = "Classifier" if spec.model_type == "classification" else "Regressor"
-    linear = "LogisticRegression" if spec.model_type == "classification" else "Ridge"
+    if text is not None:
+        return "TruncatedSVD", f"{text!r} is free text, whose word counts stay sparse in it"
+    return "PCA", "the features are dense numbers"
+
+
+def _supervised(
+    model_type: str, text: str | None, rows: int, of_what: str, goal: EncodedTarget | None
+) -> tuple[str, str]:
+    suffix = "Classifier" if model_type == "classification" else "Regressor"
+    linear = "LogisticRegression" if model_type == "classification" else "Ridge"
     if text is not None:
         return linear, f"{text!r} is free text, and linear models suit its many words"
     if rows < FEW_ROWS:

@@ -17,6 +17,7 @@ from motadata_ml_server.worker.target import EncodedTarget
 
 
 def score(spec: TrainingSpec, estimator: Any, encoded: Any, goal: EncodedTarget | None) -> dict[str, float]:
+    """Return the scores of a fitted estimator on encoded rows, by the names of the model type's metrics."""
     if spec.model_type == "classification":
         assert goal is not None  # noqa: S101 - supervised
         assert goal.classes is not None  # noqa: S101

@@ -4,81 +4,50 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.algorithms.choose import AUTO
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import MotadataError, TrainingError
-from motadata_ml_server.features.fit_plan import EncodingNeeds, fit_plan
+from motadata_ml_server.features.fit_plan import EncodingNeeds, PlanFit, fit_plan
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
+from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
-from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump, dump_plan, library_versions_of
+from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score
-from motadata_ml_server.worker.rows import divide, sample_weights, sides, usable_rows, with_group
+from motadata_ml_server.worker.groups import ModelPerGroup
+from motadata_ml_server.worker.one_model import OneModel, Rows
+from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
+from motadata_ml_server.worker.target import EncodedTarget
 
+Array = NDArray[np.float64]
 MAX_WARNINGS = 20
 
 
-@dataclass(frozen=True)
-class TrainedModel:
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel(ModelReport):
     """What a fit leaves behind.
 
     Attributes
     ----------
     artifacts : dict of str to bytes
         plan, profile and skops always; linear or onnx where compiled.
-    features : list of dict
-        The plan's summary.
-    classes : list of str or None
-        Labels in the order of probabilities.
-    label_type : str or None
-        What a label is in the table.
-    metrics : dict of str to float
-        Scores, always with n_train and n_test.
-    algorithm : str
-        The estimator's class.
-    hyperparameters : dict
-        All of them, as used.
-    rows, dropped_rows : int
-        Rows used, and rows without a target.
-    warnings, notices : list of str
-        What the user should know.
-    runtime : dict
-        name, max_difference and reason of the compiled form.
-    library_versions : dict of str to str
-        Of what the model was made with.
-    fit_seconds : float
-        The fit alone.
-    trials : list of dict
-        Of a hyperparameter search.
     """
 
     artifacts: dict[str, bytes]
-    features: list[dict[str, Any]]
-    classes: list[str] | None
-    label_type: str | None
-    metrics: dict[str, float]
-    algorithm: str
-    hyperparameters: dict[str, Any]
-    rows: int
-    dropped_rows: int
-    warnings: list[str]
-    notices: list[str]
-    runtime: dict[str, Any]
-    library_versions: dict[str, str]
-    fit_seconds: float
-    trials: list[dict[str, Any]]
 
-    def describe(self) -> dict[str, Any]:
-        """Return everything but the artifacts, as plain data."""
-        return {name: value for name, value in asdict(self).items() if name != "artifacts"}
+    def describe(self) -> ModelReport:
+        """Return everything but the artifacts."""
+        return ModelReport(**{item.name: getattr(self, item.name) for item in fields(ModelReport)})
 
 
 def prepare(spec: TrainingSpec) -> None:
@@ -112,7 +81,7 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
     with threadpool_limits(spec.threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = _fit(spec, train, validation, progress, found)
+            model = _Training(spec, progress, found).run(train, validation)
         except (MotadataError, MemoryError):
             raise
         except Exception as error:
@@ -126,124 +95,146 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
 
 
 def concerns_user(item: warnings.WarningMessage) -> bool:
+    """Tell whether a warning says something about the data rather than about a library's future."""
     return not issubclass(item.category, (DeprecationWarning, FutureWarning, PendingDeprecationWarning, ImportWarning))
 
 
-def _fit(
-    spec: TrainingSpec,
-    train: ColumnTable,
-    validation: ColumnTable | None,
-    progress: Progress,
-    found: list[str],
-) -> TrainedModel:
-    rows = usable_rows(spec, train, None)
-    notices = []
-    if spec.group is not None:
-        rows, without = with_group(rows, spec.group.name)
-        if without:
-            notices.append(f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out")
-    why = None
-    if spec.algorithm == AUTO:
-        from motadata_ml_server.worker import auto
+class _Training:
+    """One training, step by step: each step takes what the one before left."""
 
-        entry, why = auto.choose(spec, rows.table, rows.target)
-        notices.append(f"auto chose {entry.name}: {why}")
-    else:
-        entry = catalogue.load()[spec.algorithm]
-    split, held = divide(spec, rows, validation)
-    if split.notice:
-        notices.append(split.notice)
-    learn, learn_target, held, held_target = sides(spec, rows, split, held, notices)
-    progress("encode", 0.1, {"rows": rows.table.rows})
-    names = [schema.name for schema in spec.features]
-    needs = EncodingNeeds(takes_nan(entry), entry.scaling)
-    plan_fit = fit_plan(
-        learn,
-        names,
-        None if learn_target is None else learn_target.for_encodings(),
-        needs,
-        spec.preprocess,
-        spec.random_state,
-    )
-    found.extend(plan_fit.warnings)
-    if spec.group is not None:
-        from motadata_ml_server.worker import groups
+    def __init__(self, spec: TrainingSpec, progress: Progress, warnings_found: list[str]) -> None:
+        self.spec = spec
+        self.progress = progress
+        self.warnings = warnings_found
+        self.notices: list[str] = []
+        self.why: str | None = None
 
-        plan_fit.plan = groups.with_group(plan_fit.plan, learn.columns[spec.group.name])
-    sparse = plan_fit.plan.sparse
-    encoded = encode_table(plan_fit.plan, learn, sparse, plan_fit.overrides)
-    weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
-    classes = None if learn_target is None else learn_target.classes
-    goal = None if learn_target is None else learn_target.values
+    def run(self, train: ColumnTable, validation: ColumnTable | None) -> TrainedModel:
+        """Return the trained model."""
+        spec = self.spec
+        rows = self._usable(train)
+        learn, goal, held, held_goal = self._sides(rows, validation)
+        self.progress("encode", 0.1, {"rows": rows.table.rows})
+        needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
+        fitted = self._plan(learn, goal, needs)
+        sparse = fitted.plan.sparse
+        encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)
+        weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
+        hyperparameters, trials = self._search(learn.rows, encoded, goal, weights)
+        fit_seconds = self._fit(encoded, goal, weights, hyperparameters, fitted.plan)
+        self.progress("score", 0.7, {"rows": held.rows})
+        checked = encoded if held is learn else encode_table(fitted.plan, held, sparse)
+        metrics = self._metrics(checked, held_goal, learn.rows, None if held is learn else held)
+        if spec.cv is not None:
+            metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress)
+        self.progress("compile", 0.85, {"rows": learn.rows})
+        artifacts, runtime = self.fitter.compile(fitted, Rows(encoded, learn), Rows(checked, held))
+        metrics |= self.fitter.metrics()
+        self.warnings.extend(self.fitter.warnings())
+        if self.why is not None:
+            runtime["chosen_because"] = self.why
+        artifacts["profile"] = Profile.fit(fitted.plan, learn).dump()
+        return TrainedModel(
+            artifacts=artifacts,
+            features=[column.summary() for column in fitted.plan.columns],
+            classes=None if goal is None else goal.classes,
+            label_type=spec.label_type,
+            metrics=metrics,
+            algorithm=self.entry.name,
+            hyperparameters=self.fitter.hyperparameters(),
+            rows=rows.table.rows,
+            dropped_rows=rows.dropped,
+            warnings=self.warnings,
+            notices=self.notices,
+            runtime=runtime,
+            library_versions=library_versions_of(self.entry),
+            fit_seconds=fit_seconds,
+            trials=trials,
+        )
 
-    hyperparameters = dict(spec.hyperparameters)
-    trials: list[dict[str, Any]] = []
-    if spec.search is not None:
+    def _usable(self, train: ColumnTable) -> UsableRows:
+        """Return the rows that can be used, having chosen the algorithm and what is fitted of it."""
+        spec = self.spec
+        rows = usable_rows(spec, train, None)
+        if spec.group is not None:
+            rows, without = with_group(rows, spec.group.name)
+            if without:
+                self.notices.append(
+                    f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out"
+                )
+        if spec.algorithm == AUTO:
+            from motadata_ml_server.worker import auto
+
+            self.entry, self.why = auto.choose(spec, rows.table, rows.target)
+            self.notices.append(f"auto chose {self.entry.name}: {self.why}")
+        else:
+            self.entry = catalogue.load()[spec.algorithm]
+        self.fitter: OneModel | ModelPerGroup = (
+            OneModel(spec, self.entry) if spec.group is None else ModelPerGroup(spec, self.entry)
+        )
+        return rows
+
+    def _sides(
+        self, rows: UsableRows, validation: ColumnTable | None
+    ) -> tuple[ColumnTable, EncodedTarget | None, ColumnTable, EncodedTarget | None]:
+        """Return the rows to learn from and those to score on, each with its target."""
+        split, held = divide(self.spec, rows, validation)
+        if split.notice:
+            self.notices.append(split.notice)
+        return sides(self.spec, rows, split, held, self.notices)
+
+    def _plan(self, learn: ColumnTable, goal: EncodedTarget | None, needs: EncodingNeeds) -> PlanFit:
+        fitted = fit_plan(
+            learn,
+            [schema.name for schema in self.spec.features],
+            None if goal is None else goal.for_encodings(),
+            needs,
+            self.spec.preprocess,
+            self.spec.random_state,
+        )
+        self.warnings.extend(fitted.warnings)
+        fitted.plan = self.fitter.complete(fitted.plan, learn)
+        return fitted
+
+    def _search(
+        self, rows: int, encoded: Any, goal: EncodedTarget | None, weights: Array | None
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the hyperparameters to use, and the trials of a search."""
+        spec = self.spec
+        hyperparameters = dict(spec.hyperparameters)
+        if spec.search is None:
+            return hyperparameters, []
         from motadata_ml_server.worker import search
 
-        progress("search", 0.2, {"rows": learn.rows})
-        base = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
-        best, trials = search.run(entry, base, spec.search, encoded, goal, weights, spec.random_state)
-        hyperparameters |= best
-    progress("fit", 0.3, {"rows": learn.rows})
-    started = time.perf_counter()
-    if spec.group is None:
-        estimator = estimators.make(entry, hyperparameters, spec.threads, spec.random_state, classes)
-        estimators.fit(estimator, encoded, goal, weights)
-    else:
-        estimator = groups.GroupedEstimator(
-            lambda: estimators.make(entry, hyperparameters, 1, spec.random_state, classes),
-            plan_fit.plan.columns[-1].spec["categories"],
-            None if classes is None else len(classes),
-        )
-        estimator.fit(encoded, goal, weights, lambda done, more: progress("fit", 0.3 + 0.3 * done, more))
-    fit_seconds = time.perf_counter() - started
+        self.progress("search", 0.2, {"rows": rows})
+        classes, values = (None, None) if goal is None else (goal.classes, goal.values)
+        base = estimators.make(self.entry, hyperparameters, spec.threads, spec.random_state, classes)
+        best, trials = search.run(self.entry, base, spec.search, encoded, values, weights, spec.random_state)
+        return hyperparameters | best, trials
 
-    progress("score", 0.7, {"rows": held.rows})
-    checked = encoded if held is learn else encode_table(plan_fit.plan, held, sparse)
-    scored, scored_target = checked, held_target
-    if spec.group is not None:
-        known = np.flatnonzero(estimator.known(checked))
-        scored, scored_target = checked[known], None if held_target is None else held_target.take(known)
-    scores = score(spec, estimator, scored, scored_target) if scored.shape[0] else {}
-    if spec.cv is not None:
-        scores |= cross_validate(spec, entry, hyperparameters, needs, rows, progress)
-    scores |= {"n_train": learn.rows, "n_test": scored.shape[0] if held is not learn else 0}
-    if held is learn:
-        notices.append("the scores are of the training rows themselves: none were held out")
+    def _fit(
+        self,
+        encoded: Any,
+        goal: EncodedTarget | None,
+        weights: Array | None,
+        hyperparameters: dict[str, Any],
+        plan: FeaturePlan,
+    ) -> float:
+        """Fit, and return the seconds of the fit alone."""
+        self.progress("fit", 0.3, {"rows": encoded.shape[0]})
+        started = time.perf_counter()
+        self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
+        return time.perf_counter() - started
 
-    progress("compile", 0.85, {"rows": learn.rows})
-    if spec.group is None:
-        check = check_rows(entry, plan_fit.plan, checked, held)
-        artifacts, runtime = compile_and_dump(spec, entry, estimator, plan_fit, check)
-        used = estimators.full_hyperparameters(entry, estimator)
-    else:
-        unusual = check_rows(entry, plan_fit.plan, encoded[:1], learn)
-        artifacts = {"plan": dump_plan(plan_fit.plan)}
-        artifacts["grouped"], runtime = estimator.compile(spec.model_type, encoded, unusual)
-        scores |= {"groups": len(estimator.fitted), "groups_failed": len(estimator.failed)}
-        found.extend(filter(None, [estimator.warning()]))
-        used = estimators.full_hyperparameters(entry, next(iter(estimator.fitted.values())))
-    if why is not None:
-        runtime["chosen_because"] = why
-    artifacts["profile"] = Profile.fit(plan_fit.plan, learn).dump()
-    return TrainedModel(
-        artifacts=artifacts,
-        features=[column.summary() for column in plan_fit.plan.columns],
-        classes=classes,
-        label_type=spec.label_type,
-        metrics=scores,
-        algorithm=entry.name,
-        hyperparameters=used,
-        rows=rows.table.rows,
-        dropped_rows=rows.dropped,
-        warnings=found,
-        notices=notices,
-        runtime=runtime,
-        library_versions=library_versions_of(entry),
-        fit_seconds=fit_seconds,
-        trials=trials,
-    )
+    def _metrics(
+        self, checked: Any, goal: EncodedTarget | None, learned: int, held: ColumnTable | None
+    ) -> dict[str, float]:
+        """Return the scores; `held` is None where they are of the training rows."""
+        scored, scored_goal = self.fitter.scorable(checked, goal)
+        found = score(self.spec, self.fitter.estimator, scored, scored_goal) if scored.shape[0] else {}
+        if held is None:
+            self.notices.append("the scores are of the training rows themselves: none were held out")
+        return found | {"n_train": learned, "n_test": 0 if held is None else scored.shape[0]}
 
 
 def takes_nan(entry: AlgorithmEntry) -> bool:

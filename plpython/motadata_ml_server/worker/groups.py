@@ -14,11 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.columns import Column
+from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import TrainingError
+from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan, PlanFeature
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
+from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
+from motadata_ml_server.worker.artifacts import check_rows, dump_plan
+from motadata_ml_server.worker.one_model import Rows
+from motadata_ml_server.worker.target import EncodedTarget
 
 CHECK_ROWS = 32
 """Rows of each group on which its compiled form is compared with scikit-learn."""
@@ -220,3 +226,74 @@ class GroupedEstimator:
             "failed_groups": {self._groups[code]: reason for code, reason in list(self.failed.items())[:MAX_REASONS]},
         }
         return GroupedModels(task, self._classes, models).to_bytes(), runtime
+
+
+class ModelPerGroup:
+    """An estimator for each group; with the methods of `one_model.OneModel`.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+        What to train; its group is set.
+    entry : AlgorithmEntry
+        The estimator.
+
+    Attributes
+    ----------
+    estimator : GroupedEstimator
+        Once `fit` was called.
+    """
+
+    estimator: GroupedEstimator
+
+    def __init__(self, spec: TrainingSpec, entry: AlgorithmEntry) -> None:
+        assert spec.group is not None  # noqa: S101 - the caller looked
+        self._spec = spec
+        self._entry = entry
+        self._column = spec.group.name
+
+    def complete(self, plan: FeaturePlan, learn: ColumnTable) -> FeaturePlan:
+        """Return the plan with the group as its last column."""
+        return with_group(plan, learn.columns[self._column])
+
+    def fit(
+        self,
+        encoded: Any,
+        goal: EncodedTarget | None,
+        weights: NDArray[np.float64] | None,
+        hyperparameters: dict[str, Any],
+        plan: FeaturePlan,
+        progress: Progress,
+    ) -> None:
+        """Fit an estimator for each group, each on one thread."""
+        classes, values = (None, None) if goal is None else (goal.classes, goal.values)
+        self.estimator = GroupedEstimator(
+            lambda: estimators.make(self._entry, hyperparameters, 1, self._spec.random_state, classes),
+            plan.columns[-1].spec["categories"],
+            None if classes is None else len(classes),
+        )
+        self.estimator.fit(encoded, values, weights, lambda done, more: progress("fit", 0.3 + 0.3 * done, more))
+
+    def scorable(self, encoded: Any, goal: EncodedTarget | None) -> tuple[Any, EncodedTarget | None]:
+        """Return the rows whose group has a model."""
+        known = np.flatnonzero(self.estimator.known(encoded))
+        return encoded[known], None if goal is None else goal.take(known)
+
+    def compile(self, fitted: PlanFit, learned: Rows, held: Rows) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """Return the artifacts, and what is to be known of the runtime; compared on rows of each group."""
+        unusual = check_rows(self._entry, fitted.plan, learned.encoded[:1], learned.table)
+        payload, runtime = self.estimator.compile(self._spec.model_type, learned.encoded, unusual)
+        return {"plan": dump_plan(fitted.plan), "grouped": payload}, runtime
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return all hyperparameters, as used."""
+        return estimators.full_hyperparameters(self._entry, next(iter(self.estimator.fitted.values())))
+
+    def metrics(self) -> dict[str, float]:
+        """Return how many groups have a model, and how many have none."""
+        return {"groups": len(self.estimator.fitted), "groups_failed": len(self.estimator.failed)}
+
+    def warnings(self) -> list[str]:
+        """Return what the user should know of groups without a model."""
+        said = self.estimator.warning()
+        return [] if said is None else [said]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
 from motadata_ml_server.columns import TextValues
-from motadata_ml_server.evaluation.metrics import ClassificationScores, RegressionScores, area_under_curve
+from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores, area_under_curve
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.worker import metrics
 

@@ -1,0 +1,96 @@
+"""One model of all rows: fitted, scored and compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.columns import ColumnTable
+from motadata_ml_server.features.fit_plan import PlanFit
+from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.training.specification import Progress, TrainingSpec
+from motadata_ml_server.worker import estimators
+from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump
+from motadata_ml_server.worker.target import EncodedTarget
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows in both forms.
+
+    Attributes
+    ----------
+    encoded : ndarray or csr_matrix, shape (rows, width)
+        As an estimator takes them.
+    table : ColumnTable
+        As they were read.
+    """
+
+    encoded: Any
+    table: ColumnTable
+
+
+class OneModel:
+    """The usual case: one estimator learns from all rows. `groups.ModelPerGroup` has the same methods.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+        What to train.
+    entry : AlgorithmEntry
+        The estimator.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Once `fit` was called.
+    """
+
+    def __init__(self, spec: TrainingSpec, entry: AlgorithmEntry) -> None:
+        self._spec = spec
+        self._entry = entry
+        self.estimator: Any = None
+
+    def complete(self, plan: FeaturePlan, learn: ColumnTable) -> FeaturePlan:
+        """Return the plan with what this way of fitting needs beside the features: nothing."""
+        return plan
+
+    def fit(
+        self,
+        encoded: Any,
+        goal: EncodedTarget | None,
+        weights: NDArray[np.float64] | None,
+        hyperparameters: dict[str, Any],
+        plan: FeaturePlan,
+        progress: Progress,
+    ) -> None:
+        """Fit the estimator on encoded rows."""
+        spec = self._spec
+        classes, values = (None, None) if goal is None else (goal.classes, goal.values)
+        self.estimator = estimators.make(self._entry, hyperparameters, spec.threads, spec.random_state, classes)
+        estimators.fit(self.estimator, encoded, values, weights)
+
+    def scorable(self, encoded: Any, goal: EncodedTarget | None) -> tuple[Any, EncodedTarget | None]:
+        """Return the rows that can be scored: all of them."""
+        return encoded, goal
+
+    def compile(self, fitted: PlanFit, learned: Rows, held: Rows) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """Return the artifacts, and what is to be known of the runtime; compared on the rows held out."""
+        check = check_rows(self._entry, fitted.plan, held.encoded, held.table)
+        return compile_and_dump(self._spec, self._entry, self.estimator, fitted, check)
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return all hyperparameters, as used."""
+        return estimators.full_hyperparameters(self._entry, self.estimator)
+
+    def metrics(self) -> dict[str, float]:
+        """Return metrics beside the scores: none."""
+        return {}
+
+    def warnings(self) -> list[str]:
+        """Return what the user should know of the fit: nothing."""
+        return []
