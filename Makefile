@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
-	licences algorithms lint format typecheck pytest bench \
+	licences algorithms migration-data lint format typecheck pytest bench \
 	bench-quick bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
@@ -55,6 +55,10 @@ test-matrix: bootstrap ## the suites that need a server on PostgreSQL 15 to 18: 
 
 algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/slow/test_every_algorithm.py -m slow
+
+migration-data: ## at a release: keep what it trains for the migration tests of the next ones
+	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron
+	@.ci/python -m tests.migration.make_data
 
 test-security: bootstrap ## attacks: every role against what is not its own
 	@.ci/python -m pytest tests/security

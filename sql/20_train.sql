@@ -6,6 +6,11 @@ create type ml.training_result as (
     model_version text
 );
 comment on type ml.training_result is 'What ml.train returns: training_time is in seconds.';
+comment on column ml.training_result.model_id is 'The model''s name.';
+comment on column ml.training_result.status is 'completed, once the version is stored.';
+comment on column ml.training_result.metrics is 'Scores on the rows held out, by name.';
+comment on column ml.training_result.training_time is 'Seconds from the call to the stored version.';
+comment on column ml.training_result.model_version is 'Number of the new version.';
 
 create function ml.train(
     model_id text,

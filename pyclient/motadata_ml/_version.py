@@ -1,3 +1,3 @@
 """The version of the client package, equal to the extension's."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -15,9 +15,11 @@ from pytest_postgresql.executors import PostgreSQLExecutor
 
 from motadata_ml.install import find_server
 from tests.conftest import BINDIR
+from tests.migration.make_data import ROLES
 
 Session = psycopg.Connection[Any]
 Database = Callable[[str | None], Session]
+Restored = Callable[[str], Session]
 
 DATA = Path(__file__).parent / "data"
 _numbers = itertools.count(1)
@@ -47,30 +49,24 @@ def database(server: PostgreSQLExecutor) -> Iterator[Database]:
 
 
 @pytest.fixture
-def models_of_0_1_0(database: Database) -> Iterator[Session]:
-    """Restore a database in which 0.1.0 trained models: a dump that 0.1.0's own server wrote."""
-    session = database(None)
-    where = session.info
-    session.execute("create role old_user login")
-    subprocess.run(
-        [
-            *(
-                str(find_server(BINDIR / "pg_config").program("psql")),
-                "-q",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-h",
-                where.host,
-                "-p",
-                str(where.port),
-                "-U",
-                where.user,
-            ),
-            *("-d", where.dbname, "-f", str(DATA / "models_0.1.0.sql")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    yield session
-    session.execute("drop owned by old_user cascade")
-    session.execute("drop role old_user")
+def restored(database: Database) -> Iterator[Restored]:
+    """Restore databases in which a release trained models: dumps that its own server wrote."""
+    sessions: list[Session] = []
+
+    def restore(version: str) -> Session:
+        session = database(None)
+        sessions.append(session)
+        where = session.info
+        for role in ROLES:
+            session.execute(f"create role {role} login".encode())
+        psql = [str(find_server(BINDIR / "pg_config").program("psql")), "-qX", "-v", "ON_ERROR_STOP=1"]
+        place = ["-h", where.host, "-p", str(where.port), "-U", where.user, "-d", where.dbname]
+        subprocess.run([*psql, *place, "-f", str(DATA / f"models_{version}.sql")], check=True, capture_output=True)
+        return session
+
+    yield restore
+    for session in sessions:
+        session.execute("reset role")
+        for role in ROLES:
+            session.execute(f"drop owned by {role} cascade".encode())
+            session.execute(f"drop role {role}".encode())

@@ -10,12 +10,13 @@ import pytest
 
 Session = psycopg.Connection[Any]
 Database = Callable[[str | None], Session]
+Restored = Callable[[str], Session]
 
 TRAIN = "select ml.train('m', 'regression', 'select i as x, 2 * i as y from generate_series(1, 50) i', 'y')"
 
 
-def test_a_new_package_predicts_and_lists_with_an_old_extension_but_does_not_write(models_of_0_1_0: Session) -> None:
-    session = models_of_0_1_0
+def test_a_new_package_predicts_and_lists_with_an_old_extension_but_does_not_write(restored: Restored) -> None:
+    session = restored("0.1.0")
     found = session.execute(
         "select count(*) from expected e join rows r using (id) "
         "where answer = ml.predict(e.model, to_jsonb(r), tenant_id => e.tenant)"
