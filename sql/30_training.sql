@@ -1,3 +1,5 @@
+-- Training: ml.train, what it accepts, and what runs now.
+
 create type ml.training_result as (
     model_id text,
     status text,
@@ -37,3 +39,31 @@ from motadata_ml_server.entrypoints import train
 return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, tenant_id)
 $$;
 comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
+
+create function ml._algorithms(
+    out algorithm text, out model_type text, out library text, out aliases text[], out hyperparameters jsonb,
+    out streams boolean, out requires text, out available boolean
+) returns setof record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import algorithms
+return algorithms()
+$$;
+comment on function ml._algorithms is 'Internal: the rows of ml.algorithms.';
+create view ml.algorithms as
+select algorithm, model_type, library, aliases, hyperparameters, streams, requires, available from ml._algorithms();
+comment on view ml.algorithms is 'Algorithms that ml.train accepts, with their hyperparameters, defaults and types.';
+
+create function ml._training_progress(
+    out tenant_id text, out model_id text, out model_type text, out algorithm text, out pid integer,
+    out started_at timestamptz, out step text, out fraction float8, out rows bigint, out seconds float8,
+    out seconds_left float8
+) returns setof record
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import training_progress
+return training_progress()
+$$;
+comment on function ml._training_progress is 'Internal: the rows of ml.training_progress.';
+create view ml.training_progress as
+select tenant_id, model_id, model_type, algorithm, pid, started_at, step, fraction, rows, seconds, seconds_left
+from ml._training_progress();
+comment on view ml.training_progress is 'Trainings that run now, of the tenants the caller may act for.';

@@ -1,3 +1,5 @@
+-- Evaluation: how good a model is on rows, and whether they are like those it has learned from.
+
 create function ml.evaluate(
     model_id text,
     input_data text,

@@ -64,13 +64,6 @@ select r.tenant_id, r.id as run_id, r.experiment, r.name, r.status, r.started_at
 from ml.experiment_run r;
 comment on view ml.experiment_runs is 'Experiment runs with their parameters and the latest value of each metric.';
 
-create function ml.current_tenant(tenant_id text default null) returns text
-    language plpython3u stable parallel unsafe as $$
-from motadata_ml_server.entrypoints import current_tenant
-return current_tenant(tenant_id)
-$$;
-comment on function ml.current_tenant is 'Return the tenant that a call acts for: the one named, else the session''s.';
-
 select pg_catalog.pg_extension_config_dump('ml.experiment_run', '');
 select pg_catalog.pg_extension_config_dump('ml.experiment_run_seq', '');
 select pg_catalog.pg_extension_config_dump('ml.experiment_param', '');
