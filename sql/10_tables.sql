@@ -1,30 +1,33 @@
 -- Tables, their row security and what pg_dump takes along.
 
 create table ml.tenant (
-    tenant_id text primary key check (tenant_id <> '' and length(tenant_id) <= 200),
-    created_at timestamptz not null default now()
+    tenant_id pg_catalog.text primary key
+        check (tenant_id operator(pg_catalog.<>) '' and pg_catalog.length(tenant_id) operator(pg_catalog.<=) 200),
+    created_at pg_catalog.timestamptz not null default pg_catalog.now()
 );
 comment on table ml.tenant is 'Tenants: each owns its models; rows of other tenants are invisible.';
 
 create table ml.tenant_role (
-    tenant_id text not null references ml.tenant on delete cascade,
-    role regrole not null,
+    tenant_id pg_catalog.text not null references ml.tenant on delete cascade,
+    role pg_catalog.regrole not null,
     admin boolean not null default false,
-    granted_at timestamptz not null default now(),
+    granted_at pg_catalog.timestamptz not null default pg_catalog.now(),
     primary key (tenant_id, role)
 );
 create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
-comment on table ml.tenant_role is 'Which roles may act for which tenant; written by ml.grant_usage and ml.revoke_usage.';
+comment on table ml.tenant_role is
+    'Which roles may act for which tenant; written by ml.grant_usage and ml.revoke_usage.';
 
 create sequence ml.model_seq;
 create table ml.model (
-    id bigint primary key default nextval('ml.model_seq'),
-    tenant_id text not null references ml.tenant on delete cascade,
-    model_id text not null check (model_id <> '' and length(model_id) <= 200),
-    model_type text not null,
+    id bigint primary key default pg_catalog.nextval('ml.model_seq'),
+    tenant_id pg_catalog.text not null references ml.tenant on delete cascade,
+    model_id pg_catalog.text not null
+        check (model_id operator(pg_catalog.<>) '' and pg_catalog.length(model_id) operator(pg_catalog.<=) 200),
+    model_type pg_catalog.text not null,
     deployed_version_id bigint,
-    created_at timestamptz not null default now(),
-    created_by name not null,
+    created_at pg_catalog.timestamptz not null default pg_catalog.now(),
+    created_by pg_catalog.name not null,
     unique (tenant_id, model_id)
 );
 alter sequence ml.model_seq owned by ml.model.id;
@@ -32,33 +35,33 @@ comment on table ml.model is 'Models by tenant and name, with the version that i
 
 create sequence ml.model_version_seq;
 create table ml.model_version (
-    id bigint primary key default nextval('ml.model_version_seq'),
+    id bigint primary key default pg_catalog.nextval('ml.model_version_seq'),
     model bigint not null references ml.model on delete cascade,
-    tenant_id text not null,
-    version text not null,
-    model_type text not null,
-    algorithm text not null,
-    hyperparameters jsonb not null,
-    features jsonb not null,
-    target text,
-    target_type text,
-    label_type text,
-    classes text[],
-    metrics jsonb not null,
+    tenant_id pg_catalog.text not null,
+    version pg_catalog.text not null,
+    model_type pg_catalog.text not null,
+    algorithm pg_catalog.text not null,
+    hyperparameters pg_catalog.jsonb not null,
+    features pg_catalog.jsonb not null,
+    target pg_catalog.text,
+    target_type pg_catalog.text,
+    label_type pg_catalog.text,
+    classes pg_catalog.text[],
+    metrics pg_catalog.jsonb not null,
     training_rows bigint not null,
     dropped_rows bigint not null,
-    training_query text not null,
-    source_tables text[] not null,
-    data_fingerprint text not null,
+    training_query pg_catalog.text not null,
+    source_tables pg_catalog.text[] not null,
+    data_fingerprint pg_catalog.text not null,
     random_state integer,
-    runtime jsonb not null,
-    warnings text[] not null,
-    library_versions jsonb not null,
-    digest text not null,
-    trained_by name not null,
-    trained_at timestamptz not null default clock_timestamp(),
-    training_time float8 not null,
-    arguments jsonb,
+    runtime pg_catalog.jsonb not null,
+    warnings pg_catalog.text[] not null,
+    library_versions pg_catalog.jsonb not null,
+    digest pg_catalog.text not null,
+    trained_by pg_catalog.name not null,
+    trained_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
+    training_time pg_catalog.float8 not null,
+    arguments pg_catalog.jsonb,
     unique (model, version)
 );
 alter sequence ml.model_version_seq owned by ml.model_version.id;
@@ -67,10 +70,10 @@ comment on table ml.model_version is 'Versions of each model: how it was trained
 
 create table ml.artifact (
     version_id bigint not null references ml.model_version on delete cascade,
-    kind text not null,
+    kind pg_catalog.text not null,
     chunk integer not null,
-    digest text not null,
-    data bytea not null,
+    digest pg_catalog.text not null,
+    data pg_catalog.bytea not null,
     primary key (version_id, kind, chunk)
 );
 alter table ml.artifact alter column data set storage external;
@@ -78,13 +81,13 @@ comment on table ml.artifact is 'Fitted models as skops and compiled forms, in c
 
 create sequence ml.deployment_seq;
 create table ml.deployment (
-    id bigint primary key default nextval('ml.deployment_seq'),
+    id bigint primary key default pg_catalog.nextval('ml.deployment_seq'),
     model bigint not null references ml.model on delete cascade,
-    tenant_id text not null,
+    tenant_id pg_catalog.text not null,
     version_id bigint not null references ml.model_version on delete cascade,
-    deployed_by name not null,
-    deployed_at timestamptz not null default clock_timestamp(),
-    rolled_back_at timestamptz
+    deployed_by pg_catalog.name not null,
+    deployed_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
+    rolled_back_at pg_catalog.timestamptz
 );
 alter sequence ml.deployment_seq owned by ml.deployment.id;
 create index deployment_by_model on ml.deployment (model, id);
@@ -93,23 +96,23 @@ comment on table ml.deployment is 'History of deployments; ml.rollback walks it 
 
 create sequence ml.trial_seq;
 create table ml.trial (
-    id bigint primary key default nextval('ml.trial_seq'),
+    id bigint primary key default pg_catalog.nextval('ml.trial_seq'),
     version_id bigint not null references ml.model_version on delete cascade,
-    tenant_id text not null,
+    tenant_id pg_catalog.text not null,
     number integer not null,
-    hyperparameters jsonb not null,
-    score float8,
-    details jsonb not null
+    hyperparameters pg_catalog.jsonb not null,
+    score pg_catalog.float8,
+    details pg_catalog.jsonb not null
 );
 alter sequence ml.trial_seq owned by ml.trial.id;
 create index trial_by_version on ml.trial (version_id, number);
 comment on table ml.trial is 'Every trial of a hyperparameter search, by model version.';
 
 create table ml.option (
-    name text primary key,
-    value text not null,
-    set_by name not null,
-    set_at timestamptz not null default now()
+    name pg_catalog.text primary key,
+    value pg_catalog.text not null,
+    set_by pg_catalog.name not null,
+    set_at pg_catalog.timestamptz not null default pg_catalog.now()
 );
 comment on table ml.option is 'Server-wide settings that differ from their default; written by ml.set_option.';
 
@@ -125,15 +128,15 @@ alter table ml.trial enable row level security;
 create policy own_roles on ml.tenant_role for select
     using (pg_catalog.pg_has_role(current_user, role, 'usage'));
 create policy own_tenants on ml.tenant for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = tenant.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) tenant.tenant_id));
 create policy own_tenants on ml.model for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = model.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) model.tenant_id));
 create policy own_tenants on ml.model_version for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = model_version.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) model_version.tenant_id));
 create policy own_tenants on ml.deployment for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = deployment.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) deployment.tenant_id));
 create policy own_tenants on ml.trial for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = trial.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) trial.tenant_id));
 
 insert into ml.tenant (tenant_id) values ('default');
 

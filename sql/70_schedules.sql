@@ -2,39 +2,40 @@
 
 create sequence ml.schedule_seq;
 create table ml.schedule (
-    id bigint primary key default nextval('ml.schedule_seq'),
+    id bigint primary key default pg_catalog.nextval('ml.schedule_seq'),
     model bigint not null unique references ml.model on delete cascade,
-    tenant_id text not null,
-    cron text not null,
+    tenant_id pg_catalog.text not null,
+    cron pg_catalog.text not null,
     job_id bigint not null,
-    metric text not null,
-    min_improvement float8 not null,
+    metric pg_catalog.text not null,
+    min_improvement pg_catalog.float8 not null,
     max_age interval,
-    max_drift float8,
-    search_path text not null,
-    role name not null,
-    arguments jsonb not null,
-    created_at timestamptz not null default now()
+    max_drift pg_catalog.float8,
+    search_path pg_catalog.text not null,
+    role pg_catalog.name not null,
+    arguments pg_catalog.jsonb not null,
+    created_at pg_catalog.timestamptz not null default pg_catalog.now()
 );
 alter sequence ml.schedule_seq owned by ml.schedule.id;
 comment on table ml.schedule is 'Models that are trained again by pg_cron; written by ml.schedule_training.';
 
 create sequence ml.schedule_run_seq;
 create table ml.schedule_run (
-    id bigint primary key default nextval('ml.schedule_run_seq'),
+    id bigint primary key default pg_catalog.nextval('ml.schedule_run_seq'),
     model bigint not null references ml.model on delete cascade,
-    tenant_id text not null,
-    started_at timestamptz not null,
-    finished_at timestamptz not null default clock_timestamp(),
-    outcome text not null check (outcome in ('skipped', 'deployed', 'kept', 'failed')),
-    reason text not null,
-    drift float8,
-    metric text not null,
-    old_version text,
-    old_value float8,
-    new_version text,
-    new_value float8,
-    role name not null
+    tenant_id pg_catalog.text not null,
+    started_at pg_catalog.timestamptz not null,
+    finished_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
+    outcome pg_catalog.text not null
+        check (outcome operator(pg_catalog.=) any (array['skipped', 'deployed', 'kept', 'failed'])),
+    reason pg_catalog.text not null,
+    drift pg_catalog.float8,
+    metric pg_catalog.text not null,
+    old_version pg_catalog.text,
+    old_value pg_catalog.float8,
+    new_version pg_catalog.text,
+    new_value pg_catalog.float8,
+    role pg_catalog.name not null
 );
 alter sequence ml.schedule_run_seq owned by ml.schedule_run.id;
 create index schedule_run_by_model on ml.schedule_run (model, id);
@@ -43,9 +44,9 @@ comment on table ml.schedule_run is 'Every run of a scheduled training: what it 
 alter table ml.schedule enable row level security;
 alter table ml.schedule_run enable row level security;
 create policy own_tenants on ml.schedule for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = schedule.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) schedule.tenant_id));
 create policy own_tenants on ml.schedule_run for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = schedule_run.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) schedule_run.tenant_id));
 
 select pg_catalog.pg_extension_config_dump('ml.schedule', '');
 select pg_catalog.pg_extension_config_dump('ml.schedule_seq', '');
@@ -56,9 +57,9 @@ create view ml.schedules with (security_invoker = true) as
 select m.tenant_id, m.model_id, s.cron, s.metric, s.min_improvement, s.max_age, s.max_drift, s.role, s.job_id,
     s.created_at, r.finished_at as last_run_at, r.outcome as last_outcome
 from ml.schedule s
-join ml.model m on m.id = s.model
+join ml.model m on m.id operator(pg_catalog.=) s.model
 left join lateral (
-    select finished_at, outcome from ml.schedule_run where model = s.model order by id desc limit 1
+    select finished_at, outcome from ml.schedule_run where model operator(pg_catalog.=) s.model order by id desc limit 1
 ) as r on true;
 comment on view ml.schedules is 'Scheduled trainings of the models the caller may use, each with its last outcome.';
 
@@ -66,17 +67,18 @@ create view ml.schedule_history with (security_invoker = true) as
 select m.tenant_id, m.model_id, r.started_at, r.finished_at, r.outcome, r.reason, r.drift, r.metric, r.old_version,
     r.old_value, r.new_version, r.new_value, r.role
 from ml.schedule_run r
-join ml.model m on m.id = r.model;
-comment on view ml.schedule_history is 'Runs of the scheduled trainings of the models the caller may use, with reasons.';
+join ml.model m on m.id operator(pg_catalog.=) r.model;
+comment on view ml.schedule_history is
+    'Runs of the scheduled trainings of the models the caller may use, with reasons.';
 
 create function ml.schedule_training(
-    model_id text,
-    cron text,
-    metric text default null,
-    min_improvement float8 default 0,
+    model_id pg_catalog.text,
+    cron pg_catalog.text,
+    metric pg_catalog.text default null,
+    min_improvement pg_catalog.float8 default 0,
     max_age interval default null,
-    max_drift float8 default null,
-    tenant_id text default null
+    max_drift pg_catalog.float8 default null,
+    tenant_id pg_catalog.text default null
 ) returns bigint
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import schedule_training
@@ -85,14 +87,17 @@ $$;
 comment on function ml.schedule_training is
     'Have pg_cron train a model again when it has to, and deploy what is better; returns the number of the job.';
 
-create function ml.unschedule_training(model_id text, tenant_id text default null) returns boolean
+create function ml.unschedule_training(model_id pg_catalog.text, tenant_id pg_catalog.text default null) returns boolean
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import unschedule_training
 return unschedule_training(model_id, tenant_id)
 $$;
 comment on function ml.unschedule_training is 'Take back what ml.schedule_training did; false where there was nothing.';
 
-create function ml.run_schedule(model_id text, tenant_id text default null) returns text
+create function ml.run_schedule(
+    model_id pg_catalog.text,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import run_schedule
 return run_schedule(model_id, tenant_id)
