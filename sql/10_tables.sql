@@ -6,6 +6,8 @@ create table ml.tenant (
     created_at pg_catalog.timestamptz not null default pg_catalog.now()
 );
 comment on table ml.tenant is 'Tenants: each owns its models; rows of other tenants are invisible.';
+comment on column ml.tenant.tenant_id is 'The tenant''s name, 1 to 200 characters.';
+comment on column ml.tenant.created_at is 'When its first row was made.';
 
 create table ml.tenant_role (
     tenant_id pg_catalog.text not null references ml.tenant on delete cascade,
@@ -17,6 +19,10 @@ create table ml.tenant_role (
 create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
 comment on table ml.tenant_role is
     'Which roles may act for which tenant; written by ml.grant_usage and ml.revoke_usage.';
+comment on column ml.tenant_role.tenant_id is 'The tenant that the role may act for.';
+comment on column ml.tenant_role.role is 'The role.';
+comment on column ml.tenant_role.admin is 'Whether it may grant the tenant to others, and make API keys.';
+comment on column ml.tenant_role.granted_at is 'When ml.grant_usage was first called for the pair.';
 
 create sequence ml.model_seq;
 create table ml.model (
@@ -31,7 +37,16 @@ create table ml.model (
     unique (tenant_id, model_id)
 );
 alter sequence ml.model_seq owned by ml.model.id;
+comment on sequence ml.model_seq is 'Numbers of ml.model.id.';
 comment on table ml.model is 'Models by tenant and name, with the version that is deployed.';
+comment on column ml.model.id is 'Key of the model.';
+comment on column ml.model.tenant_id is 'The tenant that owns it.';
+comment on column ml.model.model_id is 'The model''s name, unique within its tenant.';
+comment on column ml.model.model_type is
+    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+comment on column ml.model.deployed_version_id is 'Key of the version that predicts; NULL where none is deployed.';
+comment on column ml.model.created_at is 'When the first version was trained.';
+comment on column ml.model.created_by is 'The role that trained it.';
 
 create sequence ml.model_version_seq;
 create table ml.model_version (
@@ -65,8 +80,40 @@ create table ml.model_version (
     unique (model, version)
 );
 alter sequence ml.model_version_seq owned by ml.model_version.id;
+comment on sequence ml.model_version_seq is 'Numbers of ml.model_version.id.';
 create index model_version_by_tenant on ml.model_version (tenant_id);
 comment on table ml.model_version is 'Versions of each model: how it was trained, on what, and how well it did.';
+comment on column ml.model_version.id is 'Key of the version.';
+comment on column ml.model_version.model is 'Key of its model.';
+comment on column ml.model_version.tenant_id is 'The tenant that owns it.';
+comment on column ml.model_version.version is 'Number of the version, such as 1.0.0.';
+comment on column ml.model_version.model_type is 'classification, regression, clustering, anomaly or decomposition.';
+comment on column ml.model_version.algorithm is 'Name of the estimator''s class.';
+comment on column ml.model_version.hyperparameters is 'All of the estimator''s hyperparameters, defaults too.';
+comment on column ml.model_version.features is 'The features in their order, each with its kind and how it is encoded.';
+comment on column ml.model_version.target is 'The column to predict; NULL where there is none.';
+comment on column ml.model_version.target_type is 'SQL type of the target.';
+comment on column ml.model_version.label_type is 'integer, number, boolean or text: what a classifier''s labels come back as.';
+comment on column ml.model_version.classes is 'The labels of a classifier, as text, in the order of its probabilities.';
+comment on column ml.model_version.metrics is 'Scores on the rows held out, by name.';
+comment on column ml.model_version.training_rows is 'Rows with a target: those learned from and those held out.';
+comment on column ml.model_version.dropped_rows is 'Rows left out because their target was NULL.';
+comment on column ml.model_version.training_query is 'The table or the query that was trained on.';
+comment on column ml.model_version.source_tables is
+    'Tables and views that the training query read, with their schemas.';
+comment on column ml.model_version.data_fingerprint is
+    'SHA-256 of the rows as the worker got them: equal rows, equal fingerprint.';
+comment on column ml.model_version.random_state is 'Seed of the training; NULL for none.';
+comment on column ml.model_version.runtime is
+    'What predicts: its name, why it was taken, and how far it was from scikit-learn on how many rows.';
+comment on column ml.model_version.warnings is 'What the libraries warned of during the training.';
+comment on column ml.model_version.library_versions is 'Versions of the libraries that it was trained with.';
+comment on column ml.model_version.digest is 'SHA-256 over the digests of all its artifacts.';
+comment on column ml.model_version.trained_by is 'The role that trained it.';
+comment on column ml.model_version.trained_at is 'When it was stored.';
+comment on column ml.model_version.training_time is 'Seconds from the call to the stored version.';
+comment on column ml.model_version.arguments is
+    'What another training like this one needs; NULL for versions of 0.1.0.';
 
 create table ml.artifact (
     version_id bigint not null references ml.model_version on delete cascade,
@@ -78,6 +125,11 @@ create table ml.artifact (
 );
 alter table ml.artifact alter column data set storage external;
 comment on table ml.artifact is 'Fitted models as skops and compiled forms, in chunks; no user reads or writes it.';
+comment on column ml.artifact.version_id is 'Key of the version.';
+comment on column ml.artifact.kind is 'plan, profile, skops, linear, onnx or grouped.';
+comment on column ml.artifact.chunk is 'Number of the chunk, from 0; each has 16 MB at the most.';
+comment on column ml.artifact.digest is 'SHA-256 of the whole artifact.';
+comment on column ml.artifact.data is 'The bytes of the chunk.';
 
 create sequence ml.deployment_seq;
 create table ml.deployment (
@@ -90,9 +142,17 @@ create table ml.deployment (
     rolled_back_at pg_catalog.timestamptz
 );
 alter sequence ml.deployment_seq owned by ml.deployment.id;
+comment on sequence ml.deployment_seq is 'Numbers of ml.deployment.id.';
 create index deployment_by_model on ml.deployment (model, id);
 create index deployment_by_version on ml.deployment (version_id);
 comment on table ml.deployment is 'History of deployments; ml.rollback walks it backwards.';
+comment on column ml.deployment.id is 'Key of the deployment; a later one has a higher number.';
+comment on column ml.deployment.model is 'Key of the model.';
+comment on column ml.deployment.tenant_id is 'The tenant that owns it.';
+comment on column ml.deployment.version_id is 'Key of the version that was deployed.';
+comment on column ml.deployment.deployed_by is 'The role that deployed it.';
+comment on column ml.deployment.deployed_at is 'When it was deployed.';
+comment on column ml.deployment.rolled_back_at is 'When ml.rollback took it back; NULL where it did not.';
 
 create sequence ml.trial_seq;
 create table ml.trial (
@@ -105,8 +165,16 @@ create table ml.trial (
     details pg_catalog.jsonb not null
 );
 alter sequence ml.trial_seq owned by ml.trial.id;
+comment on sequence ml.trial_seq is 'Numbers of ml.trial.id.';
 create index trial_by_version on ml.trial (version_id, number);
 comment on table ml.trial is 'Every trial of a hyperparameter search, by model version.';
+comment on column ml.trial.id is 'Key of the trial.';
+comment on column ml.trial.version_id is 'Key of the version that the search led to.';
+comment on column ml.trial.tenant_id is 'The tenant that owns it.';
+comment on column ml.trial.number is 'Number of the trial in its search, from 1.';
+comment on column ml.trial.hyperparameters is 'The hyperparameters that were tried.';
+comment on column ml.trial.score is 'Mean score over the folds, higher is better; NULL where the fit failed.';
+comment on column ml.trial.details is 'Standard deviation over the folds, rank and seconds.';
 
 create table ml.option (
     name pg_catalog.text primary key,
@@ -115,6 +183,10 @@ create table ml.option (
     set_at pg_catalog.timestamptz not null default pg_catalog.now()
 );
 comment on table ml.option is 'Server-wide settings that differ from their default; written by ml.set_option.';
+comment on column ml.option.name is 'The option''s name.';
+comment on column ml.option.value is 'Its value, as text.';
+comment on column ml.option.set_by is 'The role that set it.';
+comment on column ml.option.set_at is 'When it was set.';
 
 -- Row security. The owner of the extension is exempt: the definer helpers act with an explicit tenant.
 alter table ml.tenant enable row level security;

@@ -53,6 +53,14 @@ comment on function ml._algorithms is 'Internal: the rows of ml.algorithms.';
 create view ml.algorithms as
 select algorithm, model_type, library, aliases, hyperparameters, streams, requires, available from ml._algorithms();
 comment on view ml.algorithms is 'Algorithms that ml.train accepts, with their hyperparameters, defaults and types.';
+comment on column ml.algorithms.algorithm is 'Name of the estimator''s class, as ml.train takes it.';
+comment on column ml.algorithms.model_type is 'The model type it is for.';
+comment on column ml.algorithms.library is 'The library it comes from.';
+comment on column ml.algorithms.aliases is 'Short names for it.';
+comment on column ml.algorithms.hyperparameters is 'Its hyperparameters, each with default, type and range.';
+comment on column ml.algorithms.streams is 'Whether it learns a chunk at a time, with mode stream.';
+comment on column ml.algorithms.requires is 'What has to be installed beside scikit-learn; NULL for nothing.';
+comment on column ml.algorithms.available is 'Whether that is installed.';
 
 create function ml._training_progress(
     out tenant_id pg_catalog.text, out model_id pg_catalog.text, out model_type pg_catalog.text,
@@ -68,3 +76,15 @@ create view ml.training_progress as
 select tenant_id, model_id, model_type, algorithm, pid, started_at, step, fraction, rows, seconds, seconds_left
 from ml._training_progress();
 comment on view ml.training_progress is 'Trainings that run now, of the tenants the caller may act for.';
+comment on column ml.training_progress.tenant_id is 'The tenant that owns it.';
+comment on column ml.training_progress.model_id is 'The model''s name.';
+comment on column ml.training_progress.model_type is 'Its model type.';
+comment on column ml.training_progress.algorithm is 'Name of the estimator''s class.';
+comment on column ml.training_progress.pid is 'Process of the session that trains: pg_cancel_backend(pid) ends it.';
+comment on column ml.training_progress.started_at is 'When it began.';
+comment on column ml.training_progress.step is 'What it does now, such as read, fit or compile.';
+comment on column ml.training_progress.fraction is 'Share of the work that is done, 0 to 1.';
+comment on column ml.training_progress.rows is 'Rows read.';
+comment on column ml.training_progress.seconds is 'Seconds since it began.';
+comment on column ml.training_progress.seconds_left is
+    'Seconds that it may still take; NULL where nothing is known yet.';

@@ -17,7 +17,21 @@ create table ml.schedule (
     created_at pg_catalog.timestamptz not null default pg_catalog.now()
 );
 alter sequence ml.schedule_seq owned by ml.schedule.id;
+comment on sequence ml.schedule_seq is 'Numbers of ml.schedule.id.';
 comment on table ml.schedule is 'Models that are trained again by pg_cron; written by ml.schedule_training.';
+comment on column ml.schedule.id is 'Key of the schedule.';
+comment on column ml.schedule.model is 'Key of the model.';
+comment on column ml.schedule.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedule.cron is 'When it runs, as pg_cron takes it.';
+comment on column ml.schedule.job_id is 'Number of the job of pg_cron.';
+comment on column ml.schedule.metric is 'The score that decides which version is deployed.';
+comment on column ml.schedule.min_improvement is 'By how much a new version has to be better.';
+comment on column ml.schedule.max_age is 'Trains if the newest version is older; NULL looks at no age.';
+comment on column ml.schedule.max_drift is 'Trains if a feature''s drift passes it; NULL looks at no drift.';
+comment on column ml.schedule.search_path is 'The search path that the training query is read with.';
+comment on column ml.schedule.role is 'The role that scheduled it, with whose rights it runs.';
+comment on column ml.schedule.arguments is 'How the model is trained: that of the version that was deployed.';
+comment on column ml.schedule.created_at is 'When it was scheduled.';
 
 create sequence ml.schedule_run_seq;
 create table ml.schedule_run (
@@ -38,8 +52,23 @@ create table ml.schedule_run (
     role pg_catalog.name not null
 );
 alter sequence ml.schedule_run_seq owned by ml.schedule_run.id;
+comment on sequence ml.schedule_run_seq is 'Numbers of ml.schedule_run.id.';
 create index schedule_run_by_model on ml.schedule_run (model, id);
 comment on table ml.schedule_run is 'Every run of a scheduled training: what it did and why.';
+comment on column ml.schedule_run.id is 'Key of the run.';
+comment on column ml.schedule_run.model is 'Key of the model.';
+comment on column ml.schedule_run.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedule_run.started_at is 'When the run began.';
+comment on column ml.schedule_run.finished_at is 'When it ended.';
+comment on column ml.schedule_run.outcome is 'skipped, deployed, kept or failed.';
+comment on column ml.schedule_run.reason is 'Why, in words.';
+comment on column ml.schedule_run.drift is 'The largest drift of a feature; NULL where it was not looked for.';
+comment on column ml.schedule_run.metric is 'The score that decided.';
+comment on column ml.schedule_run.old_version is 'The version that was deployed before.';
+comment on column ml.schedule_run.old_value is 'Its score on the rows held out.';
+comment on column ml.schedule_run.new_version is 'The version that was trained; NULL where none was.';
+comment on column ml.schedule_run.new_value is 'Its score on the same rows.';
+comment on column ml.schedule_run.role is 'The role with whose rights it ran.';
 
 alter table ml.schedule enable row level security;
 alter table ml.schedule_run enable row level security;
@@ -62,6 +91,18 @@ left join lateral (
     select finished_at, outcome from ml.schedule_run where model operator(pg_catalog.=) s.model order by id desc limit 1
 ) as r on true;
 comment on view ml.schedules is 'Scheduled trainings of the models the caller may use, each with its last outcome.';
+comment on column ml.schedules.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedules.model_id is 'The model''s name.';
+comment on column ml.schedules.cron is 'When it runs, as pg_cron takes it.';
+comment on column ml.schedules.metric is 'The score that decides which version is deployed.';
+comment on column ml.schedules.min_improvement is 'By how much a new version has to be better.';
+comment on column ml.schedules.max_age is 'Trains if the newest version is older; NULL looks at no age.';
+comment on column ml.schedules.max_drift is 'Trains if a feature''s drift passes it; NULL looks at no drift.';
+comment on column ml.schedules.role is 'The role that scheduled it, with whose rights it runs.';
+comment on column ml.schedules.job_id is 'Number of the job of pg_cron.';
+comment on column ml.schedules.created_at is 'When it was scheduled.';
+comment on column ml.schedules.last_run_at is 'When the last run ended; NULL before the first.';
+comment on column ml.schedules.last_outcome is 'What came of it.';
 
 create view ml.schedule_history with (security_invoker = true) as
 select m.tenant_id, m.model_id, r.started_at, r.finished_at, r.outcome, r.reason, r.drift, r.metric, r.old_version,
@@ -70,6 +111,19 @@ from ml.schedule_run r
 join ml.model m on m.id operator(pg_catalog.=) r.model;
 comment on view ml.schedule_history is
     'Runs of the scheduled trainings of the models the caller may use, with reasons.';
+comment on column ml.schedule_history.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedule_history.model_id is 'The model''s name.';
+comment on column ml.schedule_history.started_at is 'When the run began.';
+comment on column ml.schedule_history.finished_at is 'When it ended.';
+comment on column ml.schedule_history.outcome is 'skipped, deployed, kept or failed.';
+comment on column ml.schedule_history.reason is 'Why, in words.';
+comment on column ml.schedule_history.drift is 'The largest drift of a feature; NULL where it was not looked for.';
+comment on column ml.schedule_history.metric is 'The score that decided.';
+comment on column ml.schedule_history.old_version is 'The version that was deployed before.';
+comment on column ml.schedule_history.old_value is 'Its score on the rows held out.';
+comment on column ml.schedule_history.new_version is 'The version that was trained; NULL where none was.';
+comment on column ml.schedule_history.new_value is 'Its score on the same rows.';
+comment on column ml.schedule_history.role is 'The role with whose rights it ran.';
 
 create function ml.schedule_training(
     model_id pg_catalog.text,

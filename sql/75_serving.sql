@@ -13,9 +13,18 @@ create table ml.api_key (
     revoked_at pg_catalog.timestamptz
 );
 alter sequence ml.api_key_seq owned by ml.api_key.id;
+comment on sequence ml.api_key_seq is 'Numbers of ml.api_key.id.';
 create index api_key_by_tenant on ml.api_key (tenant_id);
 comment on table ml.api_key is
     'API keys of the serving process as SHA-256 digests; a key is 256 random bits and is shown once, to its maker.';
+comment on column ml.api_key.id is 'Key of the row, by which a key is revoked.';
+comment on column ml.api_key.tenant_id is 'The tenant that the key speaks for.';
+comment on column ml.api_key.name is 'What its maker calls it.';
+comment on column ml.api_key.digest is 'SHA-256 of the key.';
+comment on column ml.api_key.created_at is 'When it was made.';
+comment on column ml.api_key.created_by is 'The role that made it.';
+comment on column ml.api_key.expires_at is 'When it stops to count; NULL for never.';
+comment on column ml.api_key.revoked_at is 'When it was revoked; NULL where it was not.';
 
 -- A role reads the keys of its tenants; only a tenant's administrators make and revoke them.
 alter table ml.api_key enable row level security;

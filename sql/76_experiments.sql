@@ -16,8 +16,18 @@ create table ml.experiment_run (
     unique (id, tenant_id)
 );
 alter sequence ml.experiment_run_seq owned by ml.experiment_run.id;
+comment on sequence ml.experiment_run_seq is 'Numbers of ml.experiment_run.id.';
 create index experiment_run_by_tenant on ml.experiment_run (tenant_id, experiment, id);
 comment on table ml.experiment_run is 'Runs of experiments, by tenant.';
+comment on column ml.experiment_run.id is 'Key of the run.';
+comment on column ml.experiment_run.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_run.experiment is 'Name of the experiment.';
+comment on column ml.experiment_run.name is 'Name of the run; NULL for none.';
+comment on column ml.experiment_run.status is 'running, finished or failed.';
+comment on column ml.experiment_run.tags is 'What the client noted, by name.';
+comment on column ml.experiment_run.started_at is 'When it began.';
+comment on column ml.experiment_run.ended_at is 'When it ended; NULL while it runs.';
+comment on column ml.experiment_run.created_by is 'The role that began it.';
 
 create table ml.experiment_param (
     run_id bigint not null,
@@ -29,6 +39,10 @@ create table ml.experiment_param (
     foreign key (run_id, tenant_id) references ml.experiment_run (id, tenant_id) on delete cascade
 );
 comment on table ml.experiment_param is 'Parameters of experiment runs.';
+comment on column ml.experiment_param.run_id is 'Key of the run.';
+comment on column ml.experiment_param.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_param.name is 'Name of the parameter.';
+comment on column ml.experiment_param.value is 'Its value.';
 
 create sequence ml.experiment_metric_seq;
 create table ml.experiment_metric (
@@ -43,8 +57,16 @@ create table ml.experiment_metric (
     foreign key (run_id, tenant_id) references ml.experiment_run (id, tenant_id) on delete cascade
 );
 alter sequence ml.experiment_metric_seq owned by ml.experiment_metric.id;
+comment on sequence ml.experiment_metric_seq is 'Numbers of ml.experiment_metric.id.';
 create index experiment_metric_by_run on ml.experiment_metric (run_id, name, step, id);
 comment on table ml.experiment_metric is 'Metrics of experiment runs, step by step.';
+comment on column ml.experiment_metric.id is 'Key of the value; a later one has a higher number.';
+comment on column ml.experiment_metric.run_id is 'Key of the run.';
+comment on column ml.experiment_metric.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_metric.name is 'Name of the metric.';
+comment on column ml.experiment_metric.value is 'Its value.';
+comment on column ml.experiment_metric.step is 'The step that it was logged in.';
+comment on column ml.experiment_metric.logged_at is 'When it was logged.';
 
 alter table ml.experiment_run enable row level security;
 alter table ml.experiment_param enable row level security;
@@ -69,6 +91,17 @@ select r.tenant_id, r.id as run_id, r.experiment, r.name, r.status, r.started_at
         order by name, step desc, id desc) as m), '{}') as metrics
 from ml.experiment_run r;
 comment on view ml.experiment_runs is 'Experiment runs with their parameters and the latest value of each metric.';
+comment on column ml.experiment_runs.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_runs.run_id is 'Key of the run.';
+comment on column ml.experiment_runs.experiment is 'Name of the experiment.';
+comment on column ml.experiment_runs.name is 'Name of the run; NULL for none.';
+comment on column ml.experiment_runs.status is 'running, finished or failed.';
+comment on column ml.experiment_runs.started_at is 'When it began.';
+comment on column ml.experiment_runs.ended_at is 'When it ended; NULL while it runs.';
+comment on column ml.experiment_runs.created_by is 'The role that began it.';
+comment on column ml.experiment_runs.tags is 'What the client noted, by name.';
+comment on column ml.experiment_runs.params is 'Its parameters, by name.';
+comment on column ml.experiment_runs.metrics is 'The latest finite value of each metric, by name.';
 
 select pg_catalog.pg_extension_config_dump('ml.experiment_run', '');
 select pg_catalog.pg_extension_config_dump('ml.experiment_run_seq', '');

@@ -56,6 +56,10 @@ $$;
 comment on function ml._options is 'Internal: the rows of ml.options.';
 create view ml.options as select name, value, default_value, description from ml._options();
 comment on view ml.options is 'Server-wide options with their present and default values.';
+comment on column ml.options.name is 'The option''s name.';
+comment on column ml.options.value is 'Its present value, as text.';
+comment on column ml.options.default_value is 'Its value where nobody has set it.';
+comment on column ml.options.description is 'What it does.';
 
 create function ml.doctor()
     returns table (check_name pg_catalog.text, ok boolean, detail pg_catalog.text, remedy pg_catalog.text)
@@ -77,6 +81,12 @@ comment on function ml._cache_status is 'Internal: the rows of ml.cache_status.'
 create view ml.cache_status as
 select version_id, model_id, version, runtime, bytes, hits from ml._cache_status();
 comment on view ml.cache_status is 'Models this session holds in memory.';
+comment on column ml.cache_status.version_id is 'Key of the version.';
+comment on column ml.cache_status.model_id is 'The model''s name.';
+comment on column ml.cache_status.version is 'Number of the version.';
+comment on column ml.cache_status.runtime is 'Name of what predicts: linear, onnx, sklearn or grouped.';
+comment on column ml.cache_status.bytes is 'Bytes it takes in memory, about.';
+comment on column ml.cache_status.hits is 'How often it was found in the cache.';
 
 create function ml.cache_clear() returns integer
     language plpython3u volatile parallel unsafe as $$
@@ -98,6 +108,13 @@ create view ml.stat_models as
 select tenant_id, model_id, version, calls, rows, errors, seconds from ml._stat_models();
 comment on view ml.stat_models is
     'Predictions of each model version since the server started: calls, rows, errors, seconds; all sessions together.';
+comment on column ml.stat_models.tenant_id is 'The tenant that owns it.';
+comment on column ml.stat_models.model_id is 'The model''s name.';
+comment on column ml.stat_models.version is 'Number of the version.';
+comment on column ml.stat_models.calls is 'Calls that predicted.';
+comment on column ml.stat_models.rows is 'Rows predicted.';
+comment on column ml.stat_models.errors is 'Calls that ended with an error.';
+comment on column ml.stat_models.seconds is 'Seconds spent in these calls.';
 
 -- What a tenant may hold and train at the most, and what it holds now.
 
@@ -111,6 +128,14 @@ create table ml.quota (
     checked_at pg_catalog.timestamptz
 );
 comment on table ml.quota is 'Limits by tenant, NULL is none; written by ml.set_quota.';
+comment on column ml.quota.tenant_id is 'The tenant.';
+comment on column ml.quota.max_models is 'The most models; NULL is no limit.';
+comment on column ml.quota.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.quota.max_training_seconds_per_day is
+    'The most seconds of training a day in UTC; NULL is no limit.';
+comment on column ml.quota.set_by is 'The role that set the limits.';
+comment on column ml.quota.set_at is 'When they were set.';
+comment on column ml.quota.checked_at is 'When a training was last held against them.';
 alter table ml.quota enable row level security;
 create policy own_tenants on ml.quota for select
     using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) quota.tenant_id));
@@ -144,3 +169,14 @@ select tenant_id, models, versions, bytes, training_seconds, training_seconds_to
 from ml._tenant_sizes();
 comment on view ml.tenant_sizes is
     'What each tenant holds that the caller may act for: models, versions, bytes, training seconds, and its quota.';
+comment on column ml.tenant_sizes.tenant_id is 'The tenant.';
+comment on column ml.tenant_sizes.models is 'Models it has.';
+comment on column ml.tenant_sizes.versions is 'Versions of them.';
+comment on column ml.tenant_sizes.bytes is 'Bytes of their artifacts.';
+comment on column ml.tenant_sizes.training_seconds is 'Seconds that the versions stored took to train.';
+comment on column ml.tenant_sizes.training_seconds_today is
+    'Seconds of training on the present day in UTC, failed ones too.';
+comment on column ml.tenant_sizes.max_models is 'The most models; NULL is no limit.';
+comment on column ml.tenant_sizes.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.tenant_sizes.max_training_seconds_per_day is
+    'The most seconds of training a day in UTC; NULL is no limit.';
