@@ -113,12 +113,13 @@ def _statements(node: ast.AST, when: When) -> Iterator[tuple[_Importing, When]]:
 
 def _dynamic(call: ast.Call) -> bool:
     """Tell whether a call imports a module whose name is written there: ``import_module("a.b")``."""
-    function = call.func
-    name = (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
     literal = bool(call.args) and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
-    return name in ("import_module", "__import__") and literal
+    return literal and _name(call.func) in ("import_module", "__import__")
+
+
+def _name(node: ast.expr) -> str | None:
+    """Return the last part of a dotted name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
 def _targets(node: _Importing, package: str, modules: Mapping[str, Path]) -> Iterator[str]:
