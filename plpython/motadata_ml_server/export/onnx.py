@@ -13,8 +13,8 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.onnx_features import ML_DOMAIN, GraphBuilder, encode
 from motadata_ml_server.export.onnx_link import class_position, probabilities, value_of
 from motadata_ml_server.features.layout import plan_columns
-from motadata_ml_server.prediction.link import has_probabilities
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
+from motadata_ml_server.prediction.runtimes.link import has_probabilities
 from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY, leaf_table
 
 _IR_VERSION: Final = 9

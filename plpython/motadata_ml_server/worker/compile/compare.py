@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.features.layout import as_is_columns
-from motadata_ml_server.prediction.link import batch_class, batch_probabilities, batch_value
+from motadata_ml_server.prediction.runtimes.link import batch_class, batch_probabilities, batch_value
 from motadata_ml_server.prediction.runtimes.sklearn_scores import score_with_sklearn
 from motadata_ml_server.worker.compile.linear import compile_linear
 
