@@ -38,7 +38,7 @@ lint: bootstrap ## ruff
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient benchmarks supply
+	@$(BIN)/mypy --strict plpython pyclient benchmarks supply tools
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix
