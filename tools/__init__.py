@@ -1,0 +1,1 @@
+"""What builds, checks and releases the project: nothing here is installed with it."""
