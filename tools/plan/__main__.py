@@ -6,8 +6,8 @@ import argparse
 import io
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,11 +56,11 @@ def plan_at(folder: Path, revision: str) -> Plan:
         There is no such repository, revision or folder in it.
     """
     # named as from the folder itself, so that it matters not where the repository begins
-    git = ["git", "-C", str(folder), "archive", "--format=tar", revision, "."]
+    git = ["git", "-C", str(folder), "archive", "--format=zip", revision, "."]
     packed = subprocess.run(git, check=True, capture_output=True).stdout
-    with tempfile.TemporaryDirectory() as place, tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(io.BytesIO(packed)) as archive:
         there = Path(place) / folder.name
-        archive.extractall(there, filter="data")
+        archive.extractall(there)
         return plan_of(there)
 
 
