@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
-	licences algorithms reference migration-data lint format typecheck pytest bench \
+	licences algorithms reference migration-data architecture plan lint format typecheck pytest bench \
 	bench-quick bench-tools report readme-figures profile clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
@@ -38,7 +38,7 @@ lint: bootstrap ## ruff
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient benchmarks supply tools
+	@$(BIN)/mypy --strict plpython pyclient benchmarks tools tests/unit/architecture
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix
@@ -93,18 +93,24 @@ locks: bootstrap ## pin what the images install, with hashes: docker/requirement
 		| $(COMPILE) $(if $(UPGRADE),--upgrade) -o docker/requirements-build.lock -
 
 licences: bootstrap ## write docs/licences.md: the licences of what the images install
-	@$(BIN)/python -B -m supply.licences
+	@$(BIN)/python -B -m tools.supply.licences
 
 audit: bootstrap ## known vulnerabilities in what the images install; fails, with a reason, where nobody can be asked
-	@$(BIN)/python -B -m supply.audit
+	@$(BIN)/python -B -m tools.supply.audit
 
 sbom: bootstrap ## list what the images install as CycloneDX: dist/motadata-ml-*.cdx.json
-	@$(BIN)/python -B -m supply.sbom
+	@$(BIN)/python -B -m tools.supply.sbom
 
 sbom-image: bootstrap image ## the same, with the packages from Debian that the image motadata-ml has
 	@mkdir -p dist
 	@$(ENGINE) run --rm --entrypoint dpkg-query motadata-ml -W -f='$${Package} $${Version} $${Architecture}\n' >dist/debian.txt
-	@$(BIN)/python -B -m supply.sbom dist/debian.txt
+	@$(BIN)/python -B -m tools.supply.sbom dist/debian.txt
+
+architecture: bootstrap ## write the contract of the rooms into docs/architecture.md
+	@$(BIN)/python -B -m tests.unit.architecture.page
+
+plan: bootstrap ## rooms, floors and arrows of the server package: make plan REVISION=v0.2.0 compares
+	@$(BIN)/python -B -m tools.plan $(if $(REVISION),--revision $(REVISION))
 
 bench: bench-tools ## measure everything side by side, under 25 minutes: docs/benchmarks.md
 	@status=0; .ci/python -m benchmarks || status=$$?; $(MAKE) --no-print-directory report; exit $$status

@@ -1,1 +1,1 @@
-"""What the project's own pages and checks are made with."""
+"""Tools for those who work on the project; nothing here is installed."""

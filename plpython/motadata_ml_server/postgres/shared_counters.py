@@ -18,15 +18,16 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motadata_ml_server.postgres import processes
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.session_files import FOLDER
 
-FILE: Final = Path("pg_stat_tmp") / "motadata_ml_counters"
+FILE: Final = FOLDER / "motadata_ml_counters"
 FORMAT: Final = 1
 SLOTS: Final = 16_384
 """As many pairs of session and version as can be counted at once; a slot has 64 bytes."""
@@ -133,7 +134,7 @@ class Region:
 
     def _place(self, words: Words, kind: int, subject: int) -> int | None:
         """Find a slot and make it this process's own: one of this subject, else a free one, else a dead one."""
-        own, born = os.getpid(), _born(os.getpid())
+        own, born = os.getpid(), processes.born(os.getpid())
         same = (words[:, SCOPE] == self._scope(kind)) & (words[:, SUBJECT] == subject)
         for place in np.flatnonzero(same).tolist():
             if _may_take(words[place], own):
@@ -154,16 +155,7 @@ class Region:
 
 def _may_take(slot: Words, own: int) -> bool:
     owner = int(slot[OWNER])
-    return owner == own or _born(owner) != int(slot[BORN])
-
-
-def _born(pid: int) -> int:
-    """Return when a process started, in the kernel's ticks; 0 where there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    return int(text.rpartition(")")[2].split()[19])
+    return owner == own or processes.born(owner) != int(slot[BORN])
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.features.check import check_table
 from motadata_ml_server.features.layout import plan_columns
-from motadata_ml_server.prediction import link
 from motadata_ml_server.prediction.predictions import BatchPrediction, Prediction
+from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.open import open_runtime
 

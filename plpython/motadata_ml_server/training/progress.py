@@ -1,22 +1,18 @@
 """How far a training is: NOTICEs for its own client, a small file for every other session.
 
-The file lies in ``pg_stat_tmp`` of the data directory, which is the working directory of every backend, belongs to
-the server's user alone and is left out of base backups. It is named after the backend, and counts only while the
-worker it names is alive.
+The file counts only while the worker it names is alive.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+from motadata_ml_server.postgres import processes, session_files
 from motadata_ml_server.postgres.database import PlpyDatabase
 
-FOLDER = Path("pg_stat_tmp")
 PREFIX = "motadata_ml_training_"
 
 INTERVAL = 0.5
@@ -47,21 +43,18 @@ class ProgressReport:
         self._tick = tick
         session = db.query(_SESSION)[0]
         self._fixed = {**subject, "pid": session["pid"], "database": session["database"], "started": session["now"]}
-        self._file = FOLDER / f"{PREFIX}{session['pid']}.json"
-        self._temporary = self._file.with_suffix(".new")
+        self._file = session_files.SessionFile(PREFIX, session["pid"])
         self._started = time.monotonic()
         self._due = self._started + INTERVAL
         self._latest: dict[str, Any] | None = None
 
     def __enter__(self) -> ProgressReport:
-        _forget_dead()
+        session_files.forget_dead(PREFIX)
         self._write({"step": "start", "fraction": 0.0, "rows": 0})
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._file, self._temporary):
-            with contextlib.suppress(OSError):
-                file.unlink()
+        self._file.remove()
 
     def tell(self, step: str, fraction: float, rows: int, **more: Any) -> None:
         """Take note of a step; it is reported at once or as soon as the last report is old enough.
@@ -98,10 +91,7 @@ class ProgressReport:
         self._db.notice(f"training: {facts['step']}", detail=json.dumps(facts))
 
     def _write(self, facts: dict[str, Any]) -> None:
-        """Replace the file; a full disk must not end a training that is otherwise well."""
-        with contextlib.suppress(OSError):
-            self._temporary.write_text(json.dumps({**self._fixed, **facts}))
-            self._temporary.replace(self._file)
+        self._file.write({**self._fixed, **facts})
 
 
 def running(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
@@ -110,9 +100,8 @@ def running(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
     superuser = db.query("select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user")[
         0
     ]["rolsuper"]
-    for path in sorted(FOLDER.glob(f"{PREFIX}*.json")):
-        facts = _read(path)
-        if facts is None or facts["database"] != here or not _alive(facts):
+    for facts in session_files.read_all(PREFIX):
+        if facts["database"] != here or not processes.runs(facts["worker"], "motadata_ml_server.worker"):
             continue
         if superuser or _permitted(db, facts["tenant_id"]):
             yield {
@@ -135,14 +124,6 @@ _SHOWN = (
 )
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return facts
-
-
 def _permitted(db: PlpyDatabase, tenant_id: str) -> bool:
     rows = db.query(
         "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1) as found",
@@ -154,18 +135,3 @@ def _permitted(db: PlpyDatabase, tenant_id: str) -> bool:
 
 def _timestamp(db: PlpyDatabase, epoch: float) -> str:
     return str(db.query("select pg_catalog.to_timestamp($1)::pg_catalog.text as at", ["float8"], [epoch])[0]["at"])
-
-
-def _alive(facts: dict[str, Any]) -> bool:
-    try:
-        return b"motadata_ml_server.worker" in Path(f"/proc/{facts['worker']}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _forget_dead() -> None:
-    """Remove what trainings left behind whose backend was killed."""
-    for path in FOLDER.glob(f"{PREFIX}*"):
-        if not Path(f"/proc/{path.stem.removeprefix(PREFIX)}").exists():
-            with contextlib.suppress(OSError):
-                path.unlink()

@@ -17,7 +17,7 @@ from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.features.layout import PlanColumn, as_is_columns
 from motadata_ml_server.features.row import DenseRow
 from motadata_ml_server.features.row_chunks import row_chunks
-from motadata_ml_server.prediction import link
+from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
 
