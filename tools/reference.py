@@ -7,6 +7,7 @@ The page has a mark for each chapter of ``sql/``; what stands between a mark and
     <!-- end of generated -->
 
 An object belongs to the chapter whose file creates it, in the order of the file; tables have a chapter of their own.
+The metrics have one too, which comes from the server package's list of them.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from typing import Any
 
 import psycopg
 
+from motadata_ml_server.evaluation.metrics import METRICS, Metric
+
 Session = psycopg.Connection[Any]
 
 TABLES = "tables"
 """The mark of the chapter that lists tables."""
+
+SCORES = "metrics"
+"""The mark of the table of metrics."""
 
 WIDTH = 118
 """A signature that is longer has a line for each argument."""
@@ -55,7 +61,8 @@ select c.relname, c.relkind::pg_catalog.text,
     coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), pg_catalog.obj_description(c.reltype, 'pg_type')),
     (select pg_catalog.array_agg(
             array[
-                a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.col_description(c.oid, a.attnum)
+                a.attname::pg_catalog.text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+                pg_catalog.col_description(c.oid, a.attnum)
             ] order by a.attnum)
         from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
 from pg_catalog.pg_class c
@@ -102,13 +109,28 @@ def page(session: Session, present: str, sql: Path) -> str:
     ValueError
         The page lacks the mark of a chapter that has objects, has one twice, or has one of no chapter.
     """
-    chapters: dict[str, list[str]] = {}
+    chapters = {SCORES: _metrics(METRICS)}
     for entry in _entries(session, _order(sql)):
         chapters.setdefault(entry.chapter, []).append(entry.text)
     marks = [mark for _, mark, _ in _BLOCK.findall(present)]
     if sorted(marks) != sorted(chapters):
         raise ValueError(f"the page has the marks {sorted(marks)}, the database has {sorted(chapters)}")
     return _BLOCK.sub(lambda block: f"{block[1]}\n" + "\n".join(chapters[block[2]]) + f"\n{block[3]}", present)
+
+
+def _metrics(metrics: Sequence[Metric]) -> list[str]:
+    """Return the table of metrics, in the order of the list."""
+    better = {True: "higher", False: "lower", None: "neither"}
+    rows = [
+        f"| `{metric.name}` | {metric.model_type} | {better[metric.higher_is_better]} | {_cell(metric.formula)} |"
+        for metric in metrics
+    ]
+    return ["\n".join(["| metric | model type | better | what it is |", "| --- | --- | --- | --- |", *rows, ""])]
+
+
+def _cell(text: str | None) -> str:
+    """Return a text as a cell of a table has to hold it; empty where there is none."""
+    return (text or "").replace("|", "\\|").replace("\n", " ")
 
 
 def _order(sql: Path) -> Mapping[str, str]:
@@ -120,7 +142,7 @@ def _order(sql: Path) -> Mapping[str, str]:
 
 def _entries(session: Session, order: Mapping[str, str]) -> list[_Entry]:
     named: dict[str, _Entry] = {}
-    overloads: dict[str, list[tuple[Sequence[str], str, str]]] = {}
+    overloads: dict[str, list[tuple[Sequence[str], str, str | None]]] = {}
     for name, arguments, result, comment in session.execute(_FUNCTIONS).fetchall():
         overloads.setdefault(name, []).append((arguments or [], result, comment))
     for name, forms in overloads.items():
@@ -130,9 +152,10 @@ def _entries(session: Session, order: Mapping[str, str]) -> list[_Entry]:
     return [named[name] for name in order if name in named]
 
 
-def _function(name: str, forms: Sequence[tuple[Sequence[str], str, str]]) -> str:
+def _function(name: str, forms: Sequence[tuple[Sequence[str], str, str | None]]) -> str:
     signatures = [_signature(name, arguments, result) for arguments, result, _ in forms]
-    return "\n".join([f"### `ml.{name}`", "", forms[0][2], "", "```sql", *signatures, "```", ""])
+    comments = dict.fromkeys(comment or "" for *_, comment in forms)
+    return "\n".join([f"### `ml.{name}`", "", *comments, "", "```sql", *signatures, "```", ""])
 
 
 def _signature(name: str, arguments: Sequence[str], result: str) -> str:
@@ -162,8 +185,8 @@ def _types(text: str) -> str:
     return text
 
 
-def _relation(name: str, kind: str, comment: str, columns: Sequence[Sequence[str]]) -> str:
+def _relation(name: str, kind: str, comment: str | None, columns: Sequence[tuple[str, str, str | None]]) -> str:
     what = {"r": "Table", "v": "View", "c": "Type"}[kind]
-    rows = [f"| `{column}` | {_types(sql_type)} | {text} |" for column, sql_type, text in columns]
+    rows = [f"| `{column}` | {_types(sql_type)} | {_cell(text)} |" for column, sql_type, text in columns]
     head = ["| column | type | holds |", "| --- | --- | --- |"]
-    return "\n".join([f"### `ml.{name}`", "", f"{what}. {comment}", "", *head, *rows, ""])
+    return "\n".join([f"### `ml.{name}`", "", f"{what}. {comment or ''}", "", *head, *rows, ""])
