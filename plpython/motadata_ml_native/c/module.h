@@ -3,7 +3,9 @@
 #define MOTADATA_ML_MODULE_H
 
 #define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API
 #define Py_LIMITED_API 0x030b0000
+#endif
 #include <Python.h>
 #include <stdint.h>
 
