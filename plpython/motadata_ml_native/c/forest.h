@@ -113,7 +113,8 @@ static inline int goes_left(const forest *f, int32_t at, const double *row)
     if (v != v)
         return flags & MISSING_LEFT;
     if (flags & CATEGORY) {
-        if (!(v > -1.0 && v < (double)here->test.set.bits))
+        /* -0.5 is cut to 0, which an empty set has no bit for either */
+        if (!(v > -1.0 && v < (double)here->test.set.bits) || here->test.set.bits == 0)
             return (flags & OUTSIDE_LEFT) != 0;
         const uint32_t bit = (uint32_t)(int64_t)v;
         return f->words[here->test.set.first + bit / 32] >> bit % 32 & 1;

@@ -81,7 +81,7 @@ static PyObject *make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     memset(view, 0, sizeof view);
     for (int i = 0; i < ARRAYS; i++)
         given[i] = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nn$OOOOOOOOOOOOOOd:Trees", names, &features, &outputs,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nn|$OOOOOOOOOOOOOOd:Trees", names, &features, &outputs,
                                      &given[STARTS], &given[FEATURE], &given[THRESHOLD], &given[LEFT], &given[RIGHT],
                                      &given[MISSING], &given[VALUES], &given[TARGET], &given[BASE], &given[COVER],
                                      &given[CATEGORY_OF], &given[SET_STARTS], &given[SET_WORDS], &given[OUTSIDE],

@@ -227,8 +227,8 @@ class Trees:
         starts, words = self._own["set_starts"], self._own["set_words"]
         if len(starts) < 2:
             return np.zeros(len(at), bool)
-        first = starts[sets]
-        inside = (number > -1.0) & (number < 32.0 * (starts[sets + 1] - first))
+        first, bits = starts[sets], 32 * (starts[sets + 1] - starts[sets])
+        inside = (number > -1.0) & (number < bits) & (bits > 0)
         bit = np.where(inside, number, 0.0).astype(np.int64)
         word = np.append(words, np.uint32(0))[np.where(inside, first + bit // 32, len(words))]
         held = word >> (bit % 32).astype(np.uint32) & np.uint32(1)
