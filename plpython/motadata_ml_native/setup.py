@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Extension, setup  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
 

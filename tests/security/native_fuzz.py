@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from motadata_ml_native import _loops
 
+from motadata_ml_native import _loops
 from motadata_ml_server.loops.quadrature import gauss_legendre
 from tests.unit.loops import forests
 
@@ -136,7 +136,12 @@ def fuzz_rows(data: st.DataObject, width: int, columns: int) -> None:
 
     given_columns = [column(f"c{at}") for at in range(columns)]
     values = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a", "b", "z"]) | st.just([])
-    rows = [{f"c{at}": data.draw(values) for at in range(columns)}, [data.draw(values) for _ in range(columns)], {}, None]
+    rows = [
+        {f"c{at}": data.draw(values) for at in range(columns)},
+        [data.draw(values) for _ in range(columns)],
+        {},
+        None,
+    ]
     makers: list[Callable[[], Any]] = [
         lambda: _loops.RowEncoder(given_columns, width).fill,
         lambda: _loops.LinearRow(given_columns, np.zeros(width)).scores,

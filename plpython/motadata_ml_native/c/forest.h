@@ -54,7 +54,7 @@ typedef struct {
     double *values;    /* (leaves, width) */
     int32_t *root;     /* a tree's, and one more: where the next would begin */
     int32_t *deepest;  /* level of a tree's deepest leaf */
-    int32_t *shallow;  /* level of a tree's first leaf */
+    int32_t *sure;     /* level to which a tree is gone down without asking: few leaves lie below */
     int32_t *target;   /* the output that a tree adds to, where width is 1 */
     uint32_t *words;   /* bits of all sets */
     double *base;      /* (outputs,): where sums begin */

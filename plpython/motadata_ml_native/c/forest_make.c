@@ -22,7 +22,7 @@ void forest_drop(forest *made)
     free(made->values);
     free(made->root);
     free(made->deepest);
-    free(made->shallow);
+    free(made->sure);
     free(made->target);
     free(made->words);
     free(made->base);
@@ -184,8 +184,8 @@ static int64_t lay_tree(forest *made, const forest_source *s, const draft *d, in
                         forest_fault *fault)
 {
     const int64_t start = d->starts[t];
-    int32_t *order = d->order, level = 0, shallow = -1;
-    int64_t count = 1, level_end = 1;
+    int32_t *order = d->order, level = 0;
+    int64_t count = 1, level_end = 1, levels = 0, ends = 0;
     order[0] = 0;
     made->root[t] = first;
     if (s->cover != NULL)
@@ -200,8 +200,8 @@ static int64_t lay_tree(forest *made, const forest_source *s, const draft *d, in
         const int64_t from = start + order[i];
         const int32_t to = first + (int32_t)i;
         if (d->left[from] < 0) {
-            if (shallow < 0)
-                shallow = level;
+            levels += level;
+            ends++;
             (void)lay_node(made, s, d, from, to, to, fault);
             if (s->width == 1) {
                 made->value[to] = s->values[from];
@@ -222,7 +222,7 @@ static int64_t lay_tree(forest *made, const forest_source *s, const draft *d, in
             return -1;
     }
     made->deepest[t] = level;
-    made->shallow[t] = shallow;
+    made->sure[t] = level - (int32_t)(levels / ends) <= 2 ? level : (int32_t)(levels / ends);
     if (level > made->depth)
         made->depth = level;
     return first + count;
@@ -281,10 +281,10 @@ static int allocate(forest *made, const forest_source *s, int64_t leaves)
     made->flags = room(made, s->nodes, sizeof *made->flags);
     made->root = room(made, s->trees + 1, sizeof *made->root);
     made->deepest = room(made, s->trees, sizeof *made->deepest);
-    made->shallow = room(made, s->trees, sizeof *made->shallow);
+    made->sure = room(made, s->trees, sizeof *made->sure);
     made->target = room(made, s->trees, sizeof *made->target);
     made->base = room(made, s->outputs, sizeof *made->base);
-    if (!made->node || !made->flags || !made->root || !made->deepest || !made->shallow || !made->target || !made->base)
+    if (!made->node || !made->flags || !made->root || !made->deepest || !made->sure || !made->target || !made->base)
         return -1;
     if (s->width == 1) {
         made->value = room(made, s->nodes, sizeof *made->value);

@@ -15,31 +15,32 @@ static inline int32_t step_any(const forest *f, int32_t at, const double *row)
     return left == at ? at : left + !goes_left(f, at, row);
 }
 
-/* Numbers alone, of which some may be missing. */
+/* Numbers alone, of which some may be missing; no flag but MISSING_LEFT is set then. */
 static inline int32_t step_missing(const forest *f, int32_t at, const double *row)
 {
     const node here = f->node[at];
     const double v = row[here.feature];
-    return here.left + ((v > here.test.threshold) | ((v != v) & !(f->flags[at] & MISSING_LEFT)));
+    const int32_t right = !(v <= here.test.threshold), kept = (v != v) & f->flags[at];
+    return here.left + (right & ~kept);
 }
 
-/* Take STEP rows, or one row through STEP trees, down to their leaves. Nothing is asked on the way to the level of the
- * first leaf; below it, where nobody moved all are there. */
+/* Take STEP rows, or one row through STEP trees, down to their leaves. Nothing is asked on the way to the level `sure`,
+ * which few leaves lie below; from there on, where nobody moved all are there. */
 #define DESCEND(step)                                                                                                 \
     do {                                                                                                              \
         int32_t level = 0;                                                                                            \
-        for (; level < shallow; level++)                                                                              \
+        for (; level < sure; level++)                                                                                 \
             for (int i = 0; i < STEP; i++)                                                                            \
                 at[i] = step(f, at[i], ROW(i));                                                                       \
         while (level < deepest) {                                                                                     \
-            int32_t moved = 0;                                                                                        \
+            int32_t before[STEP], moved = 0;                                                                          \
             for (int i = 0; i < STEP; i++)                                                                            \
                 at[i] = step(f, at[i], ROW(i));                                                                       \
-            for (int i = 0; i < STEP; i++) {                                                                          \
-                const int32_t next = step(f, at[i], ROW(i));                                                          \
-                moved |= next ^ at[i];                                                                                \
-                at[i] = next;                                                                                         \
-            }                                                                                                         \
+            memcpy(before, at, sizeof at);                                                                            \
+            for (int i = 0; i < STEP; i++)                                                                            \
+                at[i] = step(f, at[i], ROW(i));                                                                       \
+            for (int i = 0; i < STEP; i++)                                                                            \
+                moved |= before[i] ^ at[i];                                                                           \
             level += 2;                                                                                               \
             if (moved == 0)                                                                                           \
                 break;                                                                                                \
@@ -50,7 +51,7 @@ static inline int32_t step_missing(const forest *f, int32_t at, const double *ro
 #define ROWS_DOWN(name, step)                                                                                         \
     static void name(const forest *f, int64_t t, const double *rows, int32_t *restrict leaf)                          \
     {                                                                                                                 \
-        const int32_t shallow = f->shallow[t], deepest = f->deepest[t], root = f->root[t];                            \
+        const int32_t sure = f->sure[t], deepest = f->deepest[t], root = f->root[t];                            \
         int32_t at[STEP];                                                                                             \
         for (int i = 0; i < STEP; i++)                                                                                \
             at[i] = root;                                                                                             \
@@ -63,15 +64,16 @@ ROWS_DOWN(rows_any, step_any)
 #undef ROW
 
 #define ROW(i) (row)
+/* Fewer than STEP trees are filled up with the last one, whose leaves beyond nobody adds. */
 #define TREES_DOWN(name, step)                                                                                        \
     static void name(const forest *f, int64_t t, const double *row, int32_t *restrict leaf)                           \
     {                                                                                                                 \
-        int32_t shallow = f->shallow[t], deepest = 0;                                                                 \
-        int32_t at[STEP];                                                                                             \
+        int32_t sure = 0, deepest = 0, at[STEP];                                                                      \
         for (int i = 0; i < STEP; i++) {                                                                              \
-            at[i] = f->root[t + i];                                                                                   \
-            shallow = f->shallow[t + i] < shallow ? f->shallow[t + i] : shallow;                                      \
-            deepest = f->deepest[t + i] > deepest ? f->deepest[t + i] : deepest;                                      \
+            const int64_t tree = t + i < f->trees ? t + i : f->trees - 1;                                             \
+            at[i] = f->root[tree];                                                                                    \
+            sure = f->sure[tree] > sure ? f->sure[tree] : sure;                                                       \
+            deepest = f->deepest[tree] > deepest ? f->deepest[tree] : deepest;                                        \
         }                                                                                                             \
         DESCEND(step);                                                                                                \
         memcpy(leaf, at, sizeof at);                                                                                  \
@@ -120,12 +122,21 @@ static void finish(const forest *f, int64_t count, double *scores)
 void forest_row(const forest *f, const double *row, double *scores)
 {
     descent *down = !f->plain ? trees_any : any_missing(row, f->features) ? trees_missing : trees_plain;
-    memcpy(scores, f->base, (size_t)f->outputs * sizeof *scores);
     int64_t t = 0;
     int32_t leaf[STEP];
-    for (; t + STEP <= f->trees; t += STEP) {
+    memcpy(scores, f->base, (size_t)f->outputs * sizeof *scores);
+    if (f->outputs == 1) { /* the sum stays in a register */
+        double sum = *scores;
+        for (; t + STEP <= f->trees; t += STEP) {
+            down(f, t, row, leaf);
+            for (int i = 0; i < STEP; i++)
+                sum += f->value[leaf[i]];
+        }
+        *scores = sum;
+    }
+    for (; t + 2 < f->trees; t += STEP) {
         down(f, t, row, leaf);
-        for (int i = 0; i < STEP; i++)
+        for (int i = 0; i < STEP && t + i < f->trees; i++)
             add(f, t + i, leaf[i], scores);
     }
     for (; t < f->trees; t++)

@@ -18,7 +18,7 @@ def values_of(
         except KeyError:
             return None
     if numeric and row.__class__ in {list, tuple} and len(row) == len(columns):
-        return row  # type: ignore[return-value]  # the class was just asked for
+        return row
     return None
 
 
@@ -79,7 +79,7 @@ class RowEncoder:
 
     def __buffer__(self, flags: int, /) -> memoryview:
         """Lend the buffer, (width,) float64."""
-        return memoryview(self.buffer)
+        return self.buffer.data
 
     def fill(self, row: Mapping[str, Any] | Sequence[Any]) -> bool:
         """Encode a row.
@@ -109,7 +109,9 @@ class RowEncoder:
             elif column[0] == "call":
                 column[2](value)
             else:
-                self._write_category(column, value if value.__class__ is str else column[6 if column[0] == "onehot" else 5](value))
+                self._write_category(
+                    column, value if value.__class__ is str else column[6 if column[0] == "onehot" else 5](value)
+                )
         return total - total == 0.0
 
     def _write_category(self, column: tuple[Any, ...], category: str | None) -> None:

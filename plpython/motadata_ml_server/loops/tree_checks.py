@@ -67,7 +67,9 @@ def check_arrays(features: int, outputs: int, given: dict[str, Any], divide: flo
     _require(given["values"].shape[1] in {1, outputs}, "values must have one number a node, or one for each output")
     _require(bool(np.isfinite(divide)) and divide != 0.0, "divide must be finite and not 0")
     starts = given["starts"]
-    _require(starts[0] == 0 and starts[-1] == nodes, f"starts must begin with 0 and end with the number of nodes, {nodes}")
+    _require(
+        starts[0] == 0 and starts[-1] == nodes, f"starts must begin with 0 and end with the number of nodes, {nodes}"
+    )
     _require(bool((np.diff(starts) > 0).all()), "starts must grow")
     target = given["target"]
     _require(target is None or bool(((target >= 0) & (target < outputs)).all()), "target must be one of the outputs")
@@ -90,7 +92,9 @@ def _check_sets(given: dict[str, Any]) -> None:
     ends = starts[0] == 0 and starts[-1] == len(words)
     _require(ends, f"set_starts must begin with 0 and end with the number of words, {len(words)}")
     steps = np.diff(starts)
-    _require(bool(((steps >= 0) & (steps <= _LIMIT // 32)).all()), "set_starts must not fall, nor a set have 67108864 words")
+    _require(
+        bool(((steps >= 0) & (steps <= _LIMIT // 32)).all()), "set_starts must not fall, nor a set have 67108864 words"
+    )
 
 
 def _check_tree(features: int, given: dict[str, Any], start: int, end: int, tree: int) -> None:
@@ -98,7 +102,9 @@ def _check_tree(features: int, given: dict[str, Any], start: int, end: int, tree
     inner = ~((left == -1) & (right == -1))
     at = np.flatnonzero(inner)
     later = (left[at] > at) & (right[at] > at) & (left[at] < end - start) & (right[at] < end - start)
-    _require(bool((later & (left[at] != right[at])).all()), "left and right must be two later nodes of the tree, or both -1")
+    _require(
+        bool((later & (left[at] != right[at])).all()), "left and right must be two later nodes of the tree, or both -1"
+    )
     children = np.concatenate([left[at], right[at]])
     _require(len(np.unique(children)) == len(children), "a node must be the child of one")
     feature = given["feature"][start:end][at]

@@ -71,7 +71,7 @@ class Weighed:
                 continue
             beyond = known | {self._feature[at]}
             for child in (root + self._left[at], root + self._right[at]):
-                waiting.append((child, weight * (self._cover[child] / self._cover[at]), beyond))  # noqa: B909, PERF401
+                waiting.append((child, weight * (self._cover[child] / self._cover[at]), beyond))  # noqa: PERF401
         return leaves
 
     def expected(self, base: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -82,17 +83,19 @@ class Trees:
         outside_left: NDArray[Any] | None = None,
         divide: float = 1.0,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name not in {"self", "features", "outputs", "divide"}}
+        given = {
+            name: value for name, value in locals().items() if name not in {"self", "features", "outputs", "divide"}
+        }
         check_arrays(features, outputs, given, divide)
         self.features, self.outputs, self.trees = features, outputs, len(starts) - 1
         own = {name: None if array is None else array.copy() for name, array in given.items()}
         self.nbytes = sum(array.nbytes for array in own.values() if array is not None)
         self._own: dict[str, Any] = own
         self._divide = float(divide)
-        self._target = np.zeros(self.trees, np.int32) if target is None else own["target"]
-        self._base = np.zeros(outputs) if base is None else own["base"]
+        self._target = np.zeros(self.trees, np.int32) if target is None else target.copy()
+        self._base: Array = np.zeros(outputs) if base is None else base.copy()
         self._starts: list[int] = starts.tolist()
-        levels = [reached_levels(left[a:b], right[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        levels = [reached_levels(left[a:b], right[a:b]) for a, b in pairwise(self._starts)]
         self.depth = int(max((level.max() for level in levels), default=0))
         self.nodes = int(sum((level >= 0).sum() for level in levels))
         self._depths = [int(level.max()) for level in levels]
@@ -221,7 +224,7 @@ class Trees:
         if own["category"] is not None:
             number_of_set = np.where(own["left"][at] >= 0, own["category"][at], -1)
             left = np.where(number_of_set >= 0, self._in_set(at, number, np.maximum(number_of_set, 0)), left)
-        return np.where(missing, own["missing_left"][at] != 0, left)
+        return np.asarray(np.where(missing, own["missing_left"][at] != 0, left))
 
     def _in_set(self, at: NDArray[np.int64], number: Array, sets: NDArray[np.int32]) -> NDArray[np.bool_]:
         starts, words = self._own["set_starts"], self._own["set_words"]
@@ -233,7 +236,7 @@ class Trees:
         word = np.append(words, np.uint32(0))[np.where(inside, first + bit // 32, len(words))]
         held = word >> (bit % 32).astype(np.uint32) & np.uint32(1)
         outside = self._own["outside_left"]
-        return np.where(inside, held != 0, False if outside is None else outside[at] != 0)
+        return np.asarray(np.where(inside, held != 0, False if outside is None else outside[at] != 0))
 
 
 class TreesRow:

@@ -77,7 +77,9 @@ def build(source: Path, *, packages: bool = False, wheel: Path | None = None) ->
         _run([sys.executable, "-m", "pip", "uninstall", "-q", "-y", NAME], "python -m pip uninstall " + NAME)
         return False
     if not (source / "pyproject.toml").is_file():
-        raise SetupError(f"{source} is not the folder of {NAME}", remedy="Name the folder that holds its pyproject.toml.")
+        raise SetupError(
+            f"{source} is not the folder of {NAME}", remedy="Name the folder that holds its pyproject.toml."
+        )
     missing = missing_packages()
     if missing and packages:
         install_packages(missing)

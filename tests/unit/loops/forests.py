@@ -125,7 +125,8 @@ class _Growing:
         self.features = features
         self.starts = [0]
         self.columns: dict[str, list[Any]] = {
-            name: [] for name in ("feature", "threshold", "left", "right", "missing_left", "values", "cover", "category")
+            name: []
+            for name in ("feature", "threshold", "left", "right", "missing_left", "values", "cover", "category")
         }
         self.outside: list[bool] = []
         self.words: list[list[int]] = []
