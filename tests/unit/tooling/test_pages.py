@@ -1,0 +1,73 @@
+"""The written pages: links lead somewhere, files that are named are there, every page is in the index."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.tooling.pages import ROOT, anchors, exists, links, named_paths, pages, prose
+
+SERVER = ROOT / "plpython" / "motadata_ml_server"
+CLIENT = ROOT / "pyclient" / "motadata_ml"
+TWENTY = 20
+
+
+def section(page: str, heading: str) -> str:
+    """Return the text below a heading of the second level."""
+    parts = re.split(r"^## (.+)$", prose(ROOT / page), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of a table's rows, its head left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target in links(prose(page)):
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name) if name else page
+        if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "docs/index.md", "docs/releasing.md"])
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    named = named_paths(prose(ROOT / page))
+    assert named
+    assert sorted(path for path in named if not exists(path, ROOT, SERVER, CLIENT)) == []
+
+
+@pytest.mark.parametrize("heading", ["How a training flows", "How a prediction flows"])
+def test_every_step_of_a_flow_has_its_file(heading: str) -> None:
+    steps = rows(section("docs/architecture.md", heading))
+    assert [number for number, *_ in steps] == [str(number) for number in range(1, len(steps) + 1)]
+    assert [step for *step, where in steps if not list(links(where))] == []
+
+
+def test_twenty_questions_are_answered_by_paths() -> None:
+    answers = rows(section("docs/architecture.md", "Where is what"))
+    assert len({question for question, _ in answers}) == len(answers) == TWENTY
+    for question, answer in answers:
+        assert list(links(answer)), question
+        for text, target in re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", answer):
+            assert target.endswith(f"/{text}"), f"{text} leads to {target}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = set(links(prose(ROOT / "docs" / "index.md")))
+    there = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    there |= {"decisions/README.md", *(f"../{path.name}" for path in ROOT.glob("*.md"))}
+    assert sorted(there - index) == []
+
+
+def test_words_of_the_glossary_are_sorted_and_said_once() -> None:
+    words = re.findall(r"^\*\*(.+?)\*\*", prose(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    assert len(words) > TWENTY
+    assert words == sorted(set(words), key=str.casefold)
