@@ -1,13 +1,10 @@
 """The factory API: create a system, train, predict, manage models."""
 
 from motadata_ml.ml_framework._administrator import Administrator
-from motadata_ml.ml_framework._asynchronous import (
-    AsyncAdministrator,
-    AsyncMLSystem,
-    AsyncModelManager,
-    AsyncScheduler,
-    create_async_ml_system,
-)
+from motadata_ml.ml_framework._async_administration import AsyncAdministrator
+from motadata_ml.ml_framework._async_models import AsyncModelManager
+from motadata_ml.ml_framework._async_system import AsyncMLSystem, create_async_ml_system
+from motadata_ml.ml_framework._async_training import AsyncScheduler
 from motadata_ml.ml_framework._data import DataProcessor
 from motadata_ml.ml_framework._factories import (
     create_ml_system,

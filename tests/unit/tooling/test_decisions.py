@@ -50,9 +50,7 @@ def test_dates_follow_the_numbers() -> None:
 
 
 def test_a_decision_that_amends_another_is_named_there() -> None:
-    said = {
-        (relation, path.name[:4], number) for path in FILES for relation, number, _ in links(head(path)["status"])
-    }
+    said = {(relation, path.name[:4], number) for path in FILES for relation, number, _ in links(head(path)["status"])}
     amends = {(new, old) for relation, new, old in said if relation == "amends"}
     assert amends == {(new, old) for relation, old, new in said if relation == "amended by"}
     assert amends

@@ -11,10 +11,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from motadata_ml._operations.check import Checked, check
 from motadata_ml._operations.settings import Settings
-from motadata_ml.ml_framework._asynchronous.administration import AsyncAdministrator
-from motadata_ml.ml_framework._asynchronous.models import AsyncModelManager
-from motadata_ml.ml_framework._asynchronous.prediction import AsyncPredictor
-from motadata_ml.ml_framework._asynchronous.training import AsyncScheduler, AsyncTrainer
+from motadata_ml.ml_framework._async_administration import AsyncAdministrator
+from motadata_ml.ml_framework._async_models import AsyncModelManager
+from motadata_ml.ml_framework._async_prediction import AsyncPredictor
+from motadata_ml.ml_framework._async_training import AsyncScheduler, AsyncTrainer
 from motadata_ml.ml_framework._system import settings_of
 from motadata_ml.postgresql_database import AsyncDatabaseConnection, DatabaseConfig
 
