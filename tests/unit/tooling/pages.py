@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,40 @@ def named_paths(text: str) -> set[str]:
 def exists(path: str, *bases: Path) -> bool:
     """Tell whether a path, which may hold `*`, is there below one of some folders."""
     return any(any(base.glob(path.rstrip("/"))) for base in bases)
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Return the texts below the headings of the second level, by heading."""
+    parts = re.split(r"^## (.+)$", prose(page), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of a table's rows, its head left out."""
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def linked_code(text: str) -> list[tuple[str, str]]:
+    """Return text and target of the links whose text is code: those that name a file."""
+    return re.findall(r"\[`([^`]+)`\]\(([^)#\s]+)\)", text)
+
+
+def make_targets() -> set[str]:
+    """Return the targets of the Makefile."""
+    return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def commands(page: Path) -> list[str]:
+    """Return the lines of a page's blocks of code and what stands in code within its text."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [line for block in _FENCE.finditer(text) for line in block[0].splitlines()]
+    return [*blocks, *_CODE.findall(_FENCE.sub("", text))]
+
+
+def called_targets(command: str) -> set[str]:
+    """Return the targets of a command that calls make: `make ARGS="tests/unit -x" pytest` calls one."""
+    words = shlex.split(command, comments=True)
+    if words[:1] != ["make"]:
+        return set()
+    return {word for word in words[1:] if "=" not in word and not word.startswith("-")}

@@ -7,23 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.tooling.pages import ROOT, anchors, exists, links, named_paths, pages, prose
+from tests.unit.tooling.pages import (
+    ROOT,
+    anchors,
+    exists,
+    linked_code,
+    links,
+    named_paths,
+    pages,
+    prose,
+    rows,
+    sections,
+)
 
 SERVER = ROOT / "plpython" / "motadata_ml_server"
 CLIENT = ROOT / "pyclient" / "motadata_ml"
 TWENTY = 20
 
 
-def section(page: str, heading: str) -> str:
-    """Return the text below a heading of the second level."""
-    parts = re.split(r"^## (.+)$", prose(ROOT / page), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
-
-
-def rows(text: str) -> list[list[str]]:
-    """Return the cells of a table's rows, its head left out."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+def where_things_are() -> dict[str, str]:
+    """Return what the README says each folder holds."""
+    return dict(rows(sections(ROOT / "README.md")["Where things are"]))
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -37,7 +41,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "docs/index.md", "docs/releasing.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "docs/releasing.md", "CONTRIBUTING.md"])
 def test_files_that_a_page_names_are_there(page: str) -> None:
     named = named_paths(prose(ROOT / page))
     assert named
@@ -46,17 +50,17 @@ def test_files_that_a_page_names_are_there(page: str) -> None:
 
 @pytest.mark.parametrize("heading", ["How a training flows", "How a prediction flows"])
 def test_every_step_of_a_flow_has_its_file(heading: str) -> None:
-    steps = rows(section("docs/architecture.md", heading))
+    steps = rows(sections(ROOT / "docs" / "architecture.md")[heading])
     assert [number for number, *_ in steps] == [str(number) for number in range(1, len(steps) + 1)]
     assert [step for *step, where in steps if not list(links(where))] == []
 
 
 def test_twenty_questions_are_answered_by_paths() -> None:
-    answers = rows(section("docs/architecture.md", "Where is what"))
+    answers = rows(sections(ROOT / "docs" / "architecture.md")["Where is what"])
     assert len({question for question, _ in answers}) == len(answers) == TWENTY
     for question, answer in answers:
         assert list(links(answer)), question
-        for text, target in re.findall(r"\[`([^`]+)`\]\(([^)]+)\)", answer):
+        for text, target in linked_code(answer):
             assert target.endswith(f"/{text}"), f"{text} leads to {target}"
 
 
@@ -71,3 +75,22 @@ def test_words_of_the_glossary_are_sorted_and_said_once() -> None:
     words = re.findall(r"^\*\*(.+?)\*\*", prose(ROOT / "docs" / "glossary.md"), re.MULTILINE)
     assert len(words) > TWENTY
     assert words == sorted(set(words), key=str.casefold)
+
+
+def test_folders_of_the_readme_are_those_of_the_project() -> None:
+    named = {path for folders in where_things_are() for path in named_paths(folders)}
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+    there = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
+    assert there - {"build", "dist", "secrets"} - {path.split("/")[0] for path in named} == set()
+
+
+def test_rooms_that_the_readme_names_are_there() -> None:
+    for folders, holds in where_things_are().items():
+        base = ROOT / min(named_paths(folders))
+        for name in re.findall(r"`([a-z_]+)`", holds):
+            assert (base / name).exists(), f"{base / name} is not there"
+
+
+def test_readme_names_every_folder_of_the_tests() -> None:
+    there = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert set(re.findall(r"`([a-z_]+)`", where_things_are()["`tests/`"])) == there
