@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import motadata_ml
 from tests.unit.tooling.pages import (
     ROOT,
     anchors,
@@ -94,3 +95,19 @@ def test_rooms_that_the_readme_names_are_there() -> None:
 def test_readme_names_every_folder_of_the_tests() -> None:
     there = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert set(re.findall(r"`([a-z_]+)`", where_things_are()["`tests/`"])) == there
+
+
+def test_readme_names_every_package() -> None:
+    there = {
+        f"`{path.relative_to(ROOT)}/`" for top in ("plpython", "pyclient") for path in (ROOT / top).glob("[a-z]*/")
+    }
+    assert there - set(where_things_are()) == set()
+
+
+def test_version_stands_where_the_page_on_releases_says() -> None:
+    found = rows(sections(ROOT / "docs" / "releasing.md")["The next version begins"])
+    assert len(found) >= 4
+    for file, _ in found:
+        text = (ROOT / file.strip("`")).read_text(encoding="utf-8")
+        stands = re.findall(r"^(?:default_|__)?version(?:__)? = [\"']([^\"']+)[\"']$", text, re.MULTILINE)
+        assert stands == [motadata_ml.__version__], file
