@@ -38,7 +38,7 @@ lint: bootstrap ## ruff
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient benchmarks supply tools tests/unit/architecture tests/unit/tooling/test_plan.py
+	@$(BIN)/mypy --strict plpython pyclient benchmarks tools tests/unit/architecture
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix
@@ -90,18 +90,18 @@ locks: bootstrap ## pin what the images install, with hashes: docker/requirement
 		| $(COMPILE) $(if $(UPGRADE),--upgrade) -o docker/requirements-build.lock -
 
 licences: bootstrap ## write docs/licences.md: the licences of what the images install
-	@$(BIN)/python -B -m supply.licences
+	@$(BIN)/python -B -m tools.supply.licences
 
 audit: bootstrap ## known vulnerabilities in what the images install; fails, with a reason, where nobody can be asked
-	@$(BIN)/python -B -m supply.audit
+	@$(BIN)/python -B -m tools.supply.audit
 
 sbom: bootstrap ## list what the images install as CycloneDX: dist/motadata-ml-*.cdx.json
-	@$(BIN)/python -B -m supply.sbom
+	@$(BIN)/python -B -m tools.supply.sbom
 
 sbom-image: bootstrap image ## the same, with the packages from Debian that the image motadata-ml has
 	@mkdir -p dist
 	@$(ENGINE) run --rm --entrypoint dpkg-query motadata-ml -W -f='$${Package} $${Version} $${Architecture}\n' >dist/debian.txt
-	@$(BIN)/python -B -m supply.sbom dist/debian.txt
+	@$(BIN)/python -B -m tools.supply.sbom dist/debian.txt
 
 architecture: bootstrap ## write the contract of the rooms into docs/architecture.md
 	@$(BIN)/python -B -m tests.unit.architecture.page

@@ -1,10 +1,433 @@
 \echo Use "ALTER EXTENSION motadata_ml UPDATE" to load this file. \quit
 
+-- The scripts of the extension run with schema ml in their search path, and what else is there could stand in for
+-- PostgreSQL's own: who prepares the schema would have code run with the rights of whoever installs or uses the
+-- extension. So it has to belong to the installing role, or to a superuser, and to hold nothing else. Indexes and
+-- statistics stand in for nothing.
+do $$
+declare
+    owner pg_catalog.name;
+    trusted pg_catalog.bool;
+    foreign_objects pg_catalog.text;
+begin
+    select r.rolname, r.rolsuper or r.rolname operator(pg_catalog.=) current_user into strict owner, trusted
+    from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) n.nspowner
+    where n.nspname operator(pg_catalog.=) 'ml';
+    if not trusted then
+        raise exception using
+            errcode = '42501',
+            message = pg_catalog.format('schema ml belongs to role %I, who could have prepared it', owner),
+            hint = pg_catalog.format(
+                'Look at what it holds; then drop it, or run: alter schema ml owner to %I', current_user);
+    end if;
+    select pg_catalog.string_agg(f.described, ', ' order by f.described) into foreign_objects
+    from (
+        select pg_catalog.concat(o.type, ' ', o.identity) as described
+        from pg_catalog.pg_depend d, pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) o
+        where d.refclassid operator(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+            and d.refobjid operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
+            and d.deptype operator(pg_catalog.=) 'n'
+            and d.classid operator(pg_catalog.<>) all (array[
+                'pg_catalog.pg_extension', 'pg_catalog.pg_default_acl', 'pg_catalog.pg_statistic_ext'
+            ]::pg_catalog.regclass[])
+            and not exists (
+                select from pg_catalog.pg_depend e
+                join pg_catalog.pg_extension x on x.oid operator(pg_catalog.=) e.refobjid
+                where e.classid operator(pg_catalog.=) d.classid and e.objid operator(pg_catalog.=) d.objid
+                    and e.refclassid operator(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+                    and e.deptype operator(pg_catalog.=) 'e' and x.extname operator(pg_catalog.=) 'motadata_ml')
+        limit 20
+    ) as f;
+    if foreign_objects is not null then
+        raise exception using
+            errcode = '55000',
+            message = pg_catalog.format('schema ml holds what is not of extension motadata_ml: %s', foreign_objects),
+            hint = 'Do not use these objects before you know what they do; drop them, or move them to another schema.';
+    end if;
+end
+$$;
+
+-- The same bodies, with every name qualified: what a caller's search path holds has no part in them.
+create or replace function ml._array_header(element_type pg_catalog.oid, length integer) returns pg_catalog.bytea
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+select pg_catalog.decode('0100000000000000', 'hex')
+    operator(pg_catalog.||) pg_catalog.set_byte(
+        pg_catalog.set_byte(
+            pg_catalog.decode('00000000', 'hex'), 0, element_type::integer operator(pg_catalog.&) 255),
+        1, element_type::integer operator(pg_catalog.>>) 8)
+    operator(pg_catalog.||) pg_catalog.set_byte(
+        pg_catalog.set_byte(
+            pg_catalog.set_byte(
+                pg_catalog.set_byte(
+                    pg_catalog.decode('00000000', 'hex'), 0, length operator(pg_catalog.&) 255),
+                1, (length operator(pg_catalog.>>) 8) operator(pg_catalog.&) 255),
+            2, (length operator(pg_catalog.>>) 16) operator(pg_catalog.&) 255),
+        3, (length operator(pg_catalog.>>) 24) operator(pg_catalog.&) 255)
+    operator(pg_catalog.||) pg_catalog.decode('01000000', 'hex')
+$$;
+
+create or replace function ml._float8_array(data pg_catalog.bytea) returns pg_catalog.float8[]
+    language sql immutable strict parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+select case when pg_catalog.length(data) operator(pg_catalog.<) 8 then '{}'::pg_catalog.float8[] else
+    ml._as_float8_array(
+        ml._array_header(701, pg_catalog.length(data) operator(pg_catalog./) 8)
+        operator(pg_catalog.||) substring(
+            data for pg_catalog.length(data) operator(pg_catalog./) 8 operator(pg_catalog.*) 8)) end
+$$;
+
+create or replace function ml._int4_array(data pg_catalog.bytea) returns pg_catalog.int4[]
+    language sql immutable strict parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+select case when pg_catalog.length(data) operator(pg_catalog.<) 4 then '{}'::pg_catalog.int4[] else
+    ml._as_int4_array(
+        ml._array_header(23, pg_catalog.length(data) operator(pg_catalog./) 4)
+        operator(pg_catalog.||) substring(
+            data for pg_catalog.length(data) operator(pg_catalog./) 4 operator(pg_catalog.*) 4)) end
+$$;
+
+create or replace function ml._open_cursor(query pg_catalog.text) returns pg_catalog.refcursor
+    language plpgsql stable as $$
+declare
+    input pg_catalog.refcursor;
+begin
+    open input no scroll for execute query;
+    return input;
+end
+$$;
+
+create or replace function ml._close_cursor(cursor_name pg_catalog.text) returns pg_catalog.void
+    language plpgsql volatile as $$
+declare
+    input pg_catalog.refcursor := cursor_name;
+begin
+    close input;
+end
+$$;
+
+create or replace function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select
+    case when r.numbered
+        then (r.first operator(pg_catalog.+) r.position operator(pg_catalog.-) 1)::pg_catalog.text else r.id end,
+    case when r.code is null
+        then case when r.value operator(pg_catalog.<>) 'NaN' then r.value end::pg_catalog.text
+        else r.labels[r.code] end,
+    case when r.value operator(pg_catalog.<>) 'NaN' then r.value end,
+    case when r.chances and r.code operator(pg_catalog.>) 0
+        then r.numbers[r.before operator(pg_catalog.+) r.code] end,
+    case when r.width operator(pg_catalog.>) 0 and (r.code is null or r.code operator(pg_catalog.<>) 0)
+        then r.numbers[r.before operator(pg_catalog.+) 1 : r.before operator(pg_catalog.+) r.width] end
+from (
+    select n.*, (n.position operator(pg_catalog.-) 1) operator(pg_catalog.*) n.width as before from (
+        select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers,
+            pg_catalog.unnest(c.codes) as code, pg_catalog.unnest(c.vals) as value, pg_catalog.unnest(c.ids) as id,
+            pg_catalog.generate_series(1, c.rows) as position
+        from (
+            select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances,
+                ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
+                ml._float8_array((p.chunk).numbers) as numbers,
+                coalesce(
+                    pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8) as rows
+            from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
+            offset 0
+        ) as c
+    ) as n
+) as r
+$$;
+
+create or replace view ml.experiment_runs with (security_invoker = true) as
+select r.tenant_id, r.id as run_id, r.experiment, r.name, r.status, r.started_at, r.ended_at, r.created_by, r.tags,
+    coalesce((
+        select pg_catalog.jsonb_object_agg(p.name, p.value)
+        from ml.experiment_param p where p.run_id operator(pg_catalog.=) r.id), '{}') as params,
+    coalesce((select pg_catalog.jsonb_object_agg(m.name, m.value) from (
+        select distinct on (name) name, value from ml.experiment_metric
+        where run_id operator(pg_catalog.=) r.id
+            and value operator(pg_catalog.<>) all (array['NaN', 'Infinity', '-Infinity']::pg_catalog.float8[])
+        order by name, step desc, id desc) as m), '{}') as metrics
+from ml.experiment_run r;
+
+-- What each column holds.
 comment on column ml.training_result.model_id is 'The model''s name.';
 comment on column ml.training_result.status is 'completed, once the version is stored.';
 comment on column ml.training_result.metrics is 'Scores on the rows held out, by name.';
 comment on column ml.training_result.training_time is 'Seconds from the call to the stored version.';
 comment on column ml.training_result.model_version is 'Number of the new version.';
+comment on sequence ml.model_seq is 'Numbers of ml.model.id.';
+comment on sequence ml.model_version_seq is 'Numbers of ml.model_version.id.';
+comment on sequence ml.deployment_seq is 'Numbers of ml.deployment.id.';
+comment on sequence ml.trial_seq is 'Numbers of ml.trial.id.';
+comment on sequence ml.schedule_seq is 'Numbers of ml.schedule.id.';
+comment on sequence ml.schedule_run_seq is 'Numbers of ml.schedule_run.id.';
+comment on sequence ml.api_key_seq is 'Numbers of ml.api_key.id.';
+comment on sequence ml.experiment_run_seq is 'Numbers of ml.experiment_run.id.';
+comment on sequence ml.experiment_metric_seq is 'Numbers of ml.experiment_metric.id.';
+comment on column ml.tenant.tenant_id is 'The tenant''s name, 1 to 200 characters.';
+comment on column ml.tenant.created_at is 'When its first row was made.';
+comment on column ml.tenant_role.tenant_id is 'The tenant that the role may act for.';
+comment on column ml.tenant_role.role is 'The role.';
+comment on column ml.tenant_role.admin is 'Whether it may grant the tenant to others, and make API keys.';
+comment on column ml.tenant_role.granted_at is 'When ml.grant_usage was first called for the pair.';
+comment on column ml.model.id is 'Key of the model.';
+comment on column ml.model.tenant_id is 'The tenant that owns it.';
+comment on column ml.model.model_id is 'The model''s name, unique within its tenant.';
+comment on column ml.model.model_type is
+    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+comment on column ml.model.deployed_version_id is 'Key of the version that predicts; NULL where none is deployed.';
+comment on column ml.model.created_at is 'When the first version was trained.';
+comment on column ml.model.created_by is 'The role that trained it.';
+comment on column ml.model_version.id is 'Key of the version.';
+comment on column ml.model_version.model is 'Key of its model.';
+comment on column ml.model_version.tenant_id is 'The tenant that owns it.';
+comment on column ml.model_version.version is 'Number of the version, such as 1.0.0.';
+comment on column ml.model_version.model_type is 'classification, regression, clustering, anomaly or decomposition.';
+comment on column ml.model_version.algorithm is 'Name of the estimator''s class.';
+comment on column ml.model_version.hyperparameters is 'All of the estimator''s hyperparameters, defaults too.';
+comment on column ml.model_version.features is 'The features in their order, each with its kind and how it is encoded.';
+comment on column ml.model_version.target is 'The column to predict; NULL where there is none.';
+comment on column ml.model_version.target_type is 'SQL type of the target.';
+comment on column ml.model_version.label_type is 'integer, number, boolean or text: what a classifier''s labels come back as.';
+comment on column ml.model_version.classes is 'The labels of a classifier, as text, in the order of its probabilities.';
+comment on column ml.model_version.metrics is 'Scores on the rows held out, by name.';
+comment on column ml.model_version.training_rows is 'Rows with a target: those learned from and those held out.';
+comment on column ml.model_version.dropped_rows is 'Rows left out because their target was NULL.';
+comment on column ml.model_version.training_query is 'The table or the query that was trained on.';
+comment on column ml.model_version.source_tables is
+    'Tables and views that the training query read, with their schemas.';
+comment on column ml.model_version.data_fingerprint is
+    'SHA-256 of the rows as the worker got them: equal rows, equal fingerprint.';
+comment on column ml.model_version.random_state is 'Seed of the training; NULL for none.';
+comment on column ml.model_version.runtime is
+    'What predicts: its name, why it was taken, and how far it was from scikit-learn on how many rows.';
+comment on column ml.model_version.warnings is 'What the libraries warned of during the training.';
+comment on column ml.model_version.library_versions is 'Versions of the libraries that it was trained with.';
+comment on column ml.model_version.digest is 'SHA-256 over the digests of all its artifacts.';
+comment on column ml.model_version.trained_by is 'The role that trained it.';
+comment on column ml.model_version.trained_at is 'When it was stored.';
+comment on column ml.model_version.training_time is 'Seconds from the call to the stored version.';
+comment on column ml.model_version.arguments is
+    'What another training like this one needs; NULL for versions of 0.1.0.';
+comment on column ml.artifact.version_id is 'Key of the version.';
+comment on column ml.artifact.kind is 'plan, profile, skops, linear, onnx or grouped.';
+comment on column ml.artifact.chunk is 'Number of the chunk, from 0; each has 16 MB at the most.';
+comment on column ml.artifact.digest is 'SHA-256 of the whole artifact.';
+comment on column ml.artifact.data is 'The bytes of the chunk.';
+comment on column ml.deployment.id is 'Key of the deployment; a later one has a higher number.';
+comment on column ml.deployment.model is 'Key of the model.';
+comment on column ml.deployment.tenant_id is 'The tenant that owns it.';
+comment on column ml.deployment.version_id is 'Key of the version that was deployed.';
+comment on column ml.deployment.deployed_by is 'The role that deployed it.';
+comment on column ml.deployment.deployed_at is 'When it was deployed.';
+comment on column ml.deployment.rolled_back_at is 'When ml.rollback took it back; NULL where it did not.';
+comment on column ml.trial.id is 'Key of the trial.';
+comment on column ml.trial.version_id is 'Key of the version that the search led to.';
+comment on column ml.trial.tenant_id is 'The tenant that owns it.';
+comment on column ml.trial.number is 'Number of the trial in its search, from 1.';
+comment on column ml.trial.hyperparameters is 'The hyperparameters that were tried.';
+comment on column ml.trial.score is 'Mean score over the folds, higher is better; NULL where the fit failed.';
+comment on column ml.trial.details is 'Standard deviation over the folds, rank and seconds.';
+comment on column ml.option.name is 'The option''s name.';
+comment on column ml.option.value is 'Its value, as text.';
+comment on column ml.option.set_by is 'The role that set it.';
+comment on column ml.option.set_at is 'When it was set.';
+comment on column ml.algorithms.algorithm is 'Name of the estimator''s class, as ml.train takes it.';
+comment on column ml.algorithms.model_type is 'The model type it is for.';
+comment on column ml.algorithms.library is 'The library it comes from.';
+comment on column ml.algorithms.aliases is 'Short names for it.';
+comment on column ml.algorithms.hyperparameters is 'Its hyperparameters, each with default, type and range.';
+comment on column ml.algorithms.streams is 'Whether it learns a chunk at a time, with mode stream.';
+comment on column ml.algorithms.requires is 'What has to be installed beside scikit-learn; NULL for nothing.';
+comment on column ml.algorithms.available is 'Whether that is installed.';
+comment on column ml.training_progress.tenant_id is 'The tenant that owns it.';
+comment on column ml.training_progress.model_id is 'The model''s name.';
+comment on column ml.training_progress.model_type is 'Its model type.';
+comment on column ml.training_progress.algorithm is 'Name of the estimator''s class.';
+comment on column ml.training_progress.pid is 'Process of the session that trains: pg_cancel_backend(pid) ends it.';
+comment on column ml.training_progress.started_at is 'When it began.';
+comment on column ml.training_progress.step is 'What it does now, such as read, fit or compile.';
+comment on column ml.training_progress.fraction is 'Share of the work that is done, 0 to 1.';
+comment on column ml.training_progress.rows is 'Rows read.';
+comment on column ml.training_progress.seconds is 'Seconds since it began.';
+comment on column ml.training_progress.seconds_left is
+    'Seconds that it may still take; NULL where nothing is known yet.';
+comment on column ml.models.tenant_id is 'The tenant that owns it.';
+comment on column ml.models.model_id is 'The model''s name.';
+comment on column ml.models.model_type is
+    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+comment on column ml.models.deployed_version is 'Number of the version that predicts; NULL where none is deployed.';
+comment on column ml.models.algorithm is 'Name of the deployed version''s estimator.';
+comment on column ml.models.target is 'The column that it predicts.';
+comment on column ml.models.metrics is 'Its scores on the rows held out, by name.';
+comment on column ml.models.training_rows is 'Rows with a target: those learned from and those held out.';
+comment on column ml.models.trained_at is 'When the deployed version was stored.';
+comment on column ml.models.trained_by is 'The role that trained it.';
+comment on column ml.models.versions is 'How many versions there are.';
+comment on column ml.models.created_at is 'When the first version was trained.';
+comment on column ml.model_versions.tenant_id is 'The tenant that owns it.';
+comment on column ml.model_versions.model_id is 'The model''s name.';
+comment on column ml.model_versions.version is 'Number of the version, such as 1.0.0.';
+comment on column ml.model_versions.deployed is 'Whether it is the one that predicts.';
+comment on column ml.model_versions.model_type is 'classification, regression, clustering, anomaly or decomposition.';
+comment on column ml.model_versions.algorithm is 'Name of the estimator''s class.';
+comment on column ml.model_versions.hyperparameters is 'All of the estimator''s hyperparameters, defaults too.';
+comment on column ml.model_versions.target is 'The column to predict; NULL where there is none.';
+comment on column ml.model_versions.classes is
+    'The labels of a classifier, as text, in the order of its probabilities.';
+comment on column ml.model_versions.metrics is 'Scores on the rows held out, by name.';
+comment on column ml.model_versions.training_rows is 'Rows with a target: those learned from and those held out.';
+comment on column ml.model_versions.dropped_rows is 'Rows left out because their target was NULL.';
+comment on column ml.model_versions.source_tables is
+    'Tables and views that the training query read, with their schemas.';
+comment on column ml.model_versions.random_state is 'Seed of the training; NULL for none.';
+comment on column ml.model_versions.runtime is 'Name of what predicts: linear, onnx, sklearn or grouped.';
+comment on column ml.model_versions.warnings is 'What the libraries warned of during the training.';
+comment on column ml.model_versions.library_versions is 'Versions of the libraries that it was trained with.';
+comment on column ml.model_versions.trained_by is 'The role that trained it.';
+comment on column ml.model_versions.trained_at is 'When it was stored.';
+comment on column ml.model_versions.training_time is 'Seconds from the call to the stored version.';
+comment on column ml.trials.tenant_id is 'The tenant that owns it.';
+comment on column ml.trials.model_id is 'The model''s name.';
+comment on column ml.trials.version is 'Number of the version that the search led to.';
+comment on column ml.trials.number is 'Number of the trial in its search, from 1.';
+comment on column ml.trials.hyperparameters is 'The hyperparameters that were tried.';
+comment on column ml.trials.score is 'Mean score over the folds, higher is better; NULL where the fit failed.';
+comment on column ml.trials.details is 'Standard deviation over the folds, rank and seconds.';
+comment on column ml.schedule.id is 'Key of the schedule.';
+comment on column ml.schedule.model is 'Key of the model.';
+comment on column ml.schedule.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedule.cron is 'When it runs, as pg_cron takes it.';
+comment on column ml.schedule.job_id is 'Number of the job of pg_cron.';
+comment on column ml.schedule.metric is 'The score that decides which version is deployed.';
+comment on column ml.schedule.min_improvement is 'By how much a new version has to be better.';
+comment on column ml.schedule.max_age is 'Trains if the newest version is older; NULL looks at no age.';
+comment on column ml.schedule.max_drift is 'Trains if a feature''s drift passes it; NULL looks at no drift.';
+comment on column ml.schedule.search_path is 'The search path that the training query is read with.';
+comment on column ml.schedule.role is 'The role that scheduled it, with whose rights it runs.';
+comment on column ml.schedule.arguments is 'How the model is trained: that of the version that was deployed.';
+comment on column ml.schedule.created_at is 'When it was scheduled.';
+comment on column ml.schedule_run.id is 'Key of the run.';
+comment on column ml.schedule_run.model is 'Key of the model.';
+comment on column ml.schedule_run.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedule_run.started_at is 'When the run began.';
+comment on column ml.schedule_run.finished_at is 'When it ended.';
+comment on column ml.schedule_run.outcome is 'skipped, deployed, kept or failed.';
+comment on column ml.schedule_run.reason is 'Why, in words.';
+comment on column ml.schedule_run.drift is 'The largest drift of a feature; NULL where it was not looked for.';
+comment on column ml.schedule_run.metric is 'The score that decided.';
+comment on column ml.schedule_run.old_version is 'The version that was deployed before.';
+comment on column ml.schedule_run.old_value is 'Its score on the rows held out.';
+comment on column ml.schedule_run.new_version is 'The version that was trained; NULL where none was.';
+comment on column ml.schedule_run.new_value is 'Its score on the same rows.';
+comment on column ml.schedule_run.role is 'The role with whose rights it ran.';
+comment on column ml.schedules.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedules.model_id is 'The model''s name.';
+comment on column ml.schedules.cron is 'When it runs, as pg_cron takes it.';
+comment on column ml.schedules.metric is 'The score that decides which version is deployed.';
+comment on column ml.schedules.min_improvement is 'By how much a new version has to be better.';
+comment on column ml.schedules.max_age is 'Trains if the newest version is older; NULL looks at no age.';
+comment on column ml.schedules.max_drift is 'Trains if a feature''s drift passes it; NULL looks at no drift.';
+comment on column ml.schedules.role is 'The role that scheduled it, with whose rights it runs.';
+comment on column ml.schedules.job_id is 'Number of the job of pg_cron.';
+comment on column ml.schedules.created_at is 'When it was scheduled.';
+comment on column ml.schedules.last_run_at is 'When the last run ended; NULL before the first.';
+comment on column ml.schedules.last_outcome is 'What came of it.';
+comment on column ml.schedule_history.tenant_id is 'The tenant that owns it.';
+comment on column ml.schedule_history.model_id is 'The model''s name.';
+comment on column ml.schedule_history.started_at is 'When the run began.';
+comment on column ml.schedule_history.finished_at is 'When it ended.';
+comment on column ml.schedule_history.outcome is 'skipped, deployed, kept or failed.';
+comment on column ml.schedule_history.reason is 'Why, in words.';
+comment on column ml.schedule_history.drift is 'The largest drift of a feature; NULL where it was not looked for.';
+comment on column ml.schedule_history.metric is 'The score that decided.';
+comment on column ml.schedule_history.old_version is 'The version that was deployed before.';
+comment on column ml.schedule_history.old_value is 'Its score on the rows held out.';
+comment on column ml.schedule_history.new_version is 'The version that was trained; NULL where none was.';
+comment on column ml.schedule_history.new_value is 'Its score on the same rows.';
+comment on column ml.schedule_history.role is 'The role with whose rights it ran.';
+comment on column ml.api_key.id is 'Key of the row, by which a key is revoked.';
+comment on column ml.api_key.tenant_id is 'The tenant that the key speaks for.';
+comment on column ml.api_key.name is 'What its maker calls it.';
+comment on column ml.api_key.digest is 'SHA-256 of the key.';
+comment on column ml.api_key.created_at is 'When it was made.';
+comment on column ml.api_key.created_by is 'The role that made it.';
+comment on column ml.api_key.expires_at is 'When it stops to count; NULL for never.';
+comment on column ml.api_key.revoked_at is 'When it was revoked; NULL where it was not.';
+comment on column ml.experiment_run.id is 'Key of the run.';
+comment on column ml.experiment_run.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_run.experiment is 'Name of the experiment.';
+comment on column ml.experiment_run.name is 'Name of the run; NULL for none.';
+comment on column ml.experiment_run.status is 'running, finished or failed.';
+comment on column ml.experiment_run.tags is 'What the client noted, by name.';
+comment on column ml.experiment_run.started_at is 'When it began.';
+comment on column ml.experiment_run.ended_at is 'When it ended; NULL while it runs.';
+comment on column ml.experiment_run.created_by is 'The role that began it.';
+comment on column ml.experiment_param.run_id is 'Key of the run.';
+comment on column ml.experiment_param.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_param.name is 'Name of the parameter.';
+comment on column ml.experiment_param.value is 'Its value.';
+comment on column ml.experiment_metric.id is 'Key of the value; a later one has a higher number.';
+comment on column ml.experiment_metric.run_id is 'Key of the run.';
+comment on column ml.experiment_metric.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_metric.name is 'Name of the metric.';
+comment on column ml.experiment_metric.value is 'Its value.';
+comment on column ml.experiment_metric.step is 'The step that it was logged in.';
+comment on column ml.experiment_metric.logged_at is 'When it was logged.';
+comment on column ml.experiment_runs.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_runs.run_id is 'Key of the run.';
+comment on column ml.experiment_runs.experiment is 'Name of the experiment.';
+comment on column ml.experiment_runs.name is 'Name of the run; NULL for none.';
+comment on column ml.experiment_runs.status is 'running, finished or failed.';
+comment on column ml.experiment_runs.started_at is 'When it began.';
+comment on column ml.experiment_runs.ended_at is 'When it ended; NULL while it runs.';
+comment on column ml.experiment_runs.created_by is 'The role that began it.';
+comment on column ml.experiment_runs.tags is 'What the client noted, by name.';
+comment on column ml.experiment_runs.params is 'Its parameters, by name.';
+comment on column ml.experiment_runs.metrics is 'The latest finite value of each metric, by name.';
+comment on column ml.quota.tenant_id is 'The tenant.';
+comment on column ml.quota.max_models is 'The most models; NULL is no limit.';
+comment on column ml.quota.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.quota.max_training_seconds_per_day is
+    'The most seconds of training a day in UTC; NULL is no limit.';
+comment on column ml.quota.set_by is 'The role that set the limits.';
+comment on column ml.quota.set_at is 'When they were set.';
+comment on column ml.quota.checked_at is 'When a training was last held against them.';
+comment on column ml.stat_models.tenant_id is 'The tenant that owns it.';
+comment on column ml.stat_models.model_id is 'The model''s name.';
+comment on column ml.stat_models.version is 'Number of the version.';
+comment on column ml.stat_models.calls is 'Calls that predicted.';
+comment on column ml.stat_models.rows is 'Rows predicted.';
+comment on column ml.stat_models.errors is 'Calls that ended with an error.';
+comment on column ml.stat_models.seconds is 'Seconds spent in these calls.';
+comment on column ml.tenant_sizes.tenant_id is 'The tenant.';
+comment on column ml.tenant_sizes.models is 'Models it has.';
+comment on column ml.tenant_sizes.versions is 'Versions of them.';
+comment on column ml.tenant_sizes.bytes is 'Bytes of their artifacts.';
+comment on column ml.tenant_sizes.training_seconds is 'Seconds that the versions stored took to train.';
+comment on column ml.tenant_sizes.training_seconds_today is
+    'Seconds of training on the present day in UTC, failed ones too.';
+comment on column ml.tenant_sizes.max_models is 'The most models; NULL is no limit.';
+comment on column ml.tenant_sizes.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.tenant_sizes.max_training_seconds_per_day is
+    'The most seconds of training a day in UTC; NULL is no limit.';
+comment on column ml.options.name is 'The option''s name.';
+comment on column ml.options.value is 'Its present value, as text.';
+comment on column ml.options.default_value is 'Its value where nobody has set it.';
+comment on column ml.options.description is 'What it does.';
+comment on column ml.cache_status.version_id is 'Key of the version.';
+comment on column ml.cache_status.model_id is 'The model''s name.';
+comment on column ml.cache_status.version is 'Number of the version.';
+comment on column ml.cache_status.runtime is 'Name of what predicts: linear, onnx, sklearn or grouped.';
+comment on column ml.cache_status.bytes is 'Bytes it takes in memory, about.';
+comment on column ml.cache_status.hits is 'How often it was found in the cache.';
 
 -- What is new is granted by ml.refresh_usage alone.
 revoke all on all tables in schema ml from public;

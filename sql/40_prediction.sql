@@ -1,144 +1,193 @@
 -- Prediction: one row by four functions in three forms each, and tables.
 
--- Functions that predict one row keep their entry point in SD: to import what is long imported would take a sixth of the
--- time of such a call.
-create function ml.predict(model_id text, input jsonb, version text default null, tenant_id text default null)
-    returns jsonb
+-- Functions that predict one row keep their entry point in SD: to import what is long imported would take a sixth of
+-- the time of such a call.
+create function ml.predict(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.jsonb
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict
     SD["entry"] = predict
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict(text, jsonb, text, text) is
+comment on function ml.predict(pg_catalog.text, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text) is
     'Predict one row: prediction, probabilities, confidence, model and version as jsonb.';
 
-create function ml.predict(model_id text, input float8[], version text default null, tenant_id text default null)
-    returns jsonb
+create function ml.predict(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.jsonb
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict
     SD["entry"] = predict
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict(text, float8[], text, text) is
+comment on function ml.predict(pg_catalog.text, pg_catalog.float8[], pg_catalog.text, pg_catalog.text) is
     'Predict one row: prediction, probabilities, confidence, model and version as jsonb.';
 
-create function ml.predict(model_id text, input text, version text default null, tenant_id text default null)
-    returns jsonb
+create function ml.predict(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.jsonb
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict
     SD["entry"] = predict
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict(text, text, text, text) is
+comment on function ml.predict(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) is
     'Predict one row: prediction, probabilities, confidence, model and version as jsonb.';
 
-create function ml.predict_value(model_id text, input jsonb, version text default null, tenant_id text default null)
-    returns float8
+create function ml.predict_value(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.float8
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_value
     SD["entry"] = predict_value
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_value(text, jsonb, text, text) is
+comment on function ml.predict_value(pg_catalog.text, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text) is
     'Predict one row as a number.';
 
-create function ml.predict_value(model_id text, input float8[], version text default null, tenant_id text default null)
-    returns float8
+create function ml.predict_value(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.float8
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_value
     SD["entry"] = predict_value
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_value(text, float8[], text, text) is
+comment on function ml.predict_value(pg_catalog.text, pg_catalog.float8[], pg_catalog.text, pg_catalog.text) is
     'Predict one row as a number.';
 
-create function ml.predict_value(model_id text, input text, version text default null, tenant_id text default null)
-    returns float8
+create function ml.predict_value(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.float8
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_value
     SD["entry"] = predict_value
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_value(text, text, text, text) is
+comment on function ml.predict_value(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) is
     'Predict one row as a number.';
 
-create function ml.predict_label(model_id text, input jsonb, version text default null, tenant_id text default null)
-    returns text
+create function ml.predict_label(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_label
     SD["entry"] = predict_label
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_label(text, jsonb, text, text) is
+comment on function ml.predict_label(pg_catalog.text, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text) is
     'Predict one row as a class label.';
 
-create function ml.predict_label(model_id text, input float8[], version text default null, tenant_id text default null)
-    returns text
+create function ml.predict_label(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_label
     SD["entry"] = predict_label
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_label(text, float8[], text, text) is
+comment on function ml.predict_label(pg_catalog.text, pg_catalog.float8[], pg_catalog.text, pg_catalog.text) is
     'Predict one row as a class label.';
 
-create function ml.predict_label(model_id text, input text, version text default null, tenant_id text default null)
-    returns text
+create function ml.predict_label(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_label
     SD["entry"] = predict_label
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_label(text, text, text, text) is
+comment on function ml.predict_label(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) is
     'Predict one row as a class label.';
 
-create function ml.predict_proba(model_id text, input jsonb, version text default null, tenant_id text default null)
-    returns float8[]
+create function ml.predict_proba(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.float8[]
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_proba
     SD["entry"] = predict_proba
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_proba(text, jsonb, text, text) is
+comment on function ml.predict_proba(pg_catalog.text, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text) is
     'Predict the probability of each class for one row, in the order of the model''s classes.';
 
-create function ml.predict_proba(model_id text, input float8[], version text default null, tenant_id text default null)
-    returns float8[]
+create function ml.predict_proba(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.float8[]
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_proba
     SD["entry"] = predict_proba
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_proba(text, float8[], text, text) is
+comment on function ml.predict_proba(pg_catalog.text, pg_catalog.float8[], pg_catalog.text, pg_catalog.text) is
     'Predict the probability of each class for one row, in the order of the model''s classes.';
 
-create function ml.predict_proba(model_id text, input text, version text default null, tenant_id text default null)
-    returns float8[]
+create function ml.predict_proba(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.float8[]
     language plpython3u stable parallel unsafe cost 500 as $$
 if "entry" not in SD:
     from motadata_ml_server.entrypoints import predict_proba
     SD["entry"] = predict_proba
 return SD["entry"](model_id, input, version, tenant_id)
 $$;
-comment on function ml.predict_proba(text, text, text, text) is
+comment on function ml.predict_proba(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) is
     'Predict the probability of each class for one row, in the order of the model''s classes.';
 
 create function ml._predict_chunks(
-    model_id text, input_data text, id_column text, version text, tenant_id text,
-    out first bigint, out ids text[], out labels text[], out codes bytea, out vals bytea, out numbers bytea,
-    out width integer, out chances boolean
-) returns setof record
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
+    tenant_id pg_catalog.text, out first bigint, out ids pg_catalog.text[], out labels pg_catalog.text[],
+    out codes pg_catalog.bytea, out vals pg_catalog.bytea, out numbers pg_catalog.bytea, out width integer,
+    out chances boolean
+) returns setof pg_catalog.record
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import predict_chunks
 return predict_chunks(model_id, input_data, id_column, version, tenant_id)
@@ -148,43 +197,58 @@ comment on function ml._predict_chunks is 'Internal: the predictions of ml.predi
 -- Calls in the select list, not in FROM: a chunk is predicted when its rows are asked for, and kept nowhere. OFFSET 0
 -- keeps each level apart, so that what belongs to a chunk is computed once.
 create function ml.predict_batch(
-    model_id text,
-    input_data text,
-    id_column text default null,
-    version text default null,
-    tenant_id text default null
-) returns table (id text, prediction text, value float8, confidence float8, probabilities float8[])
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
     language sql stable parallel unsafe rows 100000 as $$
-select case when r.numbered then (r.first + r.position - 1)::text else r.id end,
-    case when r.code is null then nullif(r.value, 'NaN')::text else r.labels[r.code] end,
-    nullif(r.value, 'NaN'),
-    case when r.chances and r.code > 0 then r.numbers[(r.position - 1) * r.width + r.code] end,
-    case when r.width > 0 and r.code is distinct from 0 then r.numbers[(r.position - 1) * r.width + 1 : r.position * r.width] end
+select
+    case when r.numbered
+        then (r.first operator(pg_catalog.+) r.position operator(pg_catalog.-) 1)::pg_catalog.text else r.id end,
+    case when r.code is null
+        then case when r.value operator(pg_catalog.<>) 'NaN' then r.value end::pg_catalog.text
+        else r.labels[r.code] end,
+    case when r.value operator(pg_catalog.<>) 'NaN' then r.value end,
+    case when r.chances and r.code operator(pg_catalog.>) 0
+        then r.numbers[r.before operator(pg_catalog.+) r.code] end,
+    case when r.width operator(pg_catalog.>) 0 and (r.code is null or r.code operator(pg_catalog.<>) 0)
+        then r.numbers[r.before operator(pg_catalog.+) 1 : r.before operator(pg_catalog.+) r.width] end
 from (
-    select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers, unnest(c.codes) as code,
-        unnest(c.vals) as value, unnest(c.ids) as id, generate_series(1, c.rows) as position
-    from (
-        select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances,
-            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
-            ml._float8_array((p.chunk).numbers) as numbers,
-            coalesce(octet_length((p.chunk).codes) / 4, octet_length((p.chunk).vals) / 8) as rows
-        from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
-        offset 0
-    ) as c
+    select n.*, (n.position operator(pg_catalog.-) 1) operator(pg_catalog.*) n.width as before from (
+        select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers,
+            pg_catalog.unnest(c.codes) as code, pg_catalog.unnest(c.vals) as value, pg_catalog.unnest(c.ids) as id,
+            pg_catalog.generate_series(1, c.rows) as position
+        from (
+            select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances,
+                ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
+                ml._float8_array((p.chunk).numbers) as numbers,
+                coalesce(
+                    pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8) as rows
+            from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
+            offset 0
+        ) as c
+    ) as n
 ) as r
 $$;
 comment on function ml.predict_batch is 'Predict every row of a table, a view or a SELECT, in its order.';
 
 create function ml.predict_into(
-    model_id text,
-    input_data text,
-    target_table text,
-    id_column text default null,
-    version text default null,
-    tenant_id text default null
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    target_table pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
 ) returns bigint
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import predict_into
 return predict_into(model_id, input_data, target_table, id_column, version, tenant_id)
 $$;
-comment on function ml.predict_into is 'Write the predictions of every row to a new or an existing table, and return how many.';
+comment on function ml.predict_into is
+    'Write the predictions of every row to a new or an existing table, and return how many.';

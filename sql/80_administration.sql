@@ -1,14 +1,20 @@
 -- Administration: roles and tenants, options, the state of installation and session, counters, quotas.
 
-create function ml.grant_usage(role_name name, tenant_id text default 'default', admin boolean default false)
-    returns void
+create function ml.grant_usage(
+    role_name pg_catalog.name,
+    tenant_id pg_catalog.text default 'default',
+    admin boolean default false
+) returns pg_catalog.void
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import grant_usage
 grant_usage(role_name, tenant_id, admin)
 $$;
 comment on function ml.grant_usage is 'Let a role act for a tenant: train, predict and manage its models.';
 
-create function ml.revoke_usage(role_name name, tenant_id text default 'default') returns void
+create function ml.revoke_usage(
+    role_name pg_catalog.name,
+    tenant_id pg_catalog.text default 'default'
+) returns pg_catalog.void
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import revoke_usage
 revoke_usage(role_name, tenant_id)
@@ -23,22 +29,26 @@ $$;
 comment on function ml.refresh_usage is
     'Give every role that acts for a tenant the rights of the installed version, and return how many.';
 
-create function ml.current_tenant(tenant_id text default null) returns text
+create function ml.current_tenant(tenant_id pg_catalog.text default null) returns pg_catalog.text
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import current_tenant
 return current_tenant(tenant_id)
 $$;
 comment on function ml.current_tenant is 'Return the tenant that a call acts for: the one named, else the session''s.';
 
-create function ml.set_option(name text, value text) returns void
+create function ml.set_option(name pg_catalog.text, value pg_catalog.text) returns pg_catalog.void
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import set_option
 set_option(name, value)
 $$;
 comment on function ml.set_option is 'Set a server-wide option; a NULL value restores the default. Superusers only.';
 
-create function ml._options(out name text, out value text, out default_value text, out description text)
-    returns setof record
+create function ml._options(
+    out name pg_catalog.text,
+    out value pg_catalog.text,
+    out default_value pg_catalog.text,
+    out description pg_catalog.text
+) returns setof pg_catalog.record
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import options
 return options()
@@ -46,8 +56,13 @@ $$;
 comment on function ml._options is 'Internal: the rows of ml.options.';
 create view ml.options as select name, value, default_value, description from ml._options();
 comment on view ml.options is 'Server-wide options with their present and default values.';
+comment on column ml.options.name is 'The option''s name.';
+comment on column ml.options.value is 'Its present value, as text.';
+comment on column ml.options.default_value is 'Its value where nobody has set it.';
+comment on column ml.options.description is 'What it does.';
 
-create function ml.doctor() returns table (check_name text, ok boolean, detail text, remedy text)
+create function ml.doctor()
+    returns table (check_name pg_catalog.text, ok boolean, detail pg_catalog.text, remedy pg_catalog.text)
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import doctor
 return doctor()
@@ -55,8 +70,9 @@ $$;
 comment on function ml.doctor is 'Check the installation, each check with its remedy.';
 
 create function ml._cache_status(
-    out version_id bigint, out model_id text, out version text, out runtime text, out bytes bigint, out hits bigint
-) returns setof record
+    out version_id bigint, out model_id pg_catalog.text, out version pg_catalog.text, out runtime pg_catalog.text,
+    out bytes bigint, out hits bigint
+) returns setof pg_catalog.record
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import cache_status
 return cache_status()
@@ -65,6 +81,12 @@ comment on function ml._cache_status is 'Internal: the rows of ml.cache_status.'
 create view ml.cache_status as
 select version_id, model_id, version, runtime, bytes, hits from ml._cache_status();
 comment on view ml.cache_status is 'Models this session holds in memory.';
+comment on column ml.cache_status.version_id is 'Key of the version.';
+comment on column ml.cache_status.model_id is 'The model''s name.';
+comment on column ml.cache_status.version is 'Number of the version.';
+comment on column ml.cache_status.runtime is 'Name of what predicts: linear, onnx, sklearn or grouped.';
+comment on column ml.cache_status.bytes is 'Bytes it takes in memory, about.';
+comment on column ml.cache_status.hits is 'How often it was found in the cache.';
 
 create function ml.cache_clear() returns integer
     language plpython3u volatile parallel unsafe as $$
@@ -74,9 +96,9 @@ $$;
 comment on function ml.cache_clear is 'Forget the models this session holds in memory, and return how many there were.';
 
 create function ml._stat_models(
-    out tenant_id text, out model_id text, out version text, out calls bigint, out rows bigint, out errors bigint,
-    out seconds float8
-) returns setof record
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text, out calls bigint,
+    out rows bigint, out errors bigint, out seconds pg_catalog.float8
+) returns setof pg_catalog.record
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import stat_models
 return stat_models()
@@ -86,30 +108,45 @@ create view ml.stat_models as
 select tenant_id, model_id, version, calls, rows, errors, seconds from ml._stat_models();
 comment on view ml.stat_models is
     'Predictions of each model version since the server started: calls, rows, errors, seconds; all sessions together.';
+comment on column ml.stat_models.tenant_id is 'The tenant that owns it.';
+comment on column ml.stat_models.model_id is 'The model''s name.';
+comment on column ml.stat_models.version is 'Number of the version.';
+comment on column ml.stat_models.calls is 'Calls that predicted.';
+comment on column ml.stat_models.rows is 'Rows predicted.';
+comment on column ml.stat_models.errors is 'Calls that ended with an error.';
+comment on column ml.stat_models.seconds is 'Seconds spent in these calls.';
 
 -- What a tenant may hold and train at the most, and what it holds now.
 
 create table ml.quota (
-    tenant_id text primary key references ml.tenant on delete cascade,
-    max_models integer check (max_models >= 0),
-    max_bytes bigint check (max_bytes >= 0),
-    max_training_seconds_per_day float8 check (max_training_seconds_per_day >= 0),
-    set_by name not null,
-    set_at timestamptz not null default now(),
-    checked_at timestamptz
+    tenant_id pg_catalog.text primary key references ml.tenant on delete cascade,
+    max_models integer check (max_models operator(pg_catalog.>=) 0),
+    max_bytes bigint check (max_bytes operator(pg_catalog.>=) 0),
+    max_training_seconds_per_day pg_catalog.float8 check (max_training_seconds_per_day operator(pg_catalog.>=) 0),
+    set_by pg_catalog.name not null,
+    set_at pg_catalog.timestamptz not null default pg_catalog.now(),
+    checked_at pg_catalog.timestamptz
 );
 comment on table ml.quota is 'Limits by tenant, NULL is none; written by ml.set_quota.';
+comment on column ml.quota.tenant_id is 'The tenant.';
+comment on column ml.quota.max_models is 'The most models; NULL is no limit.';
+comment on column ml.quota.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.quota.max_training_seconds_per_day is
+    'The most seconds of training a day in UTC; NULL is no limit.';
+comment on column ml.quota.set_by is 'The role that set the limits.';
+comment on column ml.quota.set_at is 'When they were set.';
+comment on column ml.quota.checked_at is 'When a training was last held against them.';
 alter table ml.quota enable row level security;
 create policy own_tenants on ml.quota for select
-    using (exists (select from ml.tenant_role r where r.tenant_id = quota.tenant_id));
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) quota.tenant_id));
 select pg_catalog.pg_extension_config_dump('ml.quota', '');
 
 create function ml.set_quota(
-    tenant_id text,
+    tenant_id pg_catalog.text,
     max_models integer default null,
     max_bytes bigint default null,
-    max_training_seconds_per_day float8 default null
-) returns void
+    max_training_seconds_per_day pg_catalog.float8 default null
+) returns pg_catalog.void
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import set_quota
 set_quota(tenant_id, max_models, max_bytes, max_training_seconds_per_day)
@@ -117,10 +154,10 @@ $$;
 comment on function ml.set_quota is 'Limit what a tenant may store and train; NULL is no limit. Superusers only.';
 
 create function ml._tenant_sizes(
-    out tenant_id text, out models bigint, out versions bigint, out bytes bigint, out training_seconds float8,
-    out training_seconds_today float8, out max_models integer, out max_bytes bigint,
-    out max_training_seconds_per_day float8
-) returns setof record
+    out tenant_id pg_catalog.text, out models bigint, out versions bigint, out bytes bigint,
+    out training_seconds pg_catalog.float8, out training_seconds_today pg_catalog.float8, out max_models integer,
+    out max_bytes bigint, out max_training_seconds_per_day pg_catalog.float8
+) returns setof pg_catalog.record
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import tenant_sizes
 return tenant_sizes()
@@ -132,3 +169,14 @@ select tenant_id, models, versions, bytes, training_seconds, training_seconds_to
 from ml._tenant_sizes();
 comment on view ml.tenant_sizes is
     'What each tenant holds that the caller may act for: models, versions, bytes, training seconds, and its quota.';
+comment on column ml.tenant_sizes.tenant_id is 'The tenant.';
+comment on column ml.tenant_sizes.models is 'Models it has.';
+comment on column ml.tenant_sizes.versions is 'Versions of them.';
+comment on column ml.tenant_sizes.bytes is 'Bytes of their artifacts.';
+comment on column ml.tenant_sizes.training_seconds is 'Seconds that the versions stored took to train.';
+comment on column ml.tenant_sizes.training_seconds_today is
+    'Seconds of training on the present day in UTC, failed ones too.';
+comment on column ml.tenant_sizes.max_models is 'The most models; NULL is no limit.';
+comment on column ml.tenant_sizes.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.tenant_sizes.max_training_seconds_per_day is
+    'The most seconds of training a day in UTC; NULL is no limit.';

@@ -8,12 +8,14 @@ revoke all on schema ml from public;
 -- is refused in a way that breaks the interpreter for the rest of the session.
 do $$
 begin
-    if current_setting('server_version_num')::integer >= 170000 then
+    if pg_catalog.current_setting('server_version_num')::integer operator(pg_catalog.>=) 170000 then
         execute (
-            select string_agg(format('alter function %s parallel safe;', p.oid::regprocedure), ' ')
-            from pg_proc p
-            where p.pronamespace = 'ml'::regnamespace
-                and p.proname in ('predict', 'predict_value', 'predict_label', 'predict_proba'));
+            select pg_catalog.string_agg(
+                pg_catalog.format('alter function %s parallel safe;', p.oid::pg_catalog.regprocedure), ' ')
+            from pg_catalog.pg_proc p
+            where p.pronamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
+                and p.proname operator(pg_catalog.=) any
+                    (array['predict', 'predict_value', 'predict_label', 'predict_proba']::pg_catalog.name[]));
     end if;
 end
 $$;

@@ -13,7 +13,7 @@ from motadata_ml.ml_framework import (
     create_trainer,
 )
 from motadata_ml.postgresql_database import AsyncDatabaseConnection, DatabaseConfig, DatabaseConnection
-from motadata_ml.results import ModelInfo, ModelList, Prediction, TrainingResult
+from motadata_ml.results import ModelInfo, ModelList, Prediction, ResultTable, TrainingResult
 
 __all__ = [
     "AsyncDatabaseConnection",
@@ -27,6 +27,7 @@ __all__ = [
     "ModelList",
     "ModelNotFoundError",
     "Prediction",
+    "ResultTable",
     "TrainingProgress",
     "TrainingResult",
     "__version__",

@@ -6,13 +6,16 @@ two drivers at the end perform the steps on a psycopg connection, blocking or aw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, Connection, sql
 from psycopg.errors import Diagnostic
 from psycopg.rows import dict_row
+
+from motadata_ml._frames.characters import REMEDY, nested_fault
+from motadata_ml.errors import InvalidArgumentError
 
 T = TypeVar("T")
 Row: TypeAlias = dict[str, Any]
@@ -27,15 +30,21 @@ class Fetch:
     ----------
     statement : str or psycopg.sql.Composable
         The text, without values.
-    parameters : sequence
+    parameters : sequence or mapping
         Bound on the server.
     binary : bool
         Ask for binary results, where columns are large.
     """
 
     statement: Statement
-    parameters: Sequence[Any] = ()
+    parameters: Sequence[Any] | Mapping[str, Any] = ()
     binary: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse text that the driver could not send: it would fail halfway, with an error of no kind."""
+        fault = nested_fault(self.parameters)
+        if fault is not None:
+            raise InvalidArgumentError(f"a value cannot be sent: it holds text with {fault}", hint=REMEDY)
 
 
 @dataclass(frozen=True)

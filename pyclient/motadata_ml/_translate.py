@@ -63,6 +63,11 @@ def translate(error: psycopg.Error, *, model_id: str | None = None) -> MLError:
         if isinstance(found, ModelNotFoundError):
             found.model_id = model_id
         return found
+    return _of_postgresql(state, message, hint, detail)
+
+
+def _of_postgresql(state: str, message: str, hint: str | None, detail: str | None) -> MLError:
+    """Return the error for a SQLSTATE of PostgreSQL's own."""
     if state in _LOST or state.startswith("08"):
         return ConnectionLostError(message, hint=hint or _RECONNECT, detail=detail, sqlstate=state)
     if state == "57014":

@@ -4,15 +4,15 @@ The class is chosen by SQLSTATE, never by text. Names and conditions equal the s
 
     MLError
     ├── InternalError                 ML000
-    ├── ModelNotFoundError            ML001   .model_id
-    ├── RelationNotFoundError         ML002
-    ├── ColumnNotFoundError           ML003
-    ├── InvalidQueryError             ML004
-    ├── InvalidArgumentError          ML009
-    ├── InvalidInputError             ML011
+    ├── ModelNotFoundError            ML001   .model_id, also a LookupError
+    ├── RelationNotFoundError         ML002   also a LookupError
+    ├── ColumnNotFoundError           ML003   also a LookupError
+    ├── InvalidQueryError             ML004   also a ValueError
+    ├── InvalidArgumentError          ML009   also a ValueError
+    ├── InvalidInputError             ML011   also a ValueError
     ├── TenantNotPermittedError       ML012
     ├── TenantAmbiguousError          ML013
-    ├── VersionNotFoundError          ML014
+    ├── VersionNotFoundError          ML014   also a LookupError
     ├── ArtifactError                 ML018
     ├── VersionMismatchError          ML019
     ├── UnsupportedOperationError     ML020
@@ -20,11 +20,11 @@ The class is chosen by SQLSTATE, never by text. Names and conditions equal the s
     ├── InsufficientPrivilegeError    42501
     ├── ReadOnlyError                 25006
     ├── MLTrainingError                       .error_type
-    │   ├── InsufficientDataError     ML005
-    │   ├── InvalidTargetError        ML006
-    │   ├── AlgorithmNotFoundError    ML007
-    │   ├── InvalidHyperparameterError ML008
-    │   ├── UnsupportedColumnError    ML010
+    │   ├── InsufficientDataError     ML005   also a ValueError
+    │   ├── InvalidTargetError        ML006   also a ValueError
+    │   ├── AlgorithmNotFoundError    ML007   also a ValueError
+    │   ├── InvalidHyperparameterError ML008   also a ValueError
+    │   ├── UnsupportedColumnError    ML010   also a ValueError
     │   ├── TrainingError             ML015
     │   ├── WorkerDiedError           ML016
     │   └── TrainingMemoryError       ML017
@@ -40,6 +40,7 @@ The psycopg error, where there is one, is the ``__cause__``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 
@@ -83,9 +84,11 @@ class MLError(Exception):
         self.sqlstate = sqlstate or self.default_sqlstate
 
     def __str__(self) -> str:
+        """Return the message, and the hint below it."""
         return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make the error again in another process."""
         # Exceptions cross process borders (joblib, multiprocessing); keyword arguments need help there.
         return type(self).__new__, (type(self), self.message), self.__dict__
 
@@ -97,7 +100,7 @@ class InternalError(MLError):
     condition = "internal_error"
 
 
-class ModelNotFoundError(MLError):
+class ModelNotFoundError(MLError, LookupError):
     """No model of that name is visible to the caller.
 
     Attributes
@@ -111,35 +114,35 @@ class ModelNotFoundError(MLError):
     model_id: str | None = None
 
 
-class RelationNotFoundError(MLError):
+class RelationNotFoundError(MLError, LookupError):
     """A table or view named as input does not exist."""
 
     default_sqlstate = "ML002"
     condition = "relation_not_found"
 
 
-class ColumnNotFoundError(MLError):
+class ColumnNotFoundError(MLError, LookupError):
     """A column named by the caller is not in the input."""
 
     default_sqlstate = "ML003"
     condition = "column_not_found"
 
 
-class InvalidQueryError(MLError):
+class InvalidQueryError(MLError, ValueError):
     """The input is not exactly one SELECT."""
 
     default_sqlstate = "ML004"
     condition = "invalid_query"
 
 
-class InvalidArgumentError(MLError):
+class InvalidArgumentError(MLError, ValueError):
     """An argument is out of its domain."""
 
     default_sqlstate = "ML009"
     condition = "invalid_argument"
 
 
-class InvalidInputError(MLError):
+class InvalidInputError(MLError, ValueError):
     """Prediction input lacks features or has the wrong shape or type."""
 
     default_sqlstate = "ML011"
@@ -160,7 +163,7 @@ class TenantAmbiguousError(MLError):
     condition = "tenant_ambiguous"
 
 
-class VersionNotFoundError(MLError):
+class VersionNotFoundError(MLError, LookupError):
     """The model exists but not in that version."""
 
     default_sqlstate = "ML014"
@@ -226,35 +229,35 @@ class MLTrainingError(MLError):
         return self.condition
 
 
-class InsufficientDataError(MLTrainingError):
+class InsufficientDataError(MLTrainingError, ValueError):
     """Too few rows, classes or values to train on."""
 
     default_sqlstate = "ML005"
     condition = "insufficient_data"
 
 
-class InvalidTargetError(MLTrainingError):
+class InvalidTargetError(MLTrainingError, ValueError):
     """The target column does not suit the model type."""
 
     default_sqlstate = "ML006"
     condition = "invalid_target"
 
 
-class AlgorithmNotFoundError(MLTrainingError):
+class AlgorithmNotFoundError(MLTrainingError, ValueError):
     """The algorithm is not in the catalogue."""
 
     default_sqlstate = "ML007"
     condition = "algorithm_not_found"
 
 
-class InvalidHyperparameterError(MLTrainingError):
+class InvalidHyperparameterError(MLTrainingError, ValueError):
     """A hyperparameter has an unknown name, a wrong type or a value out of range."""
 
     default_sqlstate = "ML008"
     condition = "invalid_hyperparameter"
 
 
-class UnsupportedColumnError(MLTrainingError):
+class UnsupportedColumnError(MLTrainingError, ValueError):
     """A column's type or values cannot be turned into a feature."""
 
     default_sqlstate = "ML010"
@@ -323,34 +326,16 @@ class ExtensionMissingError(DatabaseError):
     condition = "extension_missing"
 
 
+def _below(kind: type[MLError]) -> Iterator[type[MLError]]:
+    """Yield the classes below one, its whole tree."""
+    for cls in kind.__subclasses__():
+        yield cls
+        yield from _below(cls)
+
+
 BY_SQLSTATE: dict[str, type[MLError]] = {
     cls.default_sqlstate: cls
-    for cls in (
-        InternalError,
-        ModelNotFoundError,
-        RelationNotFoundError,
-        ColumnNotFoundError,
-        InvalidQueryError,
-        InsufficientDataError,
-        InvalidTargetError,
-        AlgorithmNotFoundError,
-        InvalidHyperparameterError,
-        InvalidArgumentError,
-        UnsupportedColumnError,
-        InvalidInputError,
-        TenantNotPermittedError,
-        TenantAmbiguousError,
-        VersionNotFoundError,
-        TrainingError,
-        WorkerDiedError,
-        TrainingMemoryError,
-        ArtifactError,
-        VersionMismatchError,
-        UnsupportedOperationError,
-        QuotaExceededError,
-        InsufficientPrivilegeError,
-        ReadOnlyError,
-    )
-    if cls.default_sqlstate is not None
+    for cls in _below(MLError)
+    if cls.default_sqlstate is not None and not issubclass(cls, DatabaseError)
 }
 """The server's table, class by class."""

@@ -10,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
 
 from motadata_ml._frames import to_frame, to_series
 from motadata_ml._operations.batch import Batch
-from motadata_ml._operations.metrics import classification, regression
 from motadata_ml._operations.records import native
 from motadata_ml.errors import InvalidArgumentError
 from motadata_ml.ml_framework import MLSystem
@@ -33,8 +34,9 @@ def _classifies(estimator: PgEstimator) -> bool:
 class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classes are untyped
     """Train in the database behind scikit-learn's interface.
 
-    Works as the last step of a Pipeline and in cross_val_score and GridSearchCV. Each fit stores a version of
-    its own, and each fitted object predicts with the version it stored.
+    Works as the last step of a Pipeline and in cross_val_score and GridSearchCV, with ``n_jobs`` too: a pickled
+    estimator carries the connection's parameters, the password included, and opens a connection of its own. Each fit
+    stores a version of its own, and each fitted object predicts with the version it stored.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
         self.deploy = deploy
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on all rows and store a version.
 
         Parameters
@@ -92,51 +94,97 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
             The features.
         y : array of shape (rows,)
             The labels or numbers.
+        sample_weight : array of shape (rows,), optional
+            How much each row counts in the fit.
         """
         if self.model_type not in {"classification", "regression"}:
             raise InvalidArgumentError(
                 f"model_type must be 'classification' or 'regression', got {self.model_type!r}",
                 hint="use MLSystem.train_model for the other types",
             )
-        self.result_: TrainingResult = self._connected().train_model(
+        if y is None:
+            raise InvalidArgumentError(
+                "this estimator requires y to be passed, but the target y is None", hint="fit(X, y)"
+            )
+        system = self._connected()
+        rows, preprocess = _weighted(X, sample_weight)
+        self.result_: TrainingResult = system.train_model(
             self.model_id,
             self.model_type,
-            (X, y),
+            (rows, y),
             hyperparameters=self.hyperparameters,
             progress=False,
             algorithm=self.algorithm,
             random_state=self.random_state,
             test_size=0.0,
+            preprocess=preprocess,
             deploy=self.deploy,
         )
         self.model_version_: str = self.result_["model_version"]
-        frame = to_frame(X)
-        self.n_features_in_ = len(frame.columns)
-        if isinstance(X, pd.DataFrame):
-            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+        self._check_features(X, reset=True)
         if self.model_type == "classification":
-            info = self._connected().model_manager.get_model_info(self.model_id, version=self.model_version_)
+            info = system.get_model_info(self.model_id, version=self.model_version_)
             self.classes_ = np.array([native(label, info["label_type"]) for label in info["classes"]])
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict each row with the version that this object stored."""
+        """Predict each row with the version that this object stored.
+
+        Parameters
+        ----------
+        X : frame or array of shape (rows, columns)
+            The features that `fit` was given.
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Labels of their own type, or numbers.
+        """
         return np.asarray(self._batch(X).predictions)
 
     @available_if(_classifies)  # type: ignore[untyped-decorator]  # scikit-learn's decorators are untyped
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Predict the probability of each class, in the order of `classes_`."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : frame or array of shape (rows, columns)
+            The features that `fit` was given.
+
+        Returns
+        -------
+        ndarray of float64, shape (rows, classes)
+            In the order of `classes_`.
+        """
         probabilities = self._batch(X).probabilities
         if probabilities is None:
             raise AttributeError(f"the algorithm of {self.model_id!r} has no probabilities")
         return probabilities
 
-    def score(self, X: Any, y: Any) -> float:
-        """Return accuracy for classification, R² for regression."""
-        predicted, actual = self.predict(X), to_series(y)
-        if self.model_type == "classification":
-            return float(classification(actual.tolist(), predicted.tolist())["accuracy"])
-        found = regression(actual.to_numpy(dtype=np.float64), predicted.astype(np.float64))["r2"]
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return accuracy for classification, R² for regression.
+
+        Parameters
+        ----------
+        X : frame or array of shape (rows, columns)
+            Rows that were not fitted.
+        y : array of shape (rows,)
+            Their labels or numbers.
+        sample_weight : array of shape (rows,), optional
+            How much each row counts; the server's own scores, which are used otherwise, count each once.
+
+        Returns
+        -------
+        float
+            NaN for the R² of a target that does not vary.
+        """
+        if sample_weight is not None:
+            scorer = accuracy_score if self.model_type == "classification" else r2_score
+            return float(scorer(to_series(y).to_numpy(), self.predict(X), sample_weight=sample_weight))
+        self._fitted()
+        self._check_features(X, reset=False)
+        scores = self._connected().evaluate(self.model_id, (X, y), version=self.model_version_)
+        found = scores.get("accuracy" if self.model_type == "classification" else "r2")
         return float("nan") if found is None else float(found)
 
     def __sklearn_tags__(self) -> Any:
@@ -154,9 +202,19 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
 
     def _batch(self, X: Any) -> Batch:
         """Return the predictions column by column."""
+        self._fitted()
+        self._check_features(X, reset=False)
+        return self._connected().batch(self.model_id, X, version=self.model_version_)
+
+    def _fitted(self) -> None:
+        """Refuse to go on before a fit."""
         if not hasattr(self, "model_version_"):
             raise NotFittedError("this PgEstimator is not fitted yet: call fit(X, y) first")
-        return self._connected().predictor.batch(self.model_id, X, version=self.model_version_)
+
+    def _check_features(self, X: Any, *, reset: bool) -> None:
+        """Remember the number of columns and their names, or compare with what is remembered."""
+        known = isinstance(X, pd.DataFrame | np.ndarray)
+        validate_data(self, X if known else to_frame(X).to_numpy(), reset=reset, skip_check_array=True)
 
     def _connected(self) -> MLSystem:
         """Return the system; refuse to go on without one."""
@@ -165,3 +223,22 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
                 "system must be an MLSystem, got None", hint="PgEstimator(create_ml_system(db), 'model')"
             )
         return self.system
+
+
+def _weighted(X: Any, sample_weight: Any) -> tuple[Any, dict[str, Any] | None]:
+    """Return the features with the weights beside them, and what says that they are weights."""
+    if sample_weight is None:
+        return X, None
+    frame = to_frame(X)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(len(frame), float(weights))
+    if weights.shape != (len(frame),):
+        raise InvalidArgumentError(
+            f"sample_weight must have one value for each of {len(frame)} rows, got shape {weights.shape}",
+            hint="make it from the same rows as X",
+        )
+    name = "sample_weight"
+    while name in frame.columns:
+        name += "_"
+    return frame.assign(**{name: weights}), {name: {"type": "weight"}}

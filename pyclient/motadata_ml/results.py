@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class _Result(dict[str, Any]):
-    """A dict that a notebook shows as a table."""
+class Record(dict[str, Any]):
+    """A dict that a notebook shows as a table: one row of a table or a view of the extension."""
 
-    title = "result"
+    title = "record"
 
     def _repr_html_(self) -> str:
         """Return the fields as an HTML table."""
         return f"<b>{escape(self.title)}</b>{_table(self.items())}"
 
 
-class TrainingResult(_Result):
+class TrainingResult(Record):
     """What a training returns.
 
     Keys are ``model_id``, ``status``, ``metrics`` (a dict), ``training_time`` (seconds) and
@@ -27,36 +30,70 @@ class TrainingResult(_Result):
     title = "Training"
 
 
-class Prediction(_Result):
+class Prediction(Record):
     """What a prediction returns.
 
     Keys are ``prediction`` (of the label's own type), ``probabilities`` (a list in the order of the model's
     classes, or None), ``confidence``, ``model_id`` and ``model_version``.
+
+    Attributes
+    ----------
+    classes : sequence or None
+        The model's classes, of the label's own type, in the order of ``probabilities``; None where there are none.
     """
 
     title = "Prediction"
+    classes: Sequence[Any] | None = None
+
+    @property
+    def by_class(self) -> dict[Any, float] | None:
+        """The probability of each class by its label, None for a model without probabilities."""
+        shares = self["probabilities"]
+        if shares is None or self.classes is None:
+            return None
+        return dict(zip(self.classes, shares, strict=True))
 
 
-class ModelInfo(_Result):
+class ModelInfo(Record):
     """The description of a model or of one of its versions."""
 
     title = "Model"
 
 
-class ModelList(list[ModelInfo]):
-    """Models or versions, one `ModelInfo` each."""
+R = TypeVar("R", bound=Record)
+
+
+class _Records(list[R], Generic[R]):
+    """Rows that a notebook shows as one table."""
+
+    empty = "no rows"
+
+    def as_frame(self) -> pd.DataFrame:
+        """Return the rows as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame([dict(row) for row in self])
 
     def _repr_html_(self) -> str:
-        """Return the models as an HTML table with a row each."""
+        """Return the rows as an HTML table with a row each; nested values are left out."""
         if not self:
-            return "<i>no models</i>"
+            return f"<i>{self.empty}</i>"
         names = [name for name, value in self[0].items() if not isinstance(value, Mapping | list)]
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(_short(model.get(name)))}</td>" for name in names) + "</tr>"
-            for model in self
+            "<tr>" + "".join(f"<td>{escape(_short(row.get(name)))}</td>" for name in names) + "</tr>" for row in self
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+class ResultTable(_Records[Record]):
+    """Rows of a function or a view of the extension, a dict each, by column name."""
+
+
+class ModelList(_Records[ModelInfo]):
+    """Models or versions, one `ModelInfo` each."""
+
+    empty = "no models"
 
 
 def _table(items: Iterable[tuple[str, Any]]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from supply import locks, sbom
 from tests.container.conftest import ROOT, build
+from tools.supply import locks, sbom
 
 DOCKERFILES = {"server": "Dockerfile.postgres", "serving": "docker/Dockerfile.serving"}
 LIST = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"

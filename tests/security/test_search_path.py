@@ -109,6 +109,7 @@ CALLS = (
     "ml.predict_label('m', array[60, 0])",
     "ml.predict_proba('m', array[60, 0])",
     "ml._predict_chunks('m', 'select 60 as x, 0 as w', null, null, null)",
+    "* from ml.predict_batch('m', 'select 60 as x, 0 as w')",
     "ml.evaluate('m', $$select 60 as x, 0 as w, 'open' as y$$)",
     "ml.confusion_matrix('m', $$select 60 as x, 0 as w, 'open' as y$$)",
     "ml.drift('m', 'select i as x, 0 as w from generate_series(1, 9) as i')",
@@ -155,6 +156,29 @@ def test_no_statement_of_the_extension_meets_an_operator_of_the_callers(actors: 
             )
     assert refusal(actors.blue, "select 'a'::text = 'a'::text").sqlstate == "UA001"
     run_all(actors.blue)
+
+
+FUNCTIONS = {
+    "unnest(integer[])": "setof integer",
+    "unnest(float8[])": "setof float8",
+    "unnest(text[])": "setof text",
+    "generate_series(integer, integer)": "setof integer",
+    "octet_length(bytea)": "integer",
+    "length(bytea)": "integer",
+    "set_byte(bytea, integer, integer)": "bytea",
+}
+
+
+@pytest.mark.parametrize("call", ["('m', 'select 60 as x, 0 as w')", "('m', 'select 60 as x, 0 as w', 'x')"])
+def test_a_batch_of_predictions_meets_no_function_of_the_callers(actors: Actors, schema: str, call: str) -> None:
+    for function, result in FUNCTIONS.items():
+        actors.blue.execute(
+            f"""create function {schema}.{function} returns {result} language plpgsql as
+            $$ begin raise exception 'a stand-in of {function} ran' using errcode = 'UA001'; end $$""".encode()
+        )
+    assert refusal(actors.blue, "select unnest(array[1])").sqlstate == "UA001"
+    rows = actors.blue.execute(f"select prediction from ml.predict_batch{call}".encode()).fetchall()
+    assert rows == [("secret of blue",)]
 
 
 def test_no_statement_of_the_extension_meets_a_temporary_type_of_the_callers(actors: Actors) -> None:

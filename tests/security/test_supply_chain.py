@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supply import audit, locks
+from tools.supply import audit, locks
 
 
 @pytest.mark.parametrize("name", locks.IMAGES)

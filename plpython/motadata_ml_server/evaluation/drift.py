@@ -20,6 +20,7 @@ from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.json_intake import read_json
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.postgres.database import Database
 
 THRESHOLD: Final = 0.2
@@ -101,7 +102,9 @@ def drift(db: Database, visible: VisibleVersion, input_data: str) -> list[Featur
             hint="Versions trained before 0.2.0 have none: train the model again.",
         )
     source = resolve(db, input_data, "input_data")
-    plan = read_json(artifacts.load_artifacts(db, visible, [artifacts.PLAN])[0], "feature plan", FeaturePlan.from_json)
+    plan = read_json(
+        artifacts.load_artifacts(db, visible, [ArtifactKind.PLAN])[0], "feature plan", FeaturePlan.from_json
+    )
     schemas = feature_schemas(plan, source)
     now = {column.name: np.zeros(len(column.counts), np.int64) for column in profile.columns}
     for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
@@ -115,7 +118,7 @@ def drift(db: Database, visible: VisibleVersion, input_data: str) -> list[Featur
 
 def profile_of(db: Database, visible: VisibleVersion) -> Profile | None:
     """Return the profile stored with a version, None where there is none."""
-    stored = artifacts.load_present(db, visible, [artifacts.PROFILE]).get(artifacts.PROFILE)
+    stored = artifacts.load_present(db, visible, [ArtifactKind.PROFILE]).get(ArtifactKind.PROFILE)
     return None if stored is None else read_json(stored, "profile", Profile.from_json)
 
 

@@ -10,6 +10,7 @@ from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.json_intake import read_json
+from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
 
@@ -73,11 +74,11 @@ def create_function(db: Database, visible: VisibleVersion, function_name: str, o
 
 def _load(db: Database, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
     row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
-    if row["runtime"] not in ("linear", "onnx"):
+    if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
             f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
         )
-    plan, payload = artifacts.load_artifacts(db, visible, [artifacts.PLAN, row["runtime"]])
+    plan, payload = artifacts.load_artifacts(db, visible, [ArtifactKind.PLAN, row["runtime"]])
     return row, read_json(plan, "feature plan", FeaturePlan.from_json).to_json(), payload
 
 
@@ -154,12 +155,12 @@ def model_bytes(db: Database, visible: VisibleVersion) -> bytes:
     from motadata_ml_server.export.onnx import export_onnx
 
     row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
-    if row["runtime"] not in ("linear", "onnx"):
+    if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
             f"model {visible.model_id!r} has no form in ONNX",
             hint="runtime in ml.get_model_info says why; linear models and tree ensembles have one.",
         )
-    plan, payload = artifacts.load_artifacts(db, visible, [artifacts.PLAN, row["runtime"]])
+    plan, payload = artifacts.load_artifacts(db, visible, [ArtifactKind.PLAN, row["runtime"]])
     return export_onnx(
         read_json(plan, "feature plan", FeaturePlan.from_json).to_json(),
         row["runtime"],

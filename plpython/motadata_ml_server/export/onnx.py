@@ -13,6 +13,7 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.onnx_features import ML_DOMAIN, GraphBuilder, encode
 from motadata_ml_server.export.onnx_link import class_position, probabilities, value_of
 from motadata_ml_server.features.layout import plan_columns
+from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from motadata_ml_server.prediction.runtimes.link import has_probabilities
 from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY, leaf_table
@@ -65,7 +66,7 @@ def export_onnx(
     UnsupportedOperationError
         ML020: the model has no compiled form, or takes free text.
     """
-    if kind not in {"linear", "onnx"}:
+    if kind not in COMPILED:
         raise UnsupportedOperationError(
             "the model has no compiled form to write as ONNX",
             hint="runtime in ml.get_model_info says why; linear models and tree ensembles have one.",
@@ -74,7 +75,7 @@ def export_onnx(
     names = [column.name for column in columns]
     graph = GraphBuilder(names)
     rows = encode(graph, columns)
-    raw = _of_linear(graph, rows, payload) if kind == "linear" else _of_onnx(graph, rows, payload)
+    raw = _of_linear(graph, rows, payload) if kind == ArtifactKind.LINEAR else _of_onnx(graph, rows, payload)
     answers = _Answers(graph, names)
     answers.finish(raw, task, classes or (), label_type)
     opsets = raw.opsets

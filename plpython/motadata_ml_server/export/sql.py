@@ -18,6 +18,7 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.sql_features import add, category_text, choose, number, raw_scalars
 from motadata_ml_server.export.sql_trees import tree_scores
 from motadata_ml_server.features.layout import PlanColumn, plan_columns
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from motadata_ml_server.prediction.runtimes.linear_row import category_shares
 
@@ -74,11 +75,11 @@ def to_sql(
         If the model has no such form, or is too large for one.
     """
     columns = plan_columns(plan)
-    if kind == "linear":
+    if kind == ArtifactKind.LINEAR:
         model = LinearModel.from_bytes(payload)
         scores, link = _linear_scores(columns, model), model.link
         parameters: Mapping[str, Any] = model.parameters
-    elif kind == "onnx":
+    elif kind == ArtifactKind.ONNX:
         scores, link, parameters = tree_scores(columns, payload)
     else:
         raise UnsupportedOperationError("the model has no compiled form to write as SQL", hint=_HINT)

@@ -16,12 +16,6 @@ CHUNK_BYTES = 16 << 20
 """The most bytes of an artifact in one row."""
 
 
-PLAN = "plan"
-
-
-PROFILE = "profile"
-
-
 @dataclass(frozen=True)
 class StoredArtifact:
     """An artifact on its way into the database.
@@ -29,7 +23,7 @@ class StoredArtifact:
     Attributes
     ----------
     kind : str
-        ``plan``, ``profile``, ``skops``, ``linear`` or ``onnx``.
+        An `ArtifactKind`.
     digest : str
         SHA-256 of its bytes, in hexadecimal.
     size : int

@@ -35,6 +35,7 @@ def deploy(db: Database, visible: VisibleVersion, role: str) -> str:
 
 
 def record_deployment(db: Database, model: int, tenant_id: str, version_id: int, role: str) -> None:
+    """Write down that a version was deployed, and make it the one that predicts; runs as the owner."""
     db.query(
         "insert into ml.deployment (model, tenant_id, version_id, deployed_by) values ($1, $2, $3, $4)",
         ["bigint", "text", "bigint", "name"],

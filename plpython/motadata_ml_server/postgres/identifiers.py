@@ -46,4 +46,5 @@ def qualified(db: Database, argument: str, name: str) -> str:
 
 
 def quote_literal(text: str) -> str:
+    """Quote a text as a literal that means the same under every setting of ``standard_conforming_strings``."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.predictions import BatchPrediction, Prediction
 from motadata_ml_server.prediction.predictor import Predictor, Row
 from motadata_ml_server.prediction.runtimes.groups import Array, NoGroupModelError
@@ -35,7 +36,7 @@ class GroupedPredictor(Predictor):
     def __init__(
         self, plan: FeaturePlan, payload: bytes, classes: Sequence[str] | None, label_type: str | None, task: str
     ) -> None:
-        super().__init__(plan, "grouped", payload, classes, label_type, task)
+        super().__init__(plan, ArtifactKind.GROUPED, payload, classes, label_type, task)
 
     def value(self, row: Row) -> float | None:
         """Predict one row as a number; None where its group has no model."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from motadata_ml_server.models.artifacts import PLAN, load_artifacts
+from motadata_ml_server.models.artifacts import load_artifacts
 from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.persistence.kinds import ArtifactKind, predicting_kind
 from motadata_ml_server.postgres.database import Database
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def load_predictor(db: Database, visible: VisibleVersion) -> Predictor:
 
     version_id = visible.version_id
     row = db.query(_DESCRIBE, ["bigint"], [version_id])[0]
-    kind = row["runtime"] if row["runtime"] in ("linear", "onnx", "grouped") else "skops"
-    stored, payload = load_artifacts(db, visible, [PLAN, kind])
+    kind = predicting_kind(row["runtime"])
+    stored, payload = load_artifacts(db, visible, [ArtifactKind.PLAN, kind])
     plan = read_json(stored, "feature plan", FeaturePlan.from_json)
     meaning = (row["classes"], row["label_type"], row["model_type"])
-    if kind == "grouped":
+    if kind is ArtifactKind.GROUPED:
         from motadata_ml_server.prediction.group_predictor import GroupedPredictor
 
         return GroupedPredictor(plan, payload, *meaning)

@@ -16,6 +16,7 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.table import encode_table
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker.edge_rows import unusual_rows
 
@@ -46,9 +47,9 @@ def compile_and_dump(
     if hasattr(estimator, "n_jobs"):
         estimator.n_jobs = None
     compiled = compile_estimator(estimator, spec.model_type, check)
-    artifacts = {"plan": dump_plan(fitted.plan)}
+    artifacts: dict[str, bytes] = {ArtifactKind.PLAN: dump_plan(fitted.plan)}
     if entry.requires is None:
-        artifacts["skops"] = dump(estimator)
+        artifacts[ArtifactKind.SKOPS] = dump(estimator)
     elif compiled.kind is None:
         raise UnsupportedOperationError(
             f"a fitted {entry.name} could not be compiled: {compiled.reason}",

@@ -19,6 +19,7 @@ from motadata_ml_server.features.fit_plan import EncodingNeeds, PlanFit, fit_pla
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
@@ -133,7 +134,7 @@ class _Training:
         self.warnings.extend(self.fitter.warnings())
         if self.why is not None:
             runtime["chosen_because"] = self.why
-        artifacts["profile"] = Profile.fit(fitted.plan, learn).dump()
+        artifacts[ArtifactKind.PROFILE] = Profile.fit(fitted.plan, learn).dump()
         return TrainedModel(
             artifacts=artifacts,
             features=[column.summary() for column in fitted.plan.columns],

@@ -19,6 +19,7 @@ from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import TrainingError
 from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan, PlanFeature
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
@@ -211,14 +212,14 @@ class GroupedEstimator:
             own = rows.encoded[rows.of_group[code][:CHECK_ROWS]] if code in rows.of_group else extra[:0]
             dense = np.asarray(own.toarray() if hasattr(own, "toarray") else own, dtype=np.float64)
             compiled = compile_estimator(estimator, task, np.vstack([dense, extra]))
-            kind, payload = compiled.kind or "skops", compiled.payload or dump(estimator)
+            kind, payload = compiled.kind or ArtifactKind.SKOPS, compiled.payload or dump(estimator)
             classes = [int(number) for number in estimator.classes_] if task == "classification" else None
             models[code] = GroupModel(kind, payload, classes)
             differences.append(compiled.max_difference if compiled.kind else 0.0)
             reasons[kind] = reasons.get(kind, 0) + 1
         how = ", ".join(f"{count} {kind}" for kind, count in sorted(reasons.items()))
         runtime = {
-            "name": "grouped",
+            "name": ArtifactKind.GROUPED,
             "max_difference": max(differences),
             "reason": f"a model per group: {how}",
             "rows_compared": len(self.fitted) * (CHECK_ROWS + len(extra)),
@@ -283,7 +284,7 @@ class ModelPerGroup:
         """Return the artifacts, and what is to be known of the runtime; compared on rows of each group."""
         unusual = check_rows(self._entry, fitted.plan, learned.encoded[:1], learned.table)
         payload, runtime = self.estimator.compile(self._spec.model_type, learned.encoded, unusual)
-        return {"plan": dump_plan(fitted.plan), "grouped": payload}, runtime
+        return {ArtifactKind.PLAN: dump_plan(fitted.plan), ArtifactKind.GROUPED: payload}, runtime
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return all hyperparameters, as used."""

@@ -15,6 +15,7 @@ from motadata_ml_server.errors import InsufficientDataError, MotadataError, Trai
 from motadata_ml_server.features.fit_plan import EncodingNeeds, PlanFit, fit_plan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators, target
 from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump, library_versions_of
@@ -158,7 +159,7 @@ class StreamFit:
             notices.append("no row was held out, so there are no scores")
         check = check_rows(self._entry, self._fitted.plan, encoded, self._sample)
         artifacts, runtime = compile_and_dump(spec, self._entry, self._estimator, self._fitted, check)
-        artifacts["profile"] = self._profile.dump()
+        artifacts[ArtifactKind.PROFILE] = self._profile.dump()
         return TrainedModel(
             artifacts=artifacts,
             features=[column.summary() for column in self._fitted.plan.columns],

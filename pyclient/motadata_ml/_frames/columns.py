@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from motadata_ml._frames import packing
+from motadata_ml._frames.characters import REMEDY, first_fault
 from motadata_ml._frames.packing import Field
 from motadata_ml.errors import InvalidArgumentError, UnsupportedColumnError
 
@@ -89,7 +90,9 @@ def to_column(series: pd.Series[Any], name: str, argument: str = "X") -> Column:
     if kind == "double precision[]":
         return _vector(series, missing, name, argument)
     if kind == "text":
-        return Column(name, kind, missing, packing.text(_strings(series), missing))
+        texts = _strings(series)
+        _sendable(texts, name, argument)
+        return Column(name, kind, missing, packing.text(texts, missing))
     if kind == "boolean":
         values = _plain(series, missing, False, "bool")
         return Column(name, kind, missing, packing.fixed(values.astype("u1")[:, None], missing))
@@ -189,6 +192,13 @@ def _strings(series: pd.Series[Any]) -> pd.Series[Any]:
     if series.dtype == object:
         return series.map(str, na_action="ignore")
     return series
+
+
+def _sendable(texts: pd.Series[Any], name: str, argument: str) -> None:
+    """Refuse text that PostgreSQL cannot hold; each distinct value is looked at once."""
+    fault = first_fault(texts.unique())
+    if fault is not None:
+        raise UnsupportedColumnError(f"column {name!r} of {argument} holds text with {fault}", hint=REMEDY)
 
 
 def _finite(numbers: NDArray[np.float64], name: str, argument: str) -> None:

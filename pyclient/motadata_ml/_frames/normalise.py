@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from motadata_ml._frames.characters import text_fault
 from motadata_ml.errors import InsufficientDataError, InvalidArgumentError
 
 MAX_NAME_BYTES = 63
@@ -191,9 +192,11 @@ def _named(frame: pd.DataFrame, argument: str) -> pd.DataFrame:
     else:
         names = [str(name) for name in frame.columns]
     for name in names:
-        if not name or "\0" in name or len(name.encode()) > MAX_NAME_BYTES:
+        fault = text_fault(name)
+        if fault or not 1 <= len(name.encode()) <= MAX_NAME_BYTES:
             raise InvalidArgumentError(
-                f"{name!r} cannot be a column's name: PostgreSQL takes 1 to {MAX_NAME_BYTES} bytes",
+                f"{name!r} cannot be a column's name: "
+                + (f"it holds {fault}" if fault else f"PostgreSQL takes 1 to {MAX_NAME_BYTES} bytes"),
                 hint=f"rename it: {argument}.rename(columns={{...}})",
             )
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []

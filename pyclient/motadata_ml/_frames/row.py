@@ -6,12 +6,14 @@ import datetime
 import decimal
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from motadata_ml._frames.characters import REMEDY, text_fault
 from motadata_ml._frames.normalise import to_frame
 from motadata_ml.errors import InvalidInputError
 
@@ -37,35 +39,56 @@ def to_row(data: Any) -> Row:
         If it is not one row, or holds an infinity or an object that JSON cannot carry.
     """
     if isinstance(data, Mapping):
-        return {str(name): plain(value, str(name)) for name, value in data.items()}
+        return _named(data.items())
     if isinstance(data, pd.Series):
-        if all(isinstance(label, str) for label in data.index):
-            return {str(label): plain(value, str(label)) for label, value in data.items()}
-        return numbers(data.to_list())
+        by_name = all(isinstance(label, str) for label in data.index)
+        return _named(data.items()) if by_name else numbers(data.to_list())
     if isinstance(data, np.ndarray):
-        if data.ndim == 2 and len(data) == 1:
-            data = data[0]
-        if data.ndim != 1:
-            raise InvalidInputError(
-                f"input_data must be one row, got an array of shape {data.shape}",
-                hint="use predict_batch for several rows",
-            )
-        return numbers(data.tolist())
+        return numbers(_one(data, data.ndim == 2).tolist())
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        if len(data) == 1 and isinstance(data[0], Mapping | Sequence) and not isinstance(data[0], str):
-            return to_row(data[0])
-        return numbers(list(data))
-    if hasattr(data, "columns") or hasattr(data, "to_arrow"):
-        frame = to_frame(data, "input_data")
-        if len(frame) != 1:
-            raise InvalidInputError(
-                f"input_data must be one row, got {len(frame)}", hint="use predict_batch for several rows"
-            )
-        return {str(name): plain(frame[name].iloc[0], str(name)) for name in frame.columns}
-    raise InvalidInputError(
-        f"input_data must be one row, got {type(data).__name__}",
-        hint="pass a dict by feature name, a Series, a one-row frame or a list of numbers",
-    )
+        inner = data[0] if len(data) == 1 else None
+        nested = isinstance(inner, Mapping | Sequence) and not isinstance(inner, str)
+        return to_row(inner) if nested else numbers(list(data))
+    return _framed(data)
+
+
+def _named(items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """Return a row by name."""
+    return {_name(str(name)): plain(value, str(name)) for name, value in items}
+
+
+def _name(name: str) -> str:
+    """Return a feature's name; refuse one that cannot be sent."""
+    fault = text_fault(name)
+    if fault is not None:
+        raise InvalidInputError(f"the name {name!r} holds {fault}", hint=REMEDY)
+    return name
+
+
+def _one(data: NDArray[Any], nested: bool) -> NDArray[Any]:
+    """Return the only row of an array."""
+    row = data[0] if nested and len(data) == 1 else data
+    if row.ndim != 1:
+        raise InvalidInputError(
+            f"input_data must be one row, got an array of shape {data.shape}",
+            hint="use predict_batch for several rows",
+        )
+    return row
+
+
+def _framed(data: Any) -> Row:
+    """Return the only row of a frame of any library."""
+    if not (hasattr(data, "columns") or hasattr(data, "to_arrow")):
+        raise InvalidInputError(
+            f"input_data must be one row, got {type(data).__name__}",
+            hint="pass a dict by feature name, a Series, a one-row frame or a list of numbers",
+        )
+    frame = to_frame(data, "input_data")
+    if len(frame) != 1:
+        raise InvalidInputError(
+            f"input_data must be one row, got {len(frame)}", hint="use predict_batch for several rows"
+        )
+    return _named((name, frame[name].iloc[0]) for name in frame.columns)
 
 
 def numbers(values: list[Any]) -> list[float | None]:
@@ -84,22 +107,39 @@ def numbers(values: list[Any]) -> list[float | None]:
 
 def plain(value: Any, name: str) -> Any:
     """Return one value as JSON can carry it."""
-    if isinstance(value, np.datetime64):
-        value = pd.Timestamp(value)
-    elif isinstance(value, np.timedelta64):
-        value = pd.Timedelta(value)
-    elif isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _whole(value, name)
-    if value is None or isinstance(value, str | bool):
+    value = _python(value)
+    if isinstance(value, str):
+        return _text(value, name)
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return _whole(value, name)
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item, name) for item in value]
     if isinstance(value, float | decimal.Decimal):
         return _number(float(value), name)
-    if pd.isna(value):
-        return None
+    return None if pd.isna(value) else _written(value, name)
+
+
+def _python(value: Any) -> Any:
+    """Return a value of NumPy as one of Python or pandas."""
+    if isinstance(value, np.datetime64):
+        return pd.Timestamp(value)
+    if isinstance(value, np.timedelta64):
+        return pd.Timedelta(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _text(value: str, name: str) -> str:
+    """Return a text; refuse what PostgreSQL cannot hold."""
+    fault = text_fault(value)
+    if fault is not None:
+        raise InvalidInputError(f"the value of {name} is text with {fault}", hint=REMEDY)
+    return value
+
+
+def _written(value: Any, name: str) -> Any:
+    """Return a date, a span of time (in seconds) or an identifier by what JSON has for it."""
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):

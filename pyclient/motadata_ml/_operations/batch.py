@@ -14,8 +14,9 @@ from psycopg import sql
 from motadata_ml._calls import Call, Fetch, Steps
 from motadata_ml._frames import to_frame, to_row
 from motadata_ml._operations.batch_input import batch_columns
-from motadata_ml._operations.functions import select_function, to_json
-from motadata_ml._operations.records import Records, decode
+from motadata_ml._operations.functions import to_json
+from motadata_ml._operations.lending import describe
+from motadata_ml._operations.records import Records, decode, native
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.upload import drop, upload
 from motadata_ml.errors import UnsupportedOperationError
@@ -27,8 +28,6 @@ RECORD_ROWS = 50_000
 JSON_ROWS = 10_000
 """Rows in each JSON value, where no temporary table can be made."""
 
-_INFO = "get_model_info as info, pg_catalog.current_setting('transaction_read_only')::boolean as read_only"
-
 _PACKED = sql.SQL("""
 with answer as (
     select row_number() over () as n, (row_number() over () - 1) / %s as run,
@@ -39,9 +38,13 @@ with answer as (
 select count(*)::integer as rows,
     string_agg(
         float8send(coalesce(value, 'NaN')) || float8send(coalesce(confidence, 'NaN'))
-            || int4send(coalesce(array_position(%s::text[], prediction), 0))
-            || coalesce(array_send(probabilities), ''::bytea),
+            || int4send(coalesce(array_position(%s::text[], prediction), 0)),
         ''::bytea order by n) as records,
+    case when count(probabilities) > 0 then
+        string_agg(
+            coalesce(array_send(probabilities), array_send(array_fill('NaN'::float8, array[%s::integer]))),
+            ''::bytea order by n)
+    end as shares,
     case when %s then array_agg(prediction order by n) end as texts,
     case when %s then array_agg(id order by n) end as ids
 from answer group by run order by run
@@ -73,6 +76,8 @@ class Batch:
         Values of the id column, where one was named.
     index : Index or None
         The caller's index, where a frame was given.
+    label_type : str or None
+        What the labels are: ``text``, ``integer``, ``boolean`` or ``number``.
     """
 
     model_id: str
@@ -83,12 +88,25 @@ class Batch:
     classes: list[str]
     ids: list[str] | None = None
     index: pd.Index[Any] | None = None
+    label_type: str | None = None
+
+    @property
+    def labels(self) -> list[Any]:
+        """The classes as they were in the table."""
+        return [native(text, self.label_type) for text in self.classes]
 
     def as_dicts(self) -> list[Prediction]:
         """Return one `Prediction` for each row."""
         rows = len(self.predictions)
-        probabilities = [None] * rows if self.probabilities is None else self.probabilities.tolist()
-        confidence = [None] * rows if self.confidence is None else self.confidence.tolist()
+        probabilities: Sequence[Any] = [None] * rows
+        confidence: Sequence[Any] = [None] * rows
+        if self.confidence is not None:
+            # NaN stands for a row without a prediction, as of a group that has no model.
+            confidence = [None if np.isnan(share) else share for share in self.confidence.tolist()]
+        if self.probabilities is not None:
+            answered = np.asarray(np.isfinite(self.probabilities).all(axis=1))
+            shares = zip(self.probabilities.tolist(), answered.tolist(), strict=True)
+            probabilities = [row if whole else None for row, whole in shares]
         found = [
             Prediction(
                 prediction=prediction,
@@ -99,6 +117,10 @@ class Batch:
             )
             for prediction, shares, share in zip(self.predictions, probabilities, confidence, strict=True)
         ]
+        if self.probabilities is not None:
+            labels = self.labels
+            for prediction in found:
+                prediction.classes = labels
         for prediction, key in zip(found, self.ids or (), strict=False):
             prediction["id"] = key
         return found
@@ -150,10 +172,8 @@ def predict_batch(
     frame = None if isinstance(input_data, str) else to_frame(input_data, "input_data")
 
     def steps() -> Steps[Batch]:
-        rows = yield select_function(
-            "get_model_info", {"model_id": model_id, "version": version, "tenant_id": tenant}, _INFO
-        )
-        found = _Version(model_id, tenant, rows[0]["info"])
+        described = yield from describe(settings, model_id, version, tenant_id)
+        found = _Version(model_id, tenant, described.info)
         scalar = found.info["model_type"] != "decomposition"
         if frame is None:
             if not scalar:
@@ -164,7 +184,7 @@ def predict_batch(
             batch = yield from _packed(found, input_data, id_column)
             return batch
         columns = batch_columns(frame, input_data, found.info)
-        if rows[0]["read_only"] or not scalar:
+        if described.read_only or not scalar:
             batch = yield from _one_by_one(found, frame)
             return replace(batch, index=frame.index)
         table = yield from upload(columns)
@@ -180,7 +200,7 @@ def _packed(version: _Version, source: str, id_column: str | None) -> Steps[Batc
     info, classes = version.info, version.classes
     as_text = info["model_type"] == "anomaly"
     arguments = (version.model_id, source, id_column, version.number, version.tenant)
-    shape = (classes, as_text, id_column is not None)
+    shape = (classes, len(classes), as_text, id_column is not None)
     chunks = yield Fetch(_PACKED, (RECORD_ROWS, *arguments, *shape), binary=True)
     records: Records = decode(chunks, info["model_type"], info.get("label_type"), classes)
     return Batch(
@@ -191,6 +211,7 @@ def _packed(version: _Version, source: str, id_column: str | None) -> Steps[Batc
         records.confidence,
         classes,
         ids=[key for chunk in chunks for key in chunk["ids"]] if id_column is not None else None,
+        label_type=info.get("label_type"),
     )
 
 
@@ -212,4 +233,5 @@ def _one_by_one(version: _Version, frame: pd.DataFrame) -> Steps[Batch]:
         np.array(shares) if shares else None,
         np.array([answer["confidence"] for answer in scored]) if scored else None,
         classes,
+        label_type=version.info.get("label_type"),
     )

@@ -1,85 +1,194 @@
-"""``evaluate``: a model's scores on rows it was not trained on."""
+"""A model against rows with a known outcome, or against the rows it learned: the server counts and scores."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, LiteralString
 
-import numpy as np
 import pandas as pd
 
-from motadata_ml._calls import Call, Steps
-from motadata_ml._frames import to_frame, to_series
-from motadata_ml._operations.batch import Batch, predict_batch
-from motadata_ml._operations.management import info_steps
-from motadata_ml._operations.metrics import classification, regression
+from motadata_ml._calls import Call, Row, Steps
+from motadata_ml._frames import Column, to_frame, to_series
+from motadata_ml._operations.batch_input import batch_columns
+from motadata_ml._operations.functions import select_function
+from motadata_ml._operations.lending import Described, Lent, describe, lend, take_back
 from motadata_ml._operations.records import native
 from motadata_ml._operations.settings import Settings
-from motadata_ml.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
+from motadata_ml._operations.target import target_column, uncategorised
+from motadata_ml.errors import InvalidArgumentError
+from motadata_ml.results import Record, ResultTable
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The version to score and the rows to score it on, as the caller named them.
+
+    Attributes
+    ----------
+    model_id, version, tenant_id : str
+        The version.
+    source : str or None
+        A table name or SELECT, where the rows are in the database.
+    features, frame : object
+        What the caller gave, and the same as a frame, where they are not.
+    outcome : Series or None
+        The target's values, where they came beside the features.
+    target : str or None
+        The target's column.
+    """
+
+    model_id: str
+    version: str | None
+    tenant_id: str | None
+    source: str | None
+    features: Any = None
+    frame: pd.DataFrame | None = None
+    outcome: pd.Series[Any] | None = None
+    target: str | None = None
 
 
 def evaluate(
-    settings: Settings,
-    model_id: str,
-    data: Any,
-    *,
-    target: str | None = None,
-    tenant_id: str | None = None,
-    version: str | None = None,
+    settings: Settings, model_id: str, data: Any, target: str | None, version: str | None, tenant_id: str | None
 ) -> Call[dict[str, Any]]:
-    """Return the call that scores a model.
-
-    Of a table or SELECT only the target and the predictions leave the server.
-    """
-    rows: Any = data
-    actual: pd.Series[Any] | None = None
-    if not isinstance(data, str):
-        rows, actual = _split(data, target)
+    """Return the call that scores a model."""
+    subject = _subject(model_id, data, target, version, tenant_id, "data")
 
     def steps() -> Steps[dict[str, Any]]:
-        info = yield from info_steps(settings, model_id, tenant_id, version)
-        model_type = info["model_type"]
-        if model_type not in {"classification", "regression"}:
-            raise UnsupportedOperationError(
-                f"a {model_type} model has no target to score against",
-                hint="its metrics of training are in get_model_info()['metrics']",
-            )
-        named = {"tenant_id": tenant_id, "version": info["version"]}
-        key = (target or info["target"]) if actual is None else None
-        batch: Batch = yield from predict_batch(settings, model_id, rows, id_column=key, **named).steps()
-        truth = list(actual) if actual is not None else _values(batch.ids or [], info)
-        return _scores(model_type, truth, list(batch.predictions))
+        found = yield from describe(settings, model_id, version, tenant_id)
+        rows = yield from _on_rows(settings, "evaluate", subject, found, "evaluate as scores")
+        scores: dict[str, Any] = rows[0]["scores"]
+        return scores
 
     return Call(steps, model_id=model_id, repeat=True)
 
 
-def _split(data: Any, target: str | None) -> tuple[Any, pd.Series[Any]]:
-    """Return features and target of in-memory rows."""
+def confusion_matrix(
+    settings: Settings, model_id: str, input_data: Any, target: str | None, version: str | None, tenant_id: str | None
+) -> Call[ResultTable]:
+    """Return the call that counts each pair of actual and predicted label."""
+    subject = _subject(model_id, input_data, target, version, tenant_id, "input_data")
+
+    def steps() -> Steps[ResultTable]:
+        found = yield from describe(settings, model_id, version, tenant_id)
+        rows = yield from _on_rows(settings, "confusion_matrix", subject, found, "*")
+        kind = found.info.get("label_type")
+        return ResultTable(
+            Record(
+                actual=_label(row["actual"], kind), predicted=_label(row["predicted"], kind), count=int(row["count"])
+            )
+            for row in rows
+        )
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+def drift(
+    settings: Settings, model_id: str, input_data: Any, version: str | None, tenant_id: str | None
+) -> Call[ResultTable]:
+    """Return the call that compares rows with those a version was trained on."""
+    source = input_data if isinstance(input_data, str) else None
+    frame = None if source is not None else to_frame(input_data, "input_data")
+    subject = _Subject(model_id, version, tenant_id, source, input_data, frame)
+
+    def steps() -> Steps[ResultTable]:
+        found = yield from describe(settings, model_id, version, tenant_id)
+        rows = yield from _on_rows(settings, "drift", subject, found, "*")
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+def _subject(
+    model_id: str, data: Any, target: str | None, version: str | None, tenant_id: str | None, argument: str
+) -> _Subject:
+    """Return what is to be scored, after a look at in-memory rows."""
+    if isinstance(data, str):
+        return _Subject(model_id, version, tenant_id, data, target=target)
     if isinstance(data, tuple) and len(data) == 2:
-        frame, labels = to_frame(data[0], "X"), to_series(data[1], "y")
-        if len(frame) != len(labels):
+        frame, outcome = to_frame(data[0], "X"), to_series(data[1], "y")
+        if len(frame) != len(outcome):
             raise InvalidArgumentError(
-                f"X and y must have the same length, got {len(frame)} and {len(labels)} rows",
+                f"X and y must have the same length, got {len(frame)} and {len(outcome)} rows",
                 hint="make y from the same rows as X",
             )
-        return data[0], labels
-    frame = to_frame(data, "data")
-    if target is None or target not in frame.columns:
-        raise InvalidArgumentError(f"target must name a column of data, got {target!r}", hint="or pass data=(X, y)")
-    return frame, frame[target]
+        return _Subject(model_id, version, tenant_id, None, data[0], frame, outcome)
+    frame = to_frame(data, argument)
+    if target is not None and target not in frame.columns:
+        raise InvalidArgumentError(
+            f"target must name a column of {argument}, got {target!r}", hint=f"or pass {argument}=(X, y)"
+        )
+    return _Subject(model_id, version, tenant_id, None, frame, frame, target=target)
 
 
-def _values(texts: list[str], info: dict[str, Any]) -> list[Any]:
-    """Return the target's values, from their text in PostgreSQL."""
-    label_type = info.get("label_type") if info["model_type"] == "classification" else "number"
-    return [None if text is None else native(text, label_type) for text in texts]
+def _on_rows(
+    settings: Settings, name: LiteralString, subject: _Subject, found: Described, columns: LiteralString
+) -> Steps[list[Row]]:
+    """Call a function that reads a relation, on rows that are one or are lent as one."""
+    lent, target = yield from _lent(subject, found, scored=name != "drift")
+    rows: list[Row] = yield select_function(
+        name,
+        {
+            "model_id": subject.model_id,
+            "input_data": lent.argument,
+            "target": target,
+            "version": found.info["version"],
+            "tenant_id": settings.tenant(subject.tenant_id),
+        },
+        columns,
+    )
+    yield from take_back(lent)
+    return rows
 
 
-def _scores(model_type: str, actual: list[Any], predicted: list[Any]) -> dict[str, Any]:
-    """Return the metrics over the rows whose target is known."""
-    known = [(a, p) for a, p in zip(actual, predicted, strict=True) if not pd.isna(a)]
-    if not known:
-        raise InsufficientDataError("no row has a value in the target", hint="score on rows whose outcome is known")
-    truth, guess = [a for a, _ in known], [p for _, p in known]
-    if model_type == "regression":
-        return regression(np.array(truth, dtype=np.float64), np.array(guess, dtype=np.float64))
-    return classification(truth, guess)
+def _lent(subject: _Subject, found: Described, *, scored: bool) -> Steps[tuple[Lent, str | None]]:
+    """Return the rows as a relation, and the name of the target in it."""
+    if subject.source is not None or subject.frame is None:
+        return Lent(str(subject.source)), subject.target
+    columns = batch_columns(subject.frame, subject.features, found.info)
+    frame = subject.frame.set_axis(_names(columns), axis=1) if _positional(subject.frame, columns) else subject.frame
+    target = None
+    if scored:
+        outcome, target = _outcome(subject, found.info, {column.name for column in columns})
+        if outcome is not None and target is not None:
+            columns.append(target_column(outcome, target))
+            frame = frame.assign(**{target: outcome.to_numpy()})
+    lent = yield from lend(columns, frame, read_only=found.read_only)
+    return lent, target
+
+
+def _outcome(subject: _Subject, info: dict[str, Any], features: set[str]) -> tuple[pd.Series[Any] | None, str | None]:
+    """Return the target's values and a name for them that no feature has."""
+    frame, trained = subject.frame, info.get("target")
+    if subject.outcome is not None:
+        name = str(trained or "target")
+        while name in features:
+            name += "_"
+        return uncategorised(subject.outcome), name
+    if frame is None or trained is None:
+        return None, subject.target
+    name = subject.target or str(trained)
+    if name not in frame.columns:
+        raise InvalidArgumentError(
+            f"target must name a column of the rows, and they have no {name!r}, the model's target",
+            hint="name the column that holds the outcome, or pass (X, y)",
+        )
+    return uncategorised(frame[name]), name
+
+
+def _positional(frame: pd.DataFrame, columns: list[Column]) -> bool:
+    """Whether the rows came without the names of the features."""
+    return not set(_names(columns)) <= set(frame.columns)
+
+
+def _names(columns: list[Column]) -> list[str]:
+    return [column.name for column in columns]
+
+
+def _label(text: str | None, label_type: str | None) -> Any:
+    """Return a label as what it was in the table; one that the model never learned may be of another type."""
+    if text is None:
+        return None
+    try:
+        return native(text, label_type)
+    except ValueError:
+        return text

@@ -1,4 +1,4 @@
-"""Calls of the extension's functions, every value bound and typed."""
+"""Calls of the extension's functions and reads of its views, every value bound and typed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,31 @@ from typing import Any, LiteralString
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from motadata_ml._calls import Fetch
+from motadata_ml._calls import Call, Fetch, Steps
+from motadata_ml._frames.characters import REMEDY, nested_fault
 from motadata_ml.errors import InvalidArgumentError
+from motadata_ml.results import Record, ResultTable
 
-_TYPES: Mapping[str, LiteralString] = {
-    "features": "text[]",
-    "hyperparameters": "jsonb",
-    "test_size": "double precision",
+ARGUMENT_TYPES: Mapping[str, LiteralString] = {
+    "admin": "boolean",
     "cv": "integer",
-    "search": "jsonb",
-    "preprocess": "jsonb",
-    "random_state": "integer",
     "deploy": "boolean",
     "execution": "jsonb",
-    "settings": "jsonb",
+    "features": "text[]",
+    "hyperparameters": "jsonb",
+    "max_age": "interval",
+    "max_bytes": "bigint",
+    "max_drift": "double precision",
+    "max_models": "integer",
+    "max_training_seconds_per_day": "double precision",
+    "min_improvement": "double precision",
+    "preprocess": "jsonb",
+    "random_state": "integer",
+    "role_name": "name",
+    "search": "jsonb",
+    "test_size": "double precision",
 }
-"""SQL types of the arguments that are not text."""
+"""SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 
 
 def select_function(name: LiteralString, arguments: Mapping[str, Any], columns: LiteralString = "*") -> Fetch:
@@ -41,10 +50,63 @@ def select_function(name: LiteralString, arguments: Mapping[str, Any], columns: 
     """
     given = {key: value for key, value in arguments.items() if value is not None}
     call = sql.SQL(", ").join(
-        sql.SQL("{} => %s::").format(sql.Identifier(key)) + sql.SQL(_TYPES.get(key, "text")) for key in given
+        sql.SQL("{} => %s::").format(sql.Identifier(key)) + sql.SQL(ARGUMENT_TYPES.get(key, "text")) for key in given
     )
     statement = sql.SQL("select {} from ml.{}({})").format(sql.SQL(columns), sql.Identifier(name), call)
     return Fetch(statement, [_bound(key, value) for key, value in given.items()])
+
+
+def value_of(
+    name: LiteralString, arguments: Mapping[str, Any], model_id: str | None = None, *, reads: bool = False
+) -> Call[Any]:
+    """Return the call of a function with one value.
+
+    Parameters
+    ----------
+    name : str
+        The function.
+    arguments : mapping
+        As for `select_function`.
+    model_id : str, optional
+        The model it is about.
+    reads : bool
+        Whether it only reads, so that it may be repeated on a new connection.
+    """
+    step = select_function(name, arguments)
+
+    def steps() -> Steps[Any]:
+        rows = yield step
+        return next(iter(rows[0].values()))
+
+    return Call(steps, model_id=model_id, transaction=not reads, repeat=reads)
+
+
+def rows_of(step: Fetch, model_id: str | None = None) -> Call[ResultTable]:
+    """Return the call that reads the rows of a step."""
+
+    def steps() -> Steps[ResultTable]:
+        rows = yield step
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, transaction=False, repeat=True)
+
+
+def select_view(name: LiteralString, conditions: Mapping[LiteralString, Any], order: LiteralString) -> Fetch:
+    """Return the step that reads a view of schema ml.
+
+    Parameters
+    ----------
+    name : str
+        The view.
+    conditions : mapping
+        Columns of type text with the value they have to have; those that are None are left out.
+    order : str
+        What to order by.
+    """
+    given = {key: value for key, value in conditions.items() if value is not None}
+    where = sql.SQL(" and ").join([sql.SQL("true"), *(sql.SQL(f"{key} = %s::text") for key in given)])
+    statement = sql.SQL("select * from ml.{} where {} order by {}").format(sql.Identifier(name), where, sql.SQL(order))
+    return Fetch(statement, list(given.values()))
 
 
 def to_json(value: Any, argument: str) -> Jsonb:
@@ -53,7 +115,7 @@ def to_json(value: Any, argument: str) -> Jsonb:
     Raises
     ------
     InvalidArgumentError
-        If JSON cannot carry it.
+        If JSON cannot carry it, or PostgreSQL cannot hold a text in it.
     """
     try:
         text = json.dumps(value, allow_nan=False, default=_scalar)
@@ -62,16 +124,25 @@ def to_json(value: Any, argument: str) -> Jsonb:
             f"{argument} cannot be written as JSON: {error}",
             hint="use text, finite numbers, booleans, None, lists and dicts",
         ) from error
+    _sendable(value, argument)
     return Jsonb(text, dumps=str)
 
 
 def _bound(name: str, value: Any) -> Any:
     """Return an argument as psycopg binds it."""
-    if _TYPES.get(name) == "jsonb":
+    if ARGUMENT_TYPES.get(name) == "jsonb":
         return to_json(value, name)
     if name == "features":
-        return [str(feature) for feature in value]
+        value = [str(feature) for feature in value]
+    _sendable(value, name)
     return value
+
+
+def _sendable(value: Any, argument: str) -> None:
+    """Refuse text that PostgreSQL cannot hold."""
+    fault = nested_fault(value)
+    if fault is not None:
+        raise InvalidArgumentError(f"{argument} holds text with {fault}", hint=REMEDY)
 
 
 def _scalar(value: Any) -> Any:

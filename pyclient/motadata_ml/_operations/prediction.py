@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 
 from motadata_ml._calls import Call, Fetch, Steps
 from motadata_ml._frames import to_row
+from motadata_ml._frames.row import Row
 from motadata_ml._operations.functions import select_function, to_json
 from motadata_ml._operations.settings import Settings
 from motadata_ml.results import Prediction
 
-_BY_NAME = sql.SQL("select ml.predict(%s::text, %s::jsonb, version => %s::text, tenant_id => %s::text) as answer")
-_BY_POSITION = sql.SQL(
-    "select ml.predict(%s::text, %s::float8[], version => %s::text, tenant_id => %s::text) as answer"
-)
+_FIELDS = ("prediction", "probabilities", "confidence", "model_id", "model_version")
 
 
 def predict(
@@ -26,8 +24,6 @@ def predict(
 ) -> Call[Prediction]:
     """Return the call that predicts one row."""
     row = to_row(input_data)
-    by_name = isinstance(row, Mapping)
-    value = to_json(row, "input_data") if by_name else row
     tenant = settings.tenant(tenant_id)
 
     def steps() -> Steps[Prediction]:
@@ -36,9 +32,8 @@ def predict(
             key, exact = yield from _key(model_id, row, tenant, version)
             known = _get(settings.cache, key)
             if known is not None:
-                return Prediction(known)
-        statement = _BY_NAME if by_name else _BY_POSITION
-        rows = yield Fetch(statement, (model_id, value, exact, tenant))
+                return known
+        rows = yield _one_row("predict", model_id, row, exact, tenant)
         found = yield from _result(settings, rows[0]["answer"], tenant)
         if key is not None:
             _set(settings.cache, key, found)
@@ -47,20 +42,44 @@ def predict(
     return Call(steps, model_id=model_id, transaction=False, repeat=True)
 
 
+def predict_typed(
+    settings: Settings,
+    function: LiteralString,
+    model_id: str,
+    input_data: Any,
+    version: str | None,
+    tenant_id: str | None,
+) -> Call[Any]:
+    """Return the call of ``predict_value``, ``predict_label`` or ``predict_proba``, which answer with one value."""
+    step = _one_row(function, model_id, to_row(input_data), version, settings.tenant(tenant_id))
+
+    def steps() -> Steps[Any]:
+        rows = yield step
+        return rows[0]["answer"]
+
+    return Call(steps, model_id=model_id, transaction=False, repeat=True)
+
+
+def _one_row(function: LiteralString, model_id: str, row: Row, version: str | None, tenant: str | None) -> Fetch:
+    """Return the step that calls a function of one row, which goes by name or by position."""
+    by_name = isinstance(row, Mapping)
+    kind: LiteralString = "jsonb" if by_name else "float8[]"
+    statement = sql.SQL("select ml.{}(%s::text, %s::{}, version => %s::text, tenant_id => %s::text) as answer").format(
+        sql.SQL(function), sql.SQL(kind)
+    )
+    return Fetch(statement, (model_id, to_json(row, "input_data") if by_name else row, version, tenant))
+
+
 def _result(settings: Settings, answer: dict[str, Any], tenant: str | None) -> Steps[Prediction]:
     """Return the server's answer with the probabilities in the order of the classes."""
-    by_label = answer["probabilities"]
-    probabilities = by_label
-    if isinstance(by_label, dict):
-        classes = yield from settings.classes.steps(answer["model_id"], answer["model_version"], tenant, by_label)
-        probabilities = [by_label[label] for label in classes]
-    return Prediction(
-        prediction=answer["prediction"],
-        probabilities=probabilities,
-        confidence=answer["confidence"],
-        model_id=answer["model_id"],
-        model_version=answer["model_version"],
-    )
+    shares = answer["probabilities"]
+    labels = None
+    if isinstance(shares, dict):
+        classes = yield from settings.classes.steps(answer["model_id"], answer["model_version"], tenant, shares)
+        shares, labels = [shares[text] for text in classes.texts], classes.labels
+    found = Prediction({**{name: answer[name] for name in _FIELDS}, "probabilities": shares})
+    found.classes = labels
+    return found
 
 
 def _key(model_id: str, row: Any, tenant: str | None, version: str | None) -> Steps[tuple[str, str]]:
@@ -86,21 +105,23 @@ def _key(model_id: str, row: Any, tenant: str | None, version: str | None) -> St
         row,
     ]
     text = json.dumps(identity, sort_keys=True, default=str)
-    return f"motadata_ml:{hashlib.sha256(text.encode()).hexdigest()}", str(info["version"])
+    return f"motadata_ml:2:{hashlib.sha256(text.encode()).hexdigest()}", str(info["version"])
 
 
-def _get(cache: Any, key: str) -> dict[str, Any] | None:
+def _get(cache: Any, key: str) -> Prediction | None:
     """Return a remembered prediction."""
     found = cache.get(key)
     if found is None:
         return None
-    known: dict[str, Any] = json.loads(found)
-    return known
+    known = json.loads(found)
+    prediction = Prediction(known["answer"])
+    prediction.classes = known["classes"]
+    return prediction
 
 
 def _set(cache: Any, key: str, prediction: Prediction) -> None:
     """Remember a prediction as JSON text, which any cache can hold."""
-    text = json.dumps(prediction)
+    text = json.dumps({"answer": prediction, "classes": prediction.classes})
     if hasattr(cache, "set"):
         cache.set(key, text)
     else:

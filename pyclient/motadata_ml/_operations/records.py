@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_FIXED = [("value", ">f8"), ("confidence", ">f8"), ("code", ">i4")]
-_FIXED_BYTES = 20
+_FIXED = np.dtype([("value", ">f8"), ("confidence", ">f8"), ("code", ">i4")])
 _ARRAY_HEADER_BYTES = 20
-_ARRAY_ITEM_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -43,19 +41,18 @@ def decode(
     Parameters
     ----------
     chunks : sequence of mapping
-        Each with ``rows``, ``records`` and, for anomalies, ``texts``.
+        Each with ``rows``, ``records``, ``shares`` where there are probabilities and, for anomalies, ``texts``.
     model_type, label_type : str
         The model's.
     classes : sequence of str
         Its classes; codes count from 1.
     """
-    parts = [_chunk(bytes(chunk["records"]), chunk["rows"]) for chunk in chunks]
-    if not parts:
+    if not chunks:
         return Records([], None, None)
-    packed = np.concatenate(parts)
+    packed = np.concatenate([np.frombuffer(chunk["records"], dtype=_FIXED) for chunk in chunks])
     probabilities = None
-    if "items" in (packed.dtype.names or ()):
-        probabilities = packed["items"]["share"].astype(np.float64)
+    if any(chunk["shares"] is not None for chunk in chunks):
+        probabilities = np.concatenate([_shares(chunk, len(classes)) for chunk in chunks])
     confidence = packed["confidence"].astype(np.float64)
     predictions: Sequence[Any]
     if model_type == "classification":
@@ -64,7 +61,7 @@ def decode(
     elif model_type == "regression":
         predictions = _numbers(packed["value"].astype(np.float64))
     elif model_type == "clustering":
-        predictions = packed["value"].astype(np.int64).tolist()
+        predictions = [None if value is None else int(value) for value in _numbers(packed["value"].astype(np.float64))]
     else:
         texts = [text for chunk in chunks for text in chunk["texts"] or ()]
         predictions = [None if text is None else json.loads(text) for text in texts]
@@ -98,14 +95,9 @@ def _numbers(values: NDArray[np.float64]) -> list[float | None]:
     return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - NaN differs from itself
 
 
-def _chunk(data: bytes, rows: int) -> NDArray[Any]:
-    """Return one run of records; all have the same length."""
-    width = len(data) // rows
-    count = (width - _FIXED_BYTES - _ARRAY_HEADER_BYTES) // _ARRAY_ITEM_BYTES
-    fields: list[Any] = list(_FIXED)
-    if width > _FIXED_BYTES:
-        fields += [
-            ("header", f"V{_ARRAY_HEADER_BYTES}"),
-            ("items", [("size", ">i4"), ("share", ">f8")], (count,)),
-        ]
-    return np.frombuffer(data, dtype=np.dtype(fields))
+def _shares(chunk: Mapping[str, Any], classes: int) -> NDArray[np.float64]:
+    """Return the probabilities of a run of rows, NaN in the rows without a prediction."""
+    if chunk["shares"] is None:
+        return np.full((chunk["rows"], classes), np.nan)
+    row = np.dtype([("header", f"V{_ARRAY_HEADER_BYTES}"), ("items", [("size", ">i4"), ("share", ">f8")], (classes,))])
+    return np.frombuffer(chunk["shares"], dtype=row)["items"]["share"].astype(np.float64)

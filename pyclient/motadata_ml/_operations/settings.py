@@ -52,6 +52,10 @@ class Settings:
                 hint="a dict will do; so will a Redis client",
             )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the cache at home: it may be a connection, and predictions are right without it."""
+        return {**self.__dict__, "cache": None}
+
     def tenant(self, tenant_id: str | None) -> str | None:
         """Return the tenant of a call: the one it names, else the system's."""
         return self.tenant_id if tenant_id is None else tenant_id

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
 from motadata_ml._calls import Call, NoticeHandler, Steps
 from motadata_ml._frames import Column, to_column, to_columns, to_frame, to_series
-from motadata_ml._operations.functions import select_function
+from motadata_ml._operations.functions import rows_of, select_function, select_view
 from motadata_ml._operations.settings import Settings
+from motadata_ml._operations.target import learnable
 from motadata_ml._operations.upload import Relation, drop, upload
-from motadata_ml.errors import (
-    ColumnNotFoundError,
-    InvalidArgumentError,
-    InvalidTargetError,
-    UnsupportedColumnError,
-)
-from motadata_ml.results import TrainingResult
+from motadata_ml.errors import ColumnNotFoundError, InvalidArgumentError
+from motadata_ml.results import ResultTable, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,23 @@ class Rows:
     target: str | None = None
 
 
+class TrainingOptions(TypedDict, total=False):
+    """The arguments of ``ml.train`` beside the documented ones of ``train_model``, by SQL's names."""
+
+    target: str | None
+    features: Sequence[str] | None
+    algorithm: str | None
+    test_size: float | None
+    split: str | None
+    cv: int | None
+    search: Mapping[str, Any] | None
+    preprocess: Mapping[str, Any] | None
+    random_state: int | None
+    deploy: bool | None
+    execution: Mapping[str, Any] | None
+    group_by: str | None
+
+
 @dataclass(frozen=True)
 class Training:
     """The arguments of one training, as the client's method takes them."""
@@ -52,60 +62,47 @@ class Training:
     validation_data: Any = None
     hyperparameters: Mapping[str, Any] | None = None
     tenant_id: str | None = None
-    target: str | None = None
-    features: Sequence[str] | None = None
-    algorithm: str | None = None
-    test_size: float | None = None
-    split: str | None = None
-    cv: int | None = None
-    search: Mapping[str, Any] | None = None
-    preprocess: Mapping[str, Any] | None = None
-    random_state: int | None = None
-    deploy: bool | None = None
-    execution: Mapping[str, Any] | None = None
+    options: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __post_init__(self) -> None:
+        """Refuse keywords that ``ml.train`` does not know."""
+        unknown = sorted(set(self.options) - set(TrainingOptions.__annotations__))
+        if unknown:
+            known = [name for name in self.__dataclass_fields__ if name != "options"]
+            raise InvalidArgumentError(
+                f"train_model has no argument {unknown[0]!r}",
+                hint=f"its arguments are {', '.join([*known, *TrainingOptions.__annotations__])} and progress",
+            )
 
 
 def train_model(settings: Settings, training: Training, on_notice: NoticeHandler | None = None) -> Call[TrainingResult]:
     """Return the call that trains a model; the data is checked here, before any connection is used."""
-    rows = read_rows(training.training_data, training.target, "training_data")
+    options = training.options
+    rows = read_rows(training.training_data, options.get("target"), "training_data")
     validation = None
     if training.validation_data is not None:
         validation = read_rows(training.validation_data, rows.target, "validation_data")
         _same_columns(rows, validation)
-    _known_features(rows, training.features)
-    execution = dict(training.execution or {})
-    if settings.max_memory_mb is not None:
-        execution.setdefault("max_memory_mb", settings.max_memory_mb)
-    if settings.gpu:
-        execution.setdefault("gpu", True)
+    _known_columns(rows, options)
+    arguments = {
+        **options,
+        "model_id": training.model_id,
+        "model_type": training.model_type,
+        "target": rows.target,
+        "hyperparameters": training.hyperparameters,
+        "execution": _execution(settings, options) or None,
+        "tenant_id": settings.tenant(training.tenant_id),
+    }
 
     def steps() -> Steps[TrainingResult]:
-        table: Relation | None = None
-        held: Relation | None = None
-        if rows.source is None:
-            table = yield from upload(rows.columns)
-        if validation is not None and validation.source is None:
-            held = yield from upload(validation.columns)
+        table = yield from _relation(rows)
+        held = None if validation is None else (yield from _relation(validation))
         answer = yield select_function(
             "train",
             {
-                "model_id": training.model_id,
-                "model_type": training.model_type,
+                **arguments,
                 "training_data": table.argument if table else rows.source,
-                "target": rows.target,
-                "features": training.features,
-                "algorithm": training.algorithm,
-                "hyperparameters": training.hyperparameters,
                 "validation_data": held.argument if held else validation and validation.source,
-                "test_size": training.test_size,
-                "split": training.split,
-                "cv": training.cv,
-                "search": training.search,
-                "preprocess": training.preprocess,
-                "random_state": training.random_state,
-                "deploy": training.deploy,
-                "execution": execution or None,
-                "tenant_id": settings.tenant(training.tenant_id),
             },
             "model_id, status, metrics, training_time, model_version",
         )
@@ -114,6 +111,35 @@ def train_model(settings: Settings, training: Training, on_notice: NoticeHandler
         return TrainingResult(answer[0])
 
     return Call(steps, model_id=training.model_id, on_notice=on_notice)
+
+
+def training_progress(settings: Settings, tenant_id: str | None) -> Call[ResultTable]:
+    """Return the call that lists the trainings that run now."""
+    conditions = {"tenant_id": settings.tenant(tenant_id)}
+    return rows_of(select_view("training_progress", conditions, "started_at"))
+
+
+def algorithms(model_type: str | None) -> Call[ResultTable]:
+    """Return the call that lists what can be trained."""
+    return rows_of(select_view("algorithms", {"model_type": model_type}, "model_type, algorithm"))
+
+
+def _execution(settings: Settings, options: TrainingOptions) -> dict[str, Any]:
+    """Return how to run the training: what the call says, then what the system says."""
+    execution = dict(options.get("execution") or {})
+    if settings.max_memory_mb is not None:
+        execution.setdefault("max_memory_mb", settings.max_memory_mb)
+    if settings.gpu:
+        execution.setdefault("gpu", True)
+    return execution
+
+
+def _relation(rows: Rows) -> Steps[Relation | None]:
+    """Send rows up, unless they are there."""
+    if rows.source is not None:
+        return None
+    table = yield from upload(rows.columns)
+    return table
 
 
 def read_rows(data: Any, target: str | None, argument: str) -> Rows:
@@ -142,9 +168,11 @@ def read_rows(data: Any, target: str | None, argument: str) -> Rows:
             f"target {target!r} is not a column of {argument}",
             hint=f"its columns are {_listed(frame.columns)}",
         )
-    if target is not None:
-        _check_target(frame[target], target)
-    return Rows(None, to_columns(frame, argument), target)
+    columns = [
+        learnable(frame[name], name) if name == target else to_column(frame[name], name, argument)
+        for name in frame.columns
+    ]
+    return Rows(None, columns, target)
 
 
 def _pair(x: Any, y: Any, target: str | None, argument: str) -> Rows:
@@ -166,33 +194,7 @@ def _pair(x: Any, y: Any, target: str | None, argument: str) -> Rows:
     taken = set(frame.columns)
     if name in taken:
         name = next(other for n in range(len(taken) + 1) if (other := f"target_{n}") not in taken)
-    return Rows(None, [*to_columns(frame, "X"), _check_target(labels, name)], name)
-
-
-def _check_target(labels: pd.Series[Any], name: str) -> Column:
-    """Return the target's column; refuse missing, infinite and mixed values."""
-    missing = int(labels.isna().sum())
-    if missing:
-        raise InvalidTargetError(
-            f"the target {name!r} has {missing} missing values (NaN or None) in {len(labels)} rows",
-            hint="leave those rows out: keep = y.notna(); X[keep], y[keep]",
-        )
-    if pd.api.types.is_float_dtype(labels.dtype):
-        infinite = int(np.isinf(labels.to_numpy(dtype="float64")).sum())
-        if infinite:
-            raise InvalidTargetError(
-                f"the target {name!r} has {infinite} infinite values in {len(labels)} rows",
-                hint="leave those rows out, or clip them",
-            )
-    try:
-        column = to_column(labels, name, "y")
-    except UnsupportedColumnError as error:
-        raise InvalidTargetError(error.message, hint="make the labels one type: y.astype(str)") from error
-    if column.sql_type == "double precision[]":
-        raise InvalidTargetError(
-            f"the target {name!r} holds lists, not one value a row", hint="train one model for each output"
-        )
-    return column
+    return Rows(None, [*to_columns(frame, "X"), learnable(labels, name)], name)
 
 
 def _same_columns(rows: Rows, validation: Rows) -> None:
@@ -208,14 +210,15 @@ def _same_columns(rows: Rows, validation: Rows) -> None:
         )
 
 
-def _known_features(rows: Rows, features: Sequence[str] | None) -> None:
-    """Refuse features that in-memory rows do not have."""
-    if features is None or rows.source is not None:
-        return
+def _known_columns(rows: Rows, options: TrainingOptions) -> None:
+    """Refuse features and a group that in-memory rows do not have."""
+    features, group = options.get("features"), options.get("group_by")
     if isinstance(features, str):
         raise InvalidArgumentError("features must be a list of names", hint=f"features=[{features!r}]")
+    if rows.source is not None:
+        return
     names = [column.name for column in rows.columns]
-    unknown = [name for name in features if name not in names]
+    unknown = [name for name in [*(features or ()), *([group] if group else ())] if name not in names]
     if unknown:
         raise ColumnNotFoundError(
             f"training_data has no columns {', '.join(map(repr, unknown))}",

@@ -43,8 +43,9 @@ def serve(
         raise SetupError(f"serving needs {error.name}", remedy="pip install 'motadata-ml[serving]'") from None
     from motadata_ml.ml_framework import create_model_manager
     from motadata_ml.postgresql_database import DatabaseConfig, DatabaseConnection
+    from motadata_ml.postgresql_database._config import ConfigFields
 
-    given = {} if password_file is None else {"password": _password(password_file)}
+    given = ConfigFields() if password_file is None else ConfigFields(password=_password(password_file))
     try:
         config = DatabaseConfig.from_env(**given) if dsn is None else DatabaseConfig.from_dsn(dsn, **given)
         with DatabaseConnection(config) as db:

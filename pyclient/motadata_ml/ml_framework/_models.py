@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from motadata_ml._operations import evaluation, management
+from motadata_ml._operations import models
 from motadata_ml.ml_framework._component import Component
-from motadata_ml.results import ModelInfo, ModelList
+from motadata_ml.ml_framework._evaluator import Evaluator
+from motadata_ml.ml_framework._exporter import Exporter
+from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
 
 class ModelRegistry(Component):
@@ -14,57 +14,39 @@ class ModelRegistry(Component):
 
     def versions(self, model_id: str, tenant_id: str | None = None) -> ModelList:
         """List the versions of a model, oldest first."""
-        return self.db.run(management.versions(self.settings, model_id, tenant_id))
+        return self.db.run(models.versions(self.settings, model_id, tenant_id))
 
     def get_model_info(self, model_id: str, tenant_id: str | None = None, *, version: str | None = None) -> ModelInfo:
         """Describe a version of a model, by default the deployed one."""
-        return self.db.run(management.get_model_info(self.settings, model_id, tenant_id, version))
+        return self.db.run(models.get_model_info(self.settings, model_id, tenant_id, version))
 
     def deploy(self, model_id: str, version: str, tenant_id: str | None = None) -> str:
         """Make a version the one that predicts, and return it."""
-        return self.db.run(management.deploy(self.settings, model_id, version, tenant_id))
+        deployed: str = self.db.run(models.deploy(self.settings, model_id, version, tenant_id))
+        return deployed
 
     def rollback(self, model_id: str, tenant_id: str | None = None) -> str:
         """Deploy the version that was deployed before, and return it."""
-        return self.db.run(management.rollback(self.settings, model_id, tenant_id))
+        deployed: str = self.db.run(models.rollback(self.settings, model_id, tenant_id))
+        return deployed
+
+    def trials(self, model_id: str, version: str | None = None, tenant_id: str | None = None) -> ResultTable:
+        """List the trials of hyperparameter searches, of one version or of all."""
+        return self.db.run(models.trials(self.settings, model_id, version, tenant_id))
 
 
-class ModelManager(ModelRegistry):
-    """List, describe, deploy, score and delete models."""
+class ModelManager(ModelRegistry, Evaluator, Exporter):
+    """List, describe, deploy, score, export and delete models."""
 
     def list_models(self, tenant_id: str | None = None) -> ModelList:
         """List a tenant's models, each with its deployed version."""
-        return self.db.run(management.list_models(self.settings, tenant_id))
+        return self.db.run(models.list_models(self.settings, tenant_id))
 
     def delete_model(self, model_id: str, tenant_id: str | None = None, *, version: str | None = None) -> bool:
         """Delete a model with all its versions, or one version that is not deployed."""
-        return self.db.run(management.delete_model(self.settings, model_id, tenant_id, version))
+        deleted: bool = self.db.run(models.delete_model(self.settings, model_id, tenant_id, version))
+        return deleted
 
-    def evaluate(
-        self,
-        model_id: str,
-        data: Any,
-        *,
-        target: str | None = None,
-        tenant_id: str | None = None,
-        version: str | None = None,
-    ) -> dict[str, Any]:
-        """Score a model on rows it was not trained on.
-
-        Parameters
-        ----------
-        model_id : str
-            The model.
-        data : tuple (X, y), frame or str
-            Rows with their outcome; a table name or SELECT stays on the server.
-        target : str, optional
-            The outcome's column; by default the model's target.
-
-        Returns
-        -------
-        dict
-            accuracy, precision, recall, f1_score, their macro means; or r2, rmse, mae, mape; and n_test.
-        """
-        return self.db.run(
-            evaluation.evaluate(self.settings, model_id, data, target=target, tenant_id=tenant_id, version=version)
-        )
+    def stat_models(self, tenant_id: str | None = None) -> ResultTable:
+        """List how often each version predicted since the server started: calls, rows, errors, seconds."""
+        return self.db.run(models.stat_models(self.settings, tenant_id))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from motadata_ml._operations import prediction
 from motadata_ml._operations.batch import Batch, predict_batch
+from motadata_ml._operations.predict_into import predict_into
 from motadata_ml.ml_framework._component import Component
 from motadata_ml.results import Prediction
 
@@ -44,6 +45,30 @@ class Predictor(Component):
             If the row lacks features or has values of the wrong type.
         """
         return self.db.run(prediction.predict(self.settings, model_id, input_data, tenant_id, version))
+
+    def predict_value(
+        self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None
+    ) -> float | None:
+        """Predict one row as a number; the arguments are those of `predict`."""
+        call = prediction.predict_typed(self.settings, "predict_value", model_id, input_data, version, tenant_id)
+        value: float | None = self.db.run(call)
+        return value
+
+    def predict_label(
+        self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None
+    ) -> str | None:
+        """Predict one row as the text of a class label; the arguments are those of `predict`."""
+        call = prediction.predict_typed(self.settings, "predict_label", model_id, input_data, version, tenant_id)
+        label: str | None = self.db.run(call)
+        return label
+
+    def predict_proba(
+        self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None
+    ) -> list[float] | None:
+        """Predict the probability of each class for one row; the arguments are those of `predict`."""
+        call = prediction.predict_typed(self.settings, "predict_proba", model_id, input_data, version, tenant_id)
+        shares: list[float] | None = self.db.run(call)
+        return shares
 
     @overload
     def predict_batch(
@@ -119,3 +144,33 @@ class Predictor(Component):
             self.settings, model_id, input_data, tenant_id=tenant_id, version=version, id_column=id_column
         )
         return self.db.run(call)
+
+    def predict_into(
+        self,
+        model_id: str,
+        input_data: Any,
+        target_table: str,
+        id_column: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> int:
+        """Write the predictions of many rows to a table of the database, and return how many.
+
+        Parameters
+        ----------
+        model_id : str
+            The model.
+        input_data : frame, array, list of dicts or str
+            Rows, or a table name or SELECT.
+        target_table : str
+            A new or an existing table.
+        id_column : str, optional
+            The column of `input_data` to know the rows by; by default their number.
+        version : str, optional
+            By default the deployed one.
+        tenant_id : str, optional
+            Whose model it is; by default the system's tenant.
+        """
+        return self.db.run(
+            predict_into(self.settings, model_id, input_data, target_table, id_column, version, tenant_id)
+        )

@@ -10,21 +10,25 @@ from typing import Any, Self
 
 from motadata_ml._operations.check import Checked, check
 from motadata_ml._operations.settings import Settings
+from motadata_ml.ml_framework._administrator import Administrator
 from motadata_ml.ml_framework._data import DataProcessor
 from motadata_ml.ml_framework._models import ModelManager, ModelRegistry
 from motadata_ml.ml_framework._predictor import Predictor
+from motadata_ml.ml_framework._scheduler import Scheduler
 from motadata_ml.ml_framework._trainer import Trainer
 from motadata_ml.postgresql_database import DatabaseConnection
 
 _log = logging.getLogger("motadata_ml")
 
 
-class MLSystem(Trainer, Predictor):
+class MLSystem(Trainer, Predictor, ModelManager, Scheduler, Administrator):
     """Train, predict and manage models of one tenant; made by `create_ml_system`.
+
+    Every function of schema ``ml`` is a method of the same name.
 
     Attributes
     ----------
-    trainer, predictor, model_manager, model_registry, data_processor
+    trainer, predictor, model_manager, model_registry, data_processor, scheduler, administrator
         The parts, each usable by itself.
     extension_version : str
         Version of the extension in the database.
@@ -62,7 +66,7 @@ class MLSystem(Trainer, Predictor):
 
     @cached_property
     def model_manager(self) -> ModelManager:
-        """Lists, describes, deploys, scores and deletes models."""
+        """Lists, describes, deploys, scores, exports and deletes models."""
         return ModelManager(self.db, self.settings)
 
     @cached_property
@@ -74,6 +78,16 @@ class MLSystem(Trainer, Predictor):
     def data_processor(self) -> DataProcessor:
         """Looks at in-memory data as the database will see it."""
         return DataProcessor(self.db, self.settings)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """Schedules trainings."""
+        return Scheduler(self.db, self.settings)
+
+    @cached_property
+    def administrator(self) -> Administrator:
+        """Grants rights, limits tenants, sets options."""
+        return Administrator(self.db, self.settings)
 
 
 def settings_of(

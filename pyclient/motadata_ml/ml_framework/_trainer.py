@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
-from motadata_ml._operations.training import Training, train_model
+from motadata_ml._operations.training import (
+    Training,
+    TrainingOptions,
+    algorithms,
+    train_model,
+    training_progress,
+)
 from motadata_ml._progress import ProgressOption, progress_shown
-from motadata_ml.errors import InvalidArgumentError
 from motadata_ml.ml_framework._component import Component
-from motadata_ml.results import TrainingResult
+from motadata_ml.results import ResultTable, TrainingResult
 
 _log = logging.getLogger("motadata_ml")
 
@@ -28,7 +33,7 @@ class Trainer(Component):
         tenant_id: str | None = None,
         *,
         progress: ProgressOption = None,
-        **more: Any,
+        **options: Unpack[TrainingOptions],
     ) -> TrainingResult:
         """Train a model on in-memory rows, a table or a SELECT, and store it as a new version.
 
@@ -49,9 +54,10 @@ class Trainer(Component):
             Whose model it is; by default the system's tenant.
         progress : bool or callable, optional
             By default a bar in terminals and notebooks; a callable receives each `TrainingProgress`.
-        **more
-            ``target``, ``features``, ``algorithm``, ``test_size``, ``split``, ``cv``, ``search``,
-            ``preprocess``, ``random_state``, ``deploy`` and ``execution``, as in ``ml.train``.
+        **options
+            The further arguments of ``ml.train``: ``target`` (str), ``features`` (list of str), ``algorithm`` (str),
+            ``test_size`` (float), ``split`` (str), ``cv`` (int), ``search`` and ``preprocess`` (mappings),
+            ``random_state`` (int), ``deploy`` (bool), ``execution`` (mapping) and ``group_by`` (str).
 
         Returns
         -------
@@ -63,7 +69,7 @@ class Trainer(Component):
         MLTrainingError
             If the data, the algorithm or its hyperparameters do not do, or the fit fails.
         """
-        training = training_of(more, model_id, model_type, training_data, validation_data, hyperparameters, tenant_id)
+        training = Training(model_id, model_type, training_data, validation_data, hyperparameters, tenant_id, options)
         with progress_shown(progress, model_id) as on_notice:
             result = self.db.run(train_model(self.settings, training, on_notice))
         log_result(result)
@@ -71,16 +77,13 @@ class Trainer(Component):
 
     train = train_model
 
+    def training_progress(self, tenant_id: str | None = None) -> ResultTable:
+        """List the trainings that run now: step, share done, rows, seconds and an estimate of the seconds left."""
+        return self.db.run(training_progress(self.settings, tenant_id))
 
-def training_of(more: Mapping[str, Any], *documented: Any) -> Training:
-    """Return the arguments of a training; refuse keywords that ml.train does not know."""
-    unknown = sorted(set(more) - set(Training.__dataclass_fields__))
-    if unknown:
-        raise InvalidArgumentError(
-            f"train_model has no argument {unknown[0]!r}",
-            hint=f"its arguments are {', '.join(Training.__dataclass_fields__)} and progress",
-        )
-    return Training(*documented, **more)
+    def algorithms(self, model_type: str | None = None) -> ResultTable:
+        """List the algorithms that can be trained, with their hyperparameters, defaults and types."""
+        return self.db.run(algorithms(model_type))
 
 
 def log_result(result: TrainingResult) -> None:

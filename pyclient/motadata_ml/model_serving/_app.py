@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from motadata_ml._calls import Call
-from motadata_ml._operations import management, prediction
+from motadata_ml._operations import models as model_calls
+from motadata_ml._operations import prediction
 from motadata_ml._operations.batch import predict_batch
 from motadata_ml._version import __version__
 from motadata_ml.errors import InvalidInputError
@@ -115,13 +116,13 @@ def _models(manager: ModelManager, access: Access, options: ServingOptions) -> A
     @router.get("/models", response_model=schemas.ModelsAnswer)
     async def models(tenant: Tenant) -> JSONResponse:
         """List the tenant's models."""
-        found = await run(management.list_models(settings, tenant))
+        found = await run(model_calls.list_models(settings, tenant))
         return JSONResponse(jsonable_encoder({"models": found}))
 
     @router.get("/models/{model_id}", response_model=schemas.ModelAnswer)
     async def model(model_id: ModelId, tenant: Tenant) -> JSONResponse:
         """Describe the deployed version of a model."""
-        found = await run(management.get_model_info(settings, model_id, tenant, None))
+        found = await run(model_calls.get_model_info(settings, model_id, tenant, None))
         return JSONResponse(jsonable_encoder(dict(found)))
 
     return router

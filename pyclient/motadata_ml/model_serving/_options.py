@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from motadata_ml.errors import InvalidArgumentError
+
+
+class ServingFields(TypedDict, total=False):
+    """The fields of `ServingOptions`, as keywords."""
+
+    max_body_bytes: int
+    max_batch_rows: int
+    timeout_seconds: float
+    max_concurrent: int
+    max_waiting: int
+    shutdown_seconds: float
+    anonymous_loopback: bool
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from motadata_ml.errors import InvalidArgumentError
 from motadata_ml.ml_framework import MLSystem, ModelManager
 from motadata_ml.model_serving._app import create_app
-from motadata_ml.model_serving._options import ServingOptions
+from motadata_ml.model_serving._options import ServingFields, ServingOptions
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _START_SECONDS = 30.0
@@ -107,7 +107,7 @@ class ModelServer:
 
 
 def create_model_server(
-    model_manager: ModelManager | MLSystem, host: str = "127.0.0.1", port: int = 8000, **options: Any
+    model_manager: ModelManager | MLSystem, host: str = "127.0.0.1", port: int = 8000, **options: Unpack[ServingFields]
 ) -> ModelServer:
     """Create a server of a manager's models.
 

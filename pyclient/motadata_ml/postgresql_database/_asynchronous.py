@@ -55,6 +55,21 @@ class AsyncDatabaseConnection:
                 hint="DatabaseConfig(host=..., port=..., database=..., user=..., password=...)",
             )
 
+    def __reduce__(self) -> tuple[type[AsyncDatabaseConnection], tuple[DatabaseConfig]]:
+        """Travel to another process as the parameters alone, the password included; it connects there by itself."""
+        return type(self), (self._parameters(),)
+
+    def _parameters(self) -> DatabaseConfig:
+        """Return what a connection of its own is made from, where the caller lent one too."""
+        if self.config is not None:
+            return self.config
+        if self._borrowed is not None:
+            info = self._borrowed.info
+            return DatabaseConfig.from_dsn(info.dsn, password=info.password or None)
+        if self._pool is not None and isinstance(self._pool.conninfo, str):
+            return DatabaseConfig.from_dsn(self._pool.conninfo)
+        raise ConnectionLostError("the connection is closed", hint="make it from a DatabaseConfig")
+
     async def __aenter__(self) -> Self:
         return await self.connect()
 

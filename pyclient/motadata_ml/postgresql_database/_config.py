@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -12,6 +12,21 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from motadata_ml.errors import InvalidArgumentError
 
 _OWN = {"host": "host", "port": "port", "dbname": "database", "user": "user", "password": "password"}
+
+
+class ConfigFields(TypedDict, total=False):
+    """The fields of `DatabaseConfig`, as keywords beside a connection string."""
+
+    host: str | None
+    port: int | None
+    database: str | None
+    user: str | None
+    password: str | None
+    options: Mapping[str, Any]
+    min_connections: int
+    max_connections: int
+    connect_timeout: float
+    application_name: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class DatabaseConfig:
             )
 
     @classmethod
-    def from_dsn(cls, dsn: str, **more: Any) -> DatabaseConfig:
+    def from_dsn(cls, dsn: str, **more: Unpack[ConfigFields]) -> DatabaseConfig:
         """Read a connection string: a ``postgresql://`` URL or ``key=value`` words.
 
         Parameters
@@ -102,7 +117,7 @@ class DatabaseConfig:
         return cls(**{**own, "options": options, **more})
 
     @classmethod
-    def from_env(cls, **more: Any) -> DatabaseConfig:
+    def from_env(cls, **more: Unpack[ConfigFields]) -> DatabaseConfig:
         """Leave everything to the ``PG*`` variables and the password file, as psql does."""
         return cls(**more)
 

@@ -74,6 +74,17 @@ class DatabaseConnection:
         source = self.config.describe() if self.config else "a connection of the caller"
         return f"<DatabaseConnection to {source}, {'open' if self.is_open else 'closed'}>"
 
+    def __reduce__(self) -> tuple[type[DatabaseConnection], tuple[DatabaseConfig]]:
+        """Travel to another process as the parameters alone, the password included; it connects there by itself."""
+        return type(self), (self._parameters(),)
+
+    def _parameters(self) -> DatabaseConfig:
+        """Return what a connection of its own is made from, where the caller lent one too."""
+        if self.config is not None:
+            return self.config
+        with self.connection() as connection:
+            return DatabaseConfig.from_dsn(connection.info.dsn, password=connection.info.password or None)
+
     def __enter__(self) -> Self:
         self.connect()
         return self
@@ -165,11 +176,7 @@ class DatabaseConnection:
         max_connections : int
             The size of its pool.
         """
-        if self.config is not None:
-            return AsyncDatabaseConnection(replace(self.config, max_connections=max_connections))
-        with self.connection() as connection:
-            found = DatabaseConfig.from_dsn(connection.info.dsn, password=connection.info.password or None)
-        return AsyncDatabaseConnection(replace(found, max_connections=max_connections))
+        return AsyncDatabaseConnection(replace(self._parameters(), max_connections=max_connections))
 
     def run(self, call: Call[T]) -> T:
         """Perform a call; used by the other modules of this package.

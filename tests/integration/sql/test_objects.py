@@ -26,15 +26,22 @@ def functions(module_db: psycopg.Connection[Any]) -> list[tuple[str, list[str] |
     return module_db.execute(FUNCTIONS).fetchall()
 
 
-def test_every_object_has_a_comment(module_db: psycopg.Connection[Any]) -> None:
+def test_every_object_and_every_column_has_a_comment(module_db: psycopg.Connection[Any]) -> None:
     rows = module_db.execute(
         """select 'function ' || p.oid::regprocedure from pg_proc p
         where p.pronamespace = 'ml'::regnamespace and obj_description(p.oid, 'pg_proc') is null
         union all select 'relation ' || c.oid::regclass from pg_class c
-        where c.relnamespace = 'ml'::regnamespace and c.relkind in ('r', 'v')
+        where c.relnamespace = 'ml'::regnamespace and c.relkind not in ('i', 'c')
             and obj_description(c.oid, 'pg_class') is null
-        union all select 'type ' || t.oid::regtype from pg_type t join pg_class c on c.oid = t.typrelid
-        where t.typnamespace = 'ml'::regnamespace and c.relkind = 'c' and obj_description(t.oid, 'pg_type') is null"""
+        union all select 'type ' || t.oid::regtype from pg_type t left join pg_class c on c.oid = t.typrelid
+        where t.typnamespace = 'ml'::regnamespace and t.typelem = 0 and coalesce(c.relkind, 'c') = 'c'
+            and obj_description(t.oid, 'pg_type') is null
+        union all select format('column %s.%s', c.oid::regclass, a.attname)
+        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        where c.relnamespace = 'ml'::regnamespace and c.relkind not in ('i', 'S')
+            and col_description(c.oid, a.attnum) is null
+        union all select format('operator %s', o.oid::regoperator) from pg_operator o
+        where o.oprnamespace = 'ml'::regnamespace and obj_description(o.oid, 'pg_operator') is null"""
     ).fetchall()
     assert rows == []
 

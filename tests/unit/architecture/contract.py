@@ -52,7 +52,7 @@ SERVER = Contract(
         "prediction": "prediction/runtimes administration features models ingest persistence postgres columns errors",
         "worker": "worker/compile prediction/runtimes training features ingest algorithms persistence postgres "
         "columns errors",
-        "worker/compile": "prediction/runtimes features errors",
+        "worker/compile": "prediction/runtimes features persistence errors",
         "prediction/runtimes": "features persistence postgres columns errors",
         "training": "administration models ingest tenants algorithms postgres columns errors",
         "administration": "tenants postgres errors",
@@ -63,6 +63,7 @@ SERVER = Contract(
         "tenants": "postgres errors",
         "algorithms": "errors",
         "persistence": "errors",
+        "persistence/old": "",
         "postgres": "errors",
         "columns": "",
         "errors": "",
@@ -84,10 +85,10 @@ CLIENT = Contract(
         "ml_framework": "_operations postgresql_database _frames _progress _calls results errors",
         "_operations": "_frames _translate _calls results errors _version",
         "postgresql_database": "_translate _calls errors",
-        "_frames": "errors",
         "_translate": "errors",
         "_progress": "_calls",
-        "_calls": "",
+        "_calls": "_frames errors",
+        "_frames": "errors",
         "results": "",
         "errors": "",
         "_version": "",
@@ -157,7 +158,5 @@ LONGEST_MODULE = 350
 SIZED = ("plpython", "pyclient", "tools", "benchmarks", "supply")
 """Folders whose functions and modules are measured."""
 
-LONG: Mapping[str, str] = {
-    "pyclient/motadata_ml/errors.py": "a list, with the tree of it: one class for each SQLSTATE",
-}
+LONG: Mapping[str, str] = {}
 """Modules, or functions as ``path::name``, that may be longer, and why."""

@@ -27,6 +27,7 @@ def test_package_exports_exactly_these_names() -> None:
         "ModelList",
         "ModelNotFoundError",
         "Prediction",
+        "ResultTable",
         "TrainingProgress",
         "TrainingResult",
         "__version__",
@@ -41,13 +42,17 @@ def test_package_exports_exactly_these_names() -> None:
 
 def test_framework_exports_exactly_these_names() -> None:
     assert ml_framework.__all__ == [
+        "Administrator",
+        "AsyncAdministrator",
         "AsyncMLSystem",
         "AsyncModelManager",
+        "AsyncScheduler",
         "DataProcessor",
         "MLSystem",
         "ModelManager",
         "ModelRegistry",
         "Predictor",
+        "Scheduler",
         "Trainer",
         "create_async_ml_system",
         "create_ml_system",
@@ -112,15 +117,19 @@ def test_documented_signatures_are_kept() -> None:
     ]
 
 
-def test_asynchronous_twin_takes_the_same_arguments() -> None:
-    for name in ("train_model", "predict", "predict_batch"):
-        blocking = inspect.signature(getattr(ml_framework.MLSystem, name))
-        twin = inspect.signature(getattr(ml_framework.AsyncMLSystem, name))
-        assert list(blocking.parameters.items()) == list(twin.parameters.items())
-    for name, method in inspect.getmembers(ml_framework.ModelManager, inspect.isfunction):
+PARTS = (
+    (ml_framework.MLSystem, ml_framework.AsyncMLSystem),
+    (ml_framework.ModelManager, ml_framework.AsyncModelManager),
+)
+
+
+@pytest.mark.parametrize(("blocking", "awaited"), PARTS)
+def test_asynchronous_twin_takes_the_same_arguments(blocking: type, awaited: type) -> None:
+    for name, method in inspect.getmembers(blocking, inspect.isfunction):
         if not name.startswith("_"):
-            twin = getattr(ml_framework.AsyncModelManager, name)
-            assert inspect.signature(method).parameters == inspect.signature(twin).parameters
+            twin = inspect.signature(getattr(awaited, name))
+            assert list(inspect.signature(method).parameters.items()) == list(twin.parameters.items())
+            assert inspect.signature(method).return_annotation == twin.return_annotation
 
 
 def test_client_and_server_package_have_one_version() -> None:

@@ -55,7 +55,7 @@ def test_unknown_target_column_names_the_known_ones() -> None:
 
 def test_unknown_feature_is_refused() -> None:
     with pytest.raises(errors.ColumnNotFoundError, match="'q'"):
-        train_model(Settings(), Training("m", "classification", (X, [1, 2, 3]), features=["a", "q"]))
+        train_model(Settings(), Training("m", "classification", (X, [1, 2, 3]), options={"features": ["a", "q"]}))
 
 
 def test_validation_data_without_a_column_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supply import audit, locks
+from tools.supply import audit, locks
 
 SKIPPED = {"name": "numpy", "skip_reason": "Dependency not found on PyPI and could not be audited: numpy (2.4.6)"}
 SOUND = {"name": "joblib", "version": "1.6.0", "vulns": []}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supply import licences, locks
+from tools.supply import licences, locks
 
 
 def test_the_page_is_current() -> None:

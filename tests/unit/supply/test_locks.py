@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from supply import locks
+from tools.supply import locks
 
 
 def asked(name: str) -> list[Requirement]:

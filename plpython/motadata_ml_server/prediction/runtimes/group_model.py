@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.errors import ArtifactError
+from motadata_ml_server.persistence.kinds import ArtifactKind
 
 FORMAT: Final = 1
-KINDS: Final = ("linear", "onnx", "skops")
+KINDS: Final = (ArtifactKind.LINEAR, ArtifactKind.ONNX, ArtifactKind.SKOPS)
 _LENGTH: Final = struct.Struct("<Q")
 _HINT: Final = "Train the model again; a stored model is never repaired in place."
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.linear import LinearRuntime
 
@@ -39,17 +40,17 @@ def open_runtime(
     ArtifactError
         If the artifact is not acceptable, or of an unknown kind.
     """
-    if kind == "linear":
+    if kind == ArtifactKind.LINEAR:
         return LinearRuntime(columns, payload)
-    if kind == "onnx":
+    if kind == ArtifactKind.ONNX:
         from motadata_ml_server.prediction.runtimes.onnx import OnnxRuntime
 
         return OnnxRuntime(columns, plan, payload)
-    if kind == "skops":
+    if kind == ArtifactKind.SKOPS:
         from motadata_ml_server.prediction.runtimes.sklearn import SklearnRuntime
 
         return SklearnRuntime(columns, plan, payload, task)
-    if kind == "grouped":
+    if kind == ArtifactKind.GROUPED:
         from motadata_ml_server.prediction.runtimes.groups import GroupedRuntime
 
         return GroupedRuntime(columns, plan, payload, open_runtime)

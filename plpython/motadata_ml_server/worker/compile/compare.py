@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.features.layout import as_is_columns
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.link import batch_class, batch_probabilities, batch_value
 from motadata_ml_server.prediction.runtimes.sklearn_scores import score_with_sklearn
 from motadata_ml_server.worker.compile.linear import compile_linear
@@ -27,7 +28,7 @@ class Compiled:
 
     Attributes
     ----------
-    kind : 'linear', 'onnx' or None
+    kind : ArtifactKind or None
         None where the estimator itself has to predict.
     payload : bytes
         The artifact; empty for None.
@@ -37,7 +38,7 @@ class Compiled:
         One sentence for the model's information.
     """
 
-    kind: Literal["linear", "onnx"] | None
+    kind: ArtifactKind | None
     payload: bytes
     max_difference: float
     reason: str
@@ -92,7 +93,7 @@ def _try_linear(estimator: Any, task: str, rows: Array, expected: _Answer) -> Co
         payload = model.to_bytes()
     except Exception as exc:  # whatever an unusual set-up leads to: it is not compiled then
         return Compiled(None, b"", 0.0, f"not linear as expected: {exc}")
-    return _judged("linear", payload, found, expected, "linear scores, evaluated directly")
+    return _judged(ArtifactKind.LINEAR, payload, found, expected, "linear scores, evaluated directly")
 
 
 def _try_trees(estimator: Any, task: str, rows: Array, expected: _Answer) -> Compiled:
@@ -105,7 +106,7 @@ def _try_trees(estimator: Any, task: str, rows: Array, expected: _Answer) -> Com
         found = _run_onnx(payload, task, rows)
     except Exception as exc:  # as above
         return Compiled(None, b"", 0.0, f"trees could not be compiled: {exc}")
-    return _judged("onnx", payload, found, expected, "decision trees, in double precision")
+    return _judged(ArtifactKind.ONNX, payload, found, expected, "decision trees, in double precision")
 
 
 def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) -> Compiled:
@@ -121,7 +122,7 @@ def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) ->
             worst = worst if worst.reason else Compiled(None, b"", 0.0, f"no ONNX form: {text}")
             continue
         precision = "double" if double else "single"
-        judged = _judged("onnx", payload, found, expected, f"converted, in {precision} precision")
+        judged = _judged(ArtifactKind.ONNX, payload, found, expected, f"converted, in {precision} precision")
         if judged.kind is not None:
             return judged
         worst = judged
@@ -158,7 +159,7 @@ def _answer(task: str, link: str, parameters: dict[str, Any], scores: Array) -> 
     return _Answer(None, batch_value(link, parameters, scores)[:, None])
 
 
-def _judged(kind: Literal["linear", "onnx"], payload: bytes, found: _Answer, expected: _Answer, how: str) -> Compiled:
+def _judged(kind: ArtifactKind, payload: bytes, found: _Answer, expected: _Answer, how: str) -> Compiled:
     if expected.labels is not None:
         assert found.labels is not None  # noqa: S101 - both come from the same task
         apart = int(np.count_nonzero(found.labels != expected.labels))

@@ -1,4 +1,4 @@
-"""Models: list, describe, deploy, roll back, delete."""
+"""Models: list, describe, deploy, roll back, delete; what they were and how often they are asked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from psycopg import sql
 
 from motadata_ml._calls import Call, Fetch, Steps
-from motadata_ml._operations.functions import select_function
+from motadata_ml._operations.functions import rows_of, select_function, select_view, value_of
 from motadata_ml._operations.settings import Settings
 from motadata_ml.errors import InvalidArgumentError, ModelNotFoundError
-from motadata_ml.results import ModelInfo, ModelList
+from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
 _VERSIONS = sql.SQL(
     "select * from ml.model_versions where model_id = %s::text and tenant_id = %s::text order by trained_at"
@@ -70,36 +70,35 @@ def versions(settings: Settings, model_id: str, tenant_id: str | None) -> Call[M
     return Call(steps, model_id=model_id, transaction=False, repeat=True)
 
 
-def delete_model(settings: Settings, model_id: str, tenant_id: str | None, version: str | None) -> Call[bool]:
-    """Return the call that deletes a model or one version."""
+def delete_model(settings: Settings, model_id: str, tenant_id: str | None, version: str | None) -> Call[Any]:
+    """Return the call that deletes a model or one version; its answer is a boolean."""
     arguments = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}
-    return _single("delete_model", arguments, model_id)
+    return value_of("delete_model", arguments, model_id)
 
 
-def deploy(settings: Settings, model_id: str, version: str, tenant_id: str | None) -> Call[str]:
-    """Return the call that makes a version the one that predicts."""
+def deploy(settings: Settings, model_id: str, version: str, tenant_id: str | None) -> Call[Any]:
+    """Return the call that makes a version the one that predicts; its answer is the version."""
     if not isinstance(version, str):
         raise InvalidArgumentError(
             f"version must be text such as '1.0.0', got {version!r}",
             hint="model_manager.versions() lists them",
         )
-    return _single(
-        "deploy",
-        {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)},
-        model_id,
-    )
+    arguments = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}
+    return value_of("deploy", arguments, model_id)
 
 
-def rollback(settings: Settings, model_id: str, tenant_id: str | None) -> Call[str]:
-    """Return the call that deploys the previous version again."""
-    return _single("rollback", {"model_id": model_id, "tenant_id": settings.tenant(tenant_id)}, model_id)
+def rollback(settings: Settings, model_id: str, tenant_id: str | None) -> Call[Any]:
+    """Return the call that deploys the previous version again; its answer is the version."""
+    return value_of("rollback", {"model_id": model_id, "tenant_id": settings.tenant(tenant_id)}, model_id)
 
 
-def _single(name: Any, arguments: dict[str, Any], model_id: str) -> Call[Any]:
-    """Return the call of a function with one value."""
+def trials(settings: Settings, model_id: str, version: str | None, tenant_id: str | None) -> Call[ResultTable]:
+    """Return the call that lists the trials of a version's hyperparameter search."""
+    conditions = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}
+    return rows_of(select_view("trials", conditions, "tenant_id, version, number"), model_id)
 
-    def steps() -> Steps[Any]:
-        rows = yield select_function(name, arguments)
-        return next(iter(rows[0].values()))
 
-    return Call(steps, model_id=model_id)
+def stat_models(settings: Settings, tenant_id: str | None) -> Call[ResultTable]:
+    """Return the call that reads how often each version predicted."""
+    conditions = {"tenant_id": settings.tenant(tenant_id)}
+    return rows_of(select_view("stat_models", conditions, "tenant_id, model_id, version"))

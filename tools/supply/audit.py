@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from supply import locks
+from tools.supply import locks
 
 SERVICES = ("pypi", "osv")
 """Whom to ask, in this order."""

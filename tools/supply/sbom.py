@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from supply import licences, locks
+from tools.supply import licences, locks
 
 FOLDER = locks.ROOT / "dist"
 IMAGES = ("server", "serving")

@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-from supply import locks
+from tools.supply import locks
 
 PAGE = locks.ROOT / "docs" / "licences.md"
 ALLOWED = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IMAGES = {"server": "PostgreSQL", "serving": "HTTP server", "build": "only while building"}
 """The lock files by name, and what each is for."""
 

@@ -1,0 +1,84 @@
+"""Who may do what, how much, and how the installation is."""
+
+from __future__ import annotations
+
+from motadata_ml._operations import administration
+from motadata_ml.ml_framework._component import Component
+from motadata_ml.results import ResultTable
+
+
+class Administrator(Component):
+    """Grant rights, limit tenants, set options and look at the installation."""
+
+    def grant_usage(self, role_name: str, tenant_id: str | None = None, admin: bool = False) -> None:
+        """Let a role act for a tenant: train, predict and manage its models.
+
+        Parameters
+        ----------
+        role_name : str
+            The role.
+        tenant_id : str, optional
+            The tenant; by default the system's, or ``default``.
+        admin : bool
+            Whether it may grant the right to others and make API keys.
+        """
+        self.db.run(administration.grant_usage(self.settings, role_name, tenant_id, admin))
+
+    def revoke_usage(self, role_name: str, tenant_id: str | None = None) -> None:
+        """Take back what `grant_usage` gave a role for a tenant."""
+        self.db.run(administration.revoke_usage(self.settings, role_name, tenant_id))
+
+    def refresh_usage(self) -> int:
+        """Give every role that acts for a tenant the rights of the installed version, and return how many."""
+        roles: int = self.db.run(administration.refresh_usage())
+        return roles
+
+    def set_quota(
+        self,
+        tenant_id: str,
+        max_models: int | None = None,
+        max_bytes: int | None = None,
+        max_training_seconds_per_day: float | None = None,
+    ) -> None:
+        """Limit what a tenant may store and train; None is no limit. Superusers only.
+
+        Parameters
+        ----------
+        tenant_id : str
+            The tenant.
+        max_models, max_bytes : int, optional
+            Models, and bytes of stored versions.
+        max_training_seconds_per_day : float, optional
+            Seconds of training since midnight.
+        """
+        self.db.run(administration.set_quota(tenant_id, max_models, max_bytes, max_training_seconds_per_day))
+
+    def tenant_sizes(self, tenant_id: str | None = None) -> ResultTable:
+        """List what each tenant holds, and its quota; by default the system's tenant, else all that are visible."""
+        return self.db.run(administration.tenant_sizes(self.settings, tenant_id))
+
+    def current_tenant(self, tenant_id: str | None = None) -> str:
+        """Return the tenant that calls act for: the one named, else the system's, else the role's only one."""
+        tenant: str = self.db.run(administration.current_tenant(self.settings, tenant_id))
+        return tenant
+
+    def set_option(self, name: str, value: str | None) -> None:
+        """Set a server-wide option; None restores its default. Superusers only."""
+        self.db.run(administration.set_option(name, value))
+
+    def options(self) -> ResultTable:
+        """List the server-wide options with their present and default values."""
+        return self.db.run(administration.options())
+
+    def doctor(self) -> ResultTable:
+        """Check the installation, each check with its remedy."""
+        return self.db.run(administration.doctor())
+
+    def cache_status(self) -> ResultTable:
+        """List the models that a session of this connection holds in memory; each session has its own."""
+        return self.db.run(administration.cache_status())
+
+    def cache_clear(self) -> int:
+        """Let a session of this connection forget the models it holds in memory, and return how many there were."""
+        models: int = self.db.run(administration.cache_clear())
+        return models

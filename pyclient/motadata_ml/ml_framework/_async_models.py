@@ -1,0 +1,122 @@
+"""Models and their versions, scores and exports, awaited; what the methods do is told at `ModelManager`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from motadata_ml._operations import evaluation, export, models
+from motadata_ml.ml_framework._component import AsyncComponent
+from motadata_ml.results import ModelInfo, ModelList, ResultTable
+
+
+class AsyncEvaluator(AsyncComponent):
+    """Score models; the server computes every score, by the definitions of the SQL reference."""
+
+    async def evaluate(
+        self,
+        model_id: str,
+        data: Any,
+        target: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Score a model on rows it was not trained on."""
+        return await self.db.run(evaluation.evaluate(self.settings, model_id, data, target, version, tenant_id))
+
+    async def confusion_matrix(
+        self,
+        model_id: str,
+        input_data: Any,
+        target: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Count the rows of each pair of actual and predicted label that occurs."""
+        return await self.db.run(
+            evaluation.confusion_matrix(self.settings, model_id, input_data, target, version, tenant_id)
+        )
+
+    async def drift(
+        self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None
+    ) -> ResultTable:
+        """Compare rows with those a model was trained on."""
+        return await self.db.run(evaluation.drift(self.settings, model_id, input_data, version, tenant_id))
+
+
+class AsyncExporter(AsyncComponent):
+    """Write models as SQL and as ONNX."""
+
+    async def to_sql(
+        self,
+        model_id: str,
+        output: str | None = None,
+        dialect: str = "postgres",
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> str:
+        """Write a linear model, a tree or a small ensemble as a SQL expression over its features."""
+        text: str = await self.db.run(export.to_sql(self.settings, model_id, output, dialect, version, tenant_id))
+        return text
+
+    async def create_sql_function(
+        self,
+        model_id: str,
+        function_name: str,
+        output: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> str:
+        """Install a model as a plain SQL function of its features, and return its signature."""
+        signature: str = await self.db.run(
+            export.create_sql_function(self.settings, model_id, function_name, output, version, tenant_id)
+        )
+        return signature
+
+    async def export_onnx(self, model_id: str, version: str | None = None, tenant_id: str | None = None) -> bytes:
+        """Return a model as ONNX, from raw columns to predictions."""
+        return bytes(await self.db.run(export.export_onnx(self.settings, model_id, version, tenant_id)))
+
+
+class AsyncModelRegistry(AsyncComponent):
+    """Versions of models and which of them is deployed."""
+
+    async def versions(self, model_id: str, tenant_id: str | None = None) -> ModelList:
+        """List the versions of a model, oldest first."""
+        return await self.db.run(models.versions(self.settings, model_id, tenant_id))
+
+    async def get_model_info(
+        self, model_id: str, tenant_id: str | None = None, *, version: str | None = None
+    ) -> ModelInfo:
+        """Describe a version of a model, by default the deployed one."""
+        return await self.db.run(models.get_model_info(self.settings, model_id, tenant_id, version))
+
+    async def deploy(self, model_id: str, version: str, tenant_id: str | None = None) -> str:
+        """Make a version the one that predicts, and return it."""
+        deployed: str = await self.db.run(models.deploy(self.settings, model_id, version, tenant_id))
+        return deployed
+
+    async def rollback(self, model_id: str, tenant_id: str | None = None) -> str:
+        """Deploy the version that was deployed before, and return it."""
+        deployed: str = await self.db.run(models.rollback(self.settings, model_id, tenant_id))
+        return deployed
+
+    async def trials(self, model_id: str, version: str | None = None, tenant_id: str | None = None) -> ResultTable:
+        """List the trials of hyperparameter searches, of one version or of all."""
+        return await self.db.run(models.trials(self.settings, model_id, version, tenant_id))
+
+
+class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncExporter):
+    """List, describe, deploy, score, export and delete models."""
+
+    async def list_models(self, tenant_id: str | None = None) -> ModelList:
+        """List a tenant's models, each with its deployed version."""
+        return await self.db.run(models.list_models(self.settings, tenant_id))
+
+    async def delete_model(self, model_id: str, tenant_id: str | None = None, *, version: str | None = None) -> bool:
+        """Delete a model with all its versions, or one version that is not deployed."""
+        deleted: bool = await self.db.run(models.delete_model(self.settings, model_id, tenant_id, version))
+        return deleted
+
+    async def stat_models(self, tenant_id: str | None = None) -> ResultTable:
+        """List how often each version predicted since the server started: calls, rows, errors, seconds."""
+        return await self.db.run(models.stat_models(self.settings, tenant_id))
