@@ -17,7 +17,7 @@ SCHEMAS: Final = ("ml", "pg_catalog", "cron")
 """Schemas whose tables the fake has; functions of other than the first keep their name without the schema."""
 
 _TABLE = re.compile(r"^create table ml\.(\w+) \(.*?^\);", re.M | re.S)
-_VIEW = re.compile(r"^create view ml\.(\w+)(?: with \([^)]*\))? as\n(.*?);$", re.M | re.S)
+_VIEW = re.compile(r"^create view ml\.(\w+)(?: with \([^)]*\))? as\s+(.*?);$", re.M | re.S)
 _POLICY = re.compile(r"^create policy \w+ on ml\.(\w+)(?: for (\w+))?\s+using \((.*?)\);$", re.M | re.S)
 _SECURED = re.compile(r"^alter table ml\.(\w+) enable row level security;", re.M)
 _ROWS = re.compile(r"^insert into ml\.\w+ \([^)]*\) values \(.*?\);$", re.M)
@@ -26,6 +26,7 @@ _FUNCTION = re.compile(r"^create function ml\.(\w+)\s*\(", re.M)
 _REWRITTEN: Final = [
     (re.compile(r"operator\(pg_catalog\.([^)]+)\)"), r"\1"),
     (re.compile(r"pg_catalog\.unnest\((\$\d+)\) as (\w+) \((\w+)\)"), r"(select value as \3 from json_each(\1)) as \2"),
+    (re.compile(r"=\s*any\s*\(array\[([^\]]*)\]\)"), r"in (\1)"),
     (re.compile(r"=\s*any\s*\((\$\d+)\)"), r"in (select value from json_each(\1))"),
     (re.compile(r"<>\s*all\s*\((\$\d+)\)"), r"not in (select value from json_each(\1))"),
     (re.compile(r"\bpg_catalog\.(?=\w+\s*\()"), ""),
@@ -36,11 +37,15 @@ _REWRITTEN: Final = [
 ]
 """What is replaced before a statement is parsed."""
 
+_TYPES_SCHEMA = re.compile(r"(?<!\()\bpg_catalog\.")
+"""The schema of a column's type; that of an operator stands in parentheses."""
+
 _TYPES: Final = {
     "bigint": "integer",
     "boolean": "pg_boolean",
     "bytea": "blob",
     "double precision": "real",
+    "float8": "real",
     "int": "integer",
     "regrole": "integer",
     "text[]": "pg_array",
@@ -174,7 +179,7 @@ def _table(sql: str) -> str:
     """Return CREATE TABLE in SQLite's words."""
     from sqlglot import exp
 
-    tree = _parse(sql)
+    tree = _parse(_TYPES_SCHEMA.sub("", sql))
     for column in tree.find_all(exp.ColumnDef):
         key = any(isinstance(one.kind, exp.PrimaryKeyColumnConstraint) for one in column.args["constraints"])
         kind = _TYPES.get(column.args["kind"].sql("postgres").lower(), "text")
