@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
 	licences algorithms migration-data architecture plan lint format typecheck pytest bench \
-	bench-quick bench-tools report readme-figures profile clean
+	bench-quick bench-tools report readme-figures profile native native-sanitize bench-native clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -31,6 +31,7 @@ down: ## stop the private cluster
 
 test: bootstrap ## everything that has to be green: ruff, mypy, pytest
 	@$(MAKE) --no-print-directory lint typecheck
+	@if command -v gcc >/dev/null && [ -e /usr/include/python3.11/Python.h ]; then $(MAKE) --no-print-directory native; fi
 	@.ci/python -m pytest $(ARGS)
 
 lint: bootstrap ## ruff
@@ -126,6 +127,15 @@ readme-figures: report
 profile: bootstrap ## where the microseconds go: docs/profiles.md
 	@.ci/python -m benchmarks.profiles
 	@$(BIN)/python -B -m benchmarks.profile_page
+
+native: bootstrap ## build the compiled loops into the environment; MOTADATA_ML_PURE=1 takes them out
+	@$(BIN)/python -m motadata_ml.install.native plpython/motadata_ml_native --packages
+
+native-sanitize: bootstrap ## fuzz the compiled loops, built for it with AddressSanitizer and UBSan
+	@.ci/python -m pytest tests/security/test_native_memory.py
+
+bench-native: native ## the compiled loops against ONNX Runtime and scikit-learn, in one process
+	@$(BIN)/python -B -m benchmarks.native
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down
