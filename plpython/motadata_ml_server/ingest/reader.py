@@ -9,7 +9,7 @@ from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.ingest.pages import PLANNING, one_by_one, ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.wire import parts_per_column
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row, rows_lost
+from motadata_ml_server.postgres.database import Database, DatabaseError, Row, rows_lost
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
 FIRST_CHUNK = 1_000
@@ -36,7 +36,7 @@ class Chunk:
 
 
 def read_chunks(
-    db: PlpyDatabase,
+    db: Database,
     source: Source,
     schemas: Sequence[ColumnSchema],
     max_rows: int,
@@ -47,7 +47,7 @@ def read_chunks(
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session; rows are read with its rights and row security.
     source : Source
         What to read.
@@ -70,7 +70,7 @@ def read_chunks(
 
 
 def _chunks(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, suspended: bool
+    db: Database, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, suspended: bool
 ) -> Iterator[Chunk]:
     utf8 = db.query("select pg_catalog.current_setting('server_encoding') as name")[0]["name"] == "UTF8"
     step = step_of(db, source, max_rows)
@@ -85,7 +85,7 @@ def _chunks(
 
 
 def _by_pages(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool, suspended: bool
+    db: Database, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool, suspended: bool
 ) -> Iterator[Row]:
     inner = _columns(source, schemas, utf8)
     packed = _packed(schemas, utf8)
@@ -100,7 +100,7 @@ def _by_pages(
 
 
 def _by_cursor(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, utf8: bool
+    db: Database, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, utf8: bool
 ) -> Iterator[Row]:
     query = f"select {_columns(source, schemas, utf8)} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
     cursor = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]
