@@ -39,7 +39,7 @@ lint: bootstrap ## ruff
 	@$(BIN)/ruff format --check
 
 typecheck: bootstrap ## mypy --strict
-	@$(BIN)/mypy --strict plpython pyclient benchmarks tools tests/unit/architecture
+	@$(BIN)/mypy --strict plpython pyclient benchmarks tools tests
 
 format: bootstrap ## let ruff lay out the sources
 	@$(BIN)/ruff check --fix

@@ -39,7 +39,7 @@ def execute(server: PostgreSQLExecutor, *statements: str | sql.Composed, dbname:
     """Run statements as superuser, each in a transaction of its own."""
     with psycopg.connect(conninfo(server, dbname), autocommit=True) as session:
         for statement in statements:
-            session.execute(statement)  # type: ignore[arg-type]  # not every text here is a literal
+            session.execute(statement)
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +127,8 @@ def connect(server: PostgreSQLExecutor, request: pytest.FixtureRequest) -> Itera
 
     def open_session(role: str | None = None, dbname: str | None = None) -> Connection:
         if dbname is None:
-            dbname = psycopg.conninfo.conninfo_to_dict(request.getfixturevalue("dsn"))["dbname"]
-        session = psycopg.connect(conninfo(server, str(dbname), role), autocommit=True)
+            dbname = str(psycopg.conninfo.conninfo_to_dict(request.getfixturevalue("dsn"))["dbname"])
+        session = psycopg.connect(conninfo(server, dbname, role), autocommit=True)
         opened.append(session)
         return session
 

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from motadata_ml._frames import to_frame, to_series
 from motadata_ml._operations.batch import Batch
 from motadata_ml._operations.records import native
-from motadata_ml.errors import InvalidArgumentError
+from motadata_ml.errors import InsufficientDataError, InvalidArgumentError
 from motadata_ml.ml_framework import MLSystem
 from motadata_ml.results import TrainingResult
 
@@ -107,6 +108,7 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
                 "this estimator requires y to be passed, but the target y is None", hint="fit(X, y)"
             )
         system = self._connected()
+        y = _labels(y, self.model_type)
         rows, preprocess = _weighted(X, sample_weight)
         self.result_: TrainingResult = system.train_model(
             self.model_id,
@@ -213,8 +215,9 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
 
     def _check_features(self, X: Any, *, reset: bool) -> None:
         """Remember the number of columns and their names, or compare with what is remembered."""
+        frame = to_frame(X)
         known = isinstance(X, pd.DataFrame | np.ndarray)
-        validate_data(self, X if known else to_frame(X).to_numpy(), reset=reset, skip_check_array=True)
+        validate_data(self, X if known else frame.to_numpy(), reset=reset, skip_check_array=True)
 
     def _connected(self) -> MLSystem:
         """Return the system; refuse to go on without one."""
@@ -223,6 +226,20 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
                 "system must be an MLSystem, got None", hint="PgEstimator(create_ml_system(db), 'model')"
             )
         return self.system
+
+
+def _labels(y: Any, model_type: str) -> pd.Series[Any]:
+    """Return the target as one column, after the looks that scikit-learn's own estimators take at it."""
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    labels = to_series(y)
+    if len(labels) == 1:
+        raise InsufficientDataError("n_samples = 1: one row is not enough to train on", hint="pass two rows or more")
+    if model_type == "classification" and pd.api.types.is_float_dtype(labels.dtype):
+        values = labels.to_numpy(dtype="float64", na_value=np.nan)
+        if np.isfinite(values).all():  # the training itself says what is wrong with the others
+            check_classification_targets(values)
+    return labels
 
 
 def _weighted(X: Any, sample_weight: Any) -> tuple[Any, dict[str, Any] | None]:
@@ -238,6 +255,8 @@ def _weighted(X: Any, sample_weight: Any) -> tuple[Any, dict[str, Any] | None]:
             f"sample_weight must have one value for each of {len(frame)} rows, got shape {weights.shape}",
             hint="make it from the same rows as X",
         )
+    if not weights.any():
+        raise InvalidArgumentError("every sample_weight is zero: no row counts", hint="leave sample_weight out")
     name = "sample_weight"
     while name in frame.columns:
         name += "_"

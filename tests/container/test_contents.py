@@ -7,6 +7,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.container.conftest import ROOT, build
 from tools.supply import locks, sbom
@@ -30,7 +31,7 @@ def packages(client: docker.DockerClient, tag: str) -> dict[str, str]:
     """Return the packages of an image's environment with their versions."""
     said = run(client, tag, "/opt/motadata-ml/bin/python", "-B", "-I", "-c", LIST)
     found = dict(entry.split("==") for entry in said.split())
-    return {locks.canonicalize_name(name): version for name, version in found.items()}
+    return {canonicalize_name(name): version for name, version in found.items()}
 
 
 @pytest.mark.parametrize("name", sbom.IMAGES)
@@ -44,7 +45,7 @@ def test_an_image_holds_what_its_lock_and_its_list_say(client: docker.DockerClie
     assert listed["bomFormat"] == "CycloneDX"
     python = [part for part in listed["components"] if part["purl"].startswith("pkg:pypi/")]
     debian = [part for part in listed["components"] if part["purl"].startswith("pkg:deb/")]
-    assert {locks.canonicalize_name(part["name"]): part["version"] for part in python} == found
+    assert {canonicalize_name(part["name"]): part["version"] for part in python} == found
     assert all(part["licenses"] for part in python)
     assert len(debian) == len(installed.splitlines()) == len(listed["components"]) - len(python)
     assert {"python3-minimal", "libc6"} <= {part["name"] for part in debian}

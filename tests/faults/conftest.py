@@ -196,7 +196,7 @@ def train(constant: int) -> str:
 def value(session: Session) -> int:
     row = session.execute(VALUE.encode()).fetchone()
     assert row is not None
-    return round(row[0])
+    return round(float(row[0]))
 
 
 @pytest.fixture

@@ -21,7 +21,10 @@ QUERIES = {
     "from ml.predict_batch('m', 'select x::float8 as x from generate_series(1, 20000) as x', 'x')",
 }
 DEPLOYED = "(select version from ml.model_versions where model_id = 'm' and deployed)"
-EXPECTED = {"row by row": {"1.0.0": "1.0.0", "1.1.0": "1.1.0"}, "values": {"1.0.0": 1, "1.1.0": 2}}
+EXPECTED: dict[str, dict[str, object]] = {
+    "row by row": {"1.0.0": "1.0.0", "1.1.0": "1.1.0"},
+    "values": {"1.0.0": 1, "1.1.0": 2},
+}
 EXPECTED["batch"] = EXPECTED["values"]
 
 

@@ -72,7 +72,15 @@ def run(major: int, arguments: list[str]) -> Row:
     report, log = reports / f"{major}.xml", reports / f"{major}.log"
     report.unlink(missing_ok=True)
     environment = {**os.environ, "PG_MAJOR": str(major), "PG_BINDIR": str(source.server.bindir)}
-    command = [ROOT / ".ci" / "python", "-m", "pytest", *(arguments or SUITES), "-m", "not slow", "-q"]
+    command: list[str | Path] = [
+        ROOT / ".ci" / "python",
+        "-m",
+        "pytest",
+        *(arguments or SUITES),
+        "-m",
+        "not slow",
+        "-q",
+    ]
     started = time.monotonic()
     with log.open("w") as output:
         status = subprocess.run(

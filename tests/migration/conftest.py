@@ -29,20 +29,22 @@ _numbers = itertools.count(1)
 def database(server: PostgreSQLExecutor) -> Iterator[Database]:
     """Create empty databases, with the extension in a version where one is named; sessions as superuser."""
     opened: list[tuple[str, Session]] = []
-    where = {"host": server.host, "port": server.port, "user": server.user, "autocommit": True}
+
+    def connect(name: str) -> Session:
+        return psycopg.connect(host=server.host, port=server.port, user=server.user, dbname=name, autocommit=True)
 
     def create(version: str | None) -> Session:
         name = f"migration_{os.getpid()}_{next(_numbers)}"
-        with psycopg.connect(dbname="postgres", **where) as session:
+        with connect("postgres") as session:
             session.execute(f"create database {name} template template0".encode())
-        session = psycopg.connect(dbname=name, **where)
+        session = connect(name)
         opened.append((name, session))
         if version is not None:
             session.execute(f"create extension motadata_ml version '{version}' cascade".encode())
         return session
 
     yield create
-    with psycopg.connect(dbname="postgres", **where) as administrator:
+    with connect("postgres") as administrator:
         for name, session in opened:
             session.close()
             administrator.execute(f"drop database {name} with (force)".encode())

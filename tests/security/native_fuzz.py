@@ -135,7 +135,9 @@ def fuzz_rows(data: st.DataObject, width: int, columns: int) -> None:
         )
 
     given_columns = [column(f"c{at}") for at in range(columns)]
-    values = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a", "b", "z"]) | st.just([])
+    values: st.SearchStrategy[Any] = (
+        st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a", "b", "z"]) | st.just([])
+    )
     rows = [
         {f"c{at}": data.draw(values) for at in range(columns)},
         [data.draw(values) for _ in range(columns)],

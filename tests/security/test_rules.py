@@ -131,8 +131,8 @@ def running(module_db: Session, module_role_factory: RoleFactory) -> Iterator[Se
         "select ml.train('t', 'classification', $$select i as x, case when i > 20 then 'a' else 'b' end as y "
         "from generate_series(1, 40) as i$$, 'y', algorithm => 'decision_tree', tenant_id => 'template')"
     )
-    dsn = psycopg.conninfo.conninfo_to_dict(module_db.info.dsn)
-    sessions = {role: psycopg.connect(**{**dsn, "user": name, "autocommit": True}) for role, name in names.items()}
+    dsn = module_db.info.dsn
+    sessions = {role: psycopg.connect(dsn, user=name, autocommit=True) for role, name in names.items()}
     yield Server(module_db, sessions, names)
     for session in sessions.values():
         session.close()
@@ -213,8 +213,7 @@ def test_a_pooled_session_may_do_what_its_present_role_may(
     rules = Rules()
     for step in steps:
         apply(running, rules, step)
-    dsn = psycopg.conninfo.conninfo_to_dict(running.admin.info.dsn)
-    with psycopg.connect(**{**dsn, "autocommit": True}) as session:
+    with psycopg.connect(running.admin.info.dsn, autocommit=True) as session:
         for role in turns:
             session.execute(f'set role "{running.names[role]}"'.encode())
             for tenant in TENANTS:

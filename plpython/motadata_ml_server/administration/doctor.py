@@ -14,7 +14,7 @@ import motadata_ml_server
 from motadata_ml_server.administration.environment import interpreter
 from motadata_ml_server.administration.versions import extension_version
 from motadata_ml_server.postgres import owner, parallel_safety, shared_counters
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.tenants import grants
 
 LIBRARIES = ("numpy", "onnxruntime", "onnx", "scikit-learn", "skl2onnx", "skops", "sqlglot")
@@ -23,7 +23,7 @@ Check = tuple[bool, str, str]
 """Whether it is well, what was found, and what to do."""
 
 
-def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+def doctor(db: Database) -> Iterator[dict[str, Any]]:
     """Yield each check of the installation with its remedy."""
     paths = owner.caller_is_owner(db)  # where things lie is nobody else's business
     checks: dict[str, Callable[[], Check]] = {
@@ -43,7 +43,7 @@ def doctor(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
         yield {"check_name": name, "ok": ok, "detail": detail, "remedy": None if ok else remedy}
 
 
-def _language(db: PlpyDatabase) -> Check:
+def _language(db: Database) -> Check:
     rows = db.query(
         "select lanpltrusted as trusted from pg_catalog.pg_language where lanname operator(pg_catalog.=) 'plpython3u'"
     )
@@ -72,7 +72,7 @@ def _worker(paths: bool) -> Check:
     )
 
 
-def _versions(db: PlpyDatabase) -> Check:
+def _versions(db: Database) -> Check:
     extension, package = extension_version(db), motadata_ml_server.__version__
     return (
         extension == package,
@@ -104,7 +104,7 @@ def _import_path(paths: bool) -> Check:
     )
 
 
-def _counters(db: PlpyDatabase) -> Check:
+def _counters(db: Database) -> Check:
     shared = shared_counters.region(db).shared
     return (
         shared,
@@ -114,7 +114,7 @@ def _counters(db: PlpyDatabase) -> Check:
     )
 
 
-def _roles(db: PlpyDatabase) -> Check:
+def _roles(db: Database) -> Check:
     rows = db.query(
         "select r.role::pg_catalog.oid::pg_catalog.text as role from ml.tenant_role r "
         "where not exists (select from pg_catalog.pg_roles p where p.oid operator(pg_catalog.=) r.role)"
@@ -127,7 +127,7 @@ def _roles(db: PlpyDatabase) -> Check:
     )
 
 
-def _rights(db: PlpyDatabase) -> Check:
+def _rights(db: Database) -> Check:
     lacking = grants.roles_lacking_rights(db)
     return (
         not lacking,
@@ -136,7 +136,7 @@ def _rights(db: PlpyDatabase) -> Check:
     )
 
 
-def _parallel_plans(db: PlpyDatabase) -> Check:
+def _parallel_plans(db: Database) -> Check:
     wanted = parallel_safety.mark(db)
     return (
         not parallel_safety.marked_otherwise(db),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
-from motadata_ml_server.postgres.database import Database, PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import caller_is_owner, write_as_owner
 
 
@@ -86,7 +86,7 @@ def check(name: str, value: object) -> int:
     return number
 
 
-def set_option(db: PlpyDatabase, name: str, value: str | None) -> None:
+def set_option(db: Database, name: str, value: str | None) -> None:
     """Set a server-wide option; None restores the default.
 
     Raises
@@ -117,7 +117,7 @@ def set_option(db: PlpyDatabase, name: str, value: str | None) -> None:
     )
 
 
-def list_options(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+def list_options(db: Database) -> Iterator[dict[str, Any]]:
     """Yield every option with its present and default value."""
     for name, option in OPTIONS.items():
         yield {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import motadata_ml_server
 from motadata_ml_server.errors import VersionMismatchError
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 
-def extension_version(db: PlpyDatabase) -> str:
+def extension_version(db: Database) -> str:
     """Return the version of the extension in this database."""
     rows = db.query(
         "select extversion as version from pg_catalog.pg_extension where extname operator(pg_catalog.=) 'motadata_ml'"
@@ -15,7 +15,7 @@ def extension_version(db: PlpyDatabase) -> str:
     return str(rows[0]["version"])
 
 
-def require_same_version(db: PlpyDatabase) -> None:
+def require_same_version(db: Database) -> None:
     """Refuse to write models when package and extension are not of one version.
 
     Raises

@@ -63,5 +63,5 @@ def rollback(model_id: str, tenant_id: str | None) -> str:
     return deployment.rollback(db, resolution.resolve(db, tenant_id), required("model_id", model_id))
 
 
-def _role(db: database.PlpyDatabase) -> str:
+def _role(db: database.Database) -> str:
     return str(db.query("select current_user::pg_catalog.text as name")[0]["name"])

@@ -21,7 +21,7 @@ from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.json_intake import read_json
 from motadata_ml_server.persistence.kinds import ArtifactKind
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 THRESHOLD: Final = 0.2
 """A population stability index from which a feature counts as drifted (Siddiqi, 2006: 0.1 small, 0.25 large)."""
@@ -70,12 +70,12 @@ def critical_value(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
     return float((1.0 / before.sum() + 1.0 / now.sum()) * quantile)
 
 
-def drift(db: PlpyDatabase, visible: VisibleVersion, input_data: str) -> list[FeatureDrift]:
+def drift(db: Database, visible: VisibleVersion, input_data: str) -> list[FeatureDrift]:
     """Compare the rows of a relation with what a version was trained on.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session; rows are read with its rights.
     visible : VisibleVersion
         The version, as the caller sees it.
@@ -116,7 +116,7 @@ def drift(db: PlpyDatabase, visible: VisibleVersion, input_data: str) -> list[Fe
     return [_compare(column, now[column.name]) for column in profile.columns]
 
 
-def profile_of(db: PlpyDatabase, visible: VisibleVersion) -> Profile | None:
+def profile_of(db: Database, visible: VisibleVersion) -> Profile | None:
     """Return the profile stored with a version, None where there is none."""
     stored = artifacts.load_present(db, visible, [ArtifactKind.PROFILE]).get(ArtifactKind.PROFILE)
     return None if stored is None else read_json(stored, "profile", Profile.from_json)

@@ -18,7 +18,7 @@ from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.models.version import VisibleVersion
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.training import arguments, column_roles
@@ -42,7 +42,7 @@ class Evaluation:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session; rows are read with its rights.
     visible : VisibleVersion
         The version, as the caller sees it.
@@ -57,7 +57,7 @@ class Evaluation:
         ML009: a target where the model type has none, or one that is a feature.
     """
 
-    def __init__(self, db: PlpyDatabase, visible: VisibleVersion, input_data: str, target: str | None) -> None:
+    def __init__(self, db: Database, visible: VisibleVersion, input_data: str, target: str | None) -> None:
         self._db = db
         row = db.query(_SUBJECT, ["bigint"], [visible.version_id])[0]
         self.model_type: str = row["model_type"]

@@ -11,7 +11,7 @@ from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.json_intake import read_json
 from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
 
 Output = Literal["value", "label"]
@@ -24,12 +24,12 @@ from ml.model_version where id operator(pg_catalog.=) $1
 _TYPES = {"value": "double precision", "label": "text"}
 
 
-def expression(db: PlpyDatabase, visible: VisibleVersion, output: str | None, dialect: str) -> str:
+def expression(db: Database, visible: VisibleVersion, output: str | None, dialect: str) -> str:
     """Return a model as a SQL expression over its feature columns.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session.
     visible : VisibleVersion
         The version, looked up as the caller.
@@ -49,7 +49,7 @@ def expression(db: PlpyDatabase, visible: VisibleVersion, output: str | None, di
     return _expression(row, plan, payload, _output(row, output), dialect)
 
 
-def create_function(db: PlpyDatabase, visible: VisibleVersion, function_name: str, output: str | None) -> str:
+def create_function(db: Database, visible: VisibleVersion, function_name: str, output: str | None) -> str:
     """Install a model as a SQL function of its features, with the caller's rights; returns its signature.
 
     Raises
@@ -72,7 +72,7 @@ def create_function(db: PlpyDatabase, visible: VisibleVersion, function_name: st
     return f"{name}({types})"
 
 
-def _load(db: PlpyDatabase, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
+def _load(db: Database, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
     row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
     if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
@@ -137,12 +137,12 @@ from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 
-def model_bytes(db: PlpyDatabase, visible: VisibleVersion) -> bytes:
+def model_bytes(db: Database, visible: VisibleVersion) -> bytes:
     """Return a model as ONNX, its name, version and classes in its metadata.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session.
     visible : VisibleVersion
         The version, looked up as the caller.

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from motadata_ml_server.ingest.source import Source
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 
-def source_tables(db: PlpyDatabase, source: Source) -> list[str]:
+def source_tables(db: Database, source: Source) -> list[str]:
     """Return the tables a source reads, views and partitions resolved, as ``schema.table``."""
     rows = db.query(f"explain (verbose, costs off, format json) {source.query}")
     plan = rows[0]["QUERY PLAN"]

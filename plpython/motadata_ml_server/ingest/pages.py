@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from motadata_ml_server.ingest.source import Source
-from motadata_ml_server.postgres.database import PlpyDatabase, Row
+from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.identifiers import quote_literal
 
 ROWS_PER_PAGE = 291
@@ -32,7 +32,7 @@ where c.oid operator(pg_catalog.=) $1::pg_catalog.regclass
 """
 
 
-def step_of(db: PlpyDatabase, source: Source, max_rows: int) -> int:
+def step_of(db: Database, source: Source, max_rows: int) -> int:
     """Return how many pages to read at a time, 0 where a source has to be read through a cursor.
 
     Suitable is a table of which the caller may read every row, and whose values all lie in its own pages: those
@@ -40,7 +40,7 @@ def step_of(db: PlpyDatabase, source: Source, max_rows: int) -> int:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session.
     source : Source
         What to read.
@@ -75,7 +75,7 @@ def ranges(table: str, step: int, pack: Callable[[str], str]) -> str:
 
 
 def one_by_one(
-    db: PlpyDatabase, table: str, step: int, pack: Callable[[str], str], settings: Mapping[str, str]
+    db: Database, table: str, step: int, pack: Callable[[str], str], settings: Mapping[str, str]
 ) -> Iterator[Row]:
     """Yield the rows of `ranges`, each by a query of its own, so that nothing stays open between two of them.
 

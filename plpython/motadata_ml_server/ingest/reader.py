@@ -11,7 +11,7 @@ from motadata_ml_server.ingest.pages import PLANNING, one_by_one, ranges, step_o
 from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.spool import spooled
 from motadata_ml_server.ingest.wire import parts_per_column
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.postgres.database import Database, DatabaseError, Row
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
 FIRST_CHUNK = 1_000
@@ -22,7 +22,7 @@ CHUNK_BYTES = 2 << 20
 
 
 def read_chunks(
-    db: PlpyDatabase,
+    db: Database,
     source: Source,
     schemas: Sequence[ColumnSchema],
     max_rows: int,
@@ -33,7 +33,7 @@ def read_chunks(
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session; rows are read with its rights and row security.
     source : Source
         What to read.
@@ -57,7 +57,7 @@ def read_chunks(
 
 
 def _chunks(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, suspended: bool
+    db: Database, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, suspended: bool
 ) -> Iterator[Chunk]:
     utf8 = db.query("select pg_catalog.current_setting('server_encoding') as name")[0]["name"] == "UTF8"
     step = step_of(db, source, max_rows)
@@ -76,7 +76,7 @@ def _as_chunks(read: Iterator[Row], schemas: Sequence[ColumnSchema]) -> Iterator
 
 
 def _by_pages(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool, suspended: bool
+    db: Database, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool, suspended: bool
 ) -> Iterator[Row]:
     inner = _columns(source, schemas, utf8)
     packed = _packed(schemas, utf8)
@@ -91,7 +91,7 @@ def _by_pages(
 
 
 def _by_cursor(
-    db: PlpyDatabase, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, utf8: bool
+    db: Database, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, utf8: bool
 ) -> Iterator[Row]:
     query = f"select {_columns(source, schemas, utf8)} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
     cursor = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]

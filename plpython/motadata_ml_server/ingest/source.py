@@ -15,7 +15,7 @@ from motadata_ml_server.errors import (
     MotadataError,
     RelationNotFoundError,
 )
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, ResultColumn
+from motadata_ml_server.postgres.database import Database, DatabaseError, ResultColumn
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _RELATION = re.compile(rf"\s*{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}}\s*")
@@ -126,12 +126,12 @@ class Source:
         )
 
 
-def resolve(db: PlpyDatabase, text: str, argument: str) -> Source:
+def resolve(db: Database, text: str, argument: str) -> Source:
     """Resolve a table name, a view name or a SELECT with the caller's rights and search path.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session.
     text : str
         The name or the query.
@@ -171,7 +171,7 @@ def resolve(db: PlpyDatabase, text: str, argument: str) -> Source:
     return Source(text, query, _typed(db, described), argument, table)
 
 
-def _resolve_relation(db: PlpyDatabase, name: str, argument: str) -> str:
+def _resolve_relation(db: Database, name: str, argument: str) -> str:
     rows = db.query(_RESOLVE, ["text"], [name])
     if not rows:
         raise RelationNotFoundError(
@@ -185,14 +185,14 @@ def _resolve_relation(db: PlpyDatabase, name: str, argument: str) -> str:
     return str(rows[0]["name"])
 
 
-def _check_query(db: PlpyDatabase, text: str) -> str:
+def _check_query(db: Database, text: str) -> str:
     query = text.strip().rstrip(";").rstrip()
     rows = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])
     db.query("select ml._close_cursor($1)", ["text"], [rows[0]["name"]])
     return query
 
 
-def _typed(db: PlpyDatabase, described: Sequence[ResultColumn]) -> tuple[SourceColumn, ...]:
+def _typed(db: Database, described: Sequence[ResultColumn]) -> tuple[SourceColumn, ...]:
     oids = sorted({column.type_oid for column in described})
     types = {row["oid"]: row for row in db.query(_TYPES, ["oid[]"], [oids])}
     columns = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.models.version import VisibleVersion
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import read_as_owner
 
 CHUNK_BYTES = 16 << 20
@@ -49,7 +49,7 @@ _CHUNKS = "select digest, data from ml.artifact where version_id = $1 and kind =
 _DIGESTS = "select kind, digest from ml.artifact where version_id = $1 and chunk = 0"
 
 
-def load_artifacts(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> list[bytes]:
+def load_artifacts(db: Database, visible: VisibleVersion, kinds: Sequence[str]) -> list[bytes]:
     """Load some artifacts of a version as the owner, checking every digest."""
     found = load_present(db, visible, kinds)
     if found.keys() != set(kinds):
@@ -57,7 +57,7 @@ def load_artifacts(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[st
     return [found[kind] for kind in kinds]
 
 
-def load_present(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]) -> dict[str, bytes]:
+def load_present(db: Database, visible: VisibleVersion, kinds: Sequence[str]) -> dict[str, bytes]:
     """Load those of some artifacts that the version was stored with, checking every digest.
 
     Raises
@@ -75,7 +75,7 @@ def load_present(db: PlpyDatabase, visible: VisibleVersion, kinds: Sequence[str]
     return found
 
 
-def _load(db: PlpyDatabase, version_id: int, kinds: Sequence[str]) -> tuple[list[tuple[str, str]], list[bytes]]:
+def _load(db: Database, version_id: int, kinds: Sequence[str]) -> tuple[list[tuple[str, str]], list[bytes]]:
     digests = [(row["kind"], row["digest"]) for row in db.query(_DIGESTS, ["bigint"], [version_id])]
     loaded = []
     for kind in kinds:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from motadata_ml_server.errors import InvalidArgumentError, VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
-from motadata_ml_server.postgres.database import PlpyDatabase, Row
+from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.owner import write_as_owner
 
 _LOCK = "select id, deployed_version_id from ml.model where tenant_id = $1 and model_id = $2 for update"
 
 
-def _lock(db: PlpyDatabase, tenant_id: str, model_id: str) -> Row:
+def _lock(db: Database, tenant_id: str, model_id: str) -> Row:
     rows = db.query(_LOCK, ["text", "text"], [tenant_id, model_id])
     if not rows:
         raise model_not_found(model_id, tenant_id)
     return rows[0]
 
 
-def deploy(db: PlpyDatabase, visible: VisibleVersion, role: str) -> str:
+def deploy(db: Database, visible: VisibleVersion, role: str) -> str:
     """Make a version the one that predicts; returns its number."""
 
-    def operation(owner: PlpyDatabase) -> str:
+    def operation(owner: Database) -> str:
         model = _lock(owner, visible.tenant_id, visible.model_id)
         if not owner.query("select from ml.model_version where id = $1", ["bigint"], [visible.version_id]):
             raise VersionNotFoundError(
@@ -34,7 +34,7 @@ def deploy(db: PlpyDatabase, visible: VisibleVersion, role: str) -> str:
     return write_as_owner(db, operation)
 
 
-def record_deployment(db: PlpyDatabase, model: int, tenant_id: str, version_id: int, role: str) -> None:
+def record_deployment(db: Database, model: int, tenant_id: str, version_id: int, role: str) -> None:
     """Write down that a version was deployed, and make it the one that predicts; runs as the owner."""
     db.query(
         "insert into ml.deployment (model, tenant_id, version_id, deployed_by) values ($1, $2, $3, $4)",
@@ -54,7 +54,7 @@ where d.model = $1 and d.rolled_back_at is null order by d.id desc limit 2
 """
 
 
-def rollback(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
+def rollback(db: Database, tenant_id: str, model_id: str) -> str:
     """Deploy again what was deployed before the present version; returns its number.
 
     Raises
@@ -63,7 +63,7 @@ def rollback(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
         ML014: nothing was deployed before.
     """
 
-    def operation(owner: PlpyDatabase) -> str:
+    def operation(owner: Database) -> str:
         model = _lock(owner, tenant_id, model_id)["id"]
         standing = owner.query(_STANDING, ["bigint"], [model])
         if len(standing) < 2:
@@ -87,7 +87,7 @@ def rollback(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
     return write_as_owner(db, operation)
 
 
-def delete(db: PlpyDatabase, tenant_id: str, model_id: str, visible: VisibleVersion | None) -> bool:
+def delete(db: Database, tenant_id: str, model_id: str, visible: VisibleVersion | None) -> bool:
     """Delete a model with all its versions, or one version that is not deployed.
 
     Raises
@@ -96,7 +96,7 @@ def delete(db: PlpyDatabase, tenant_id: str, model_id: str, visible: VisibleVers
         ML009: the version is deployed.
     """
 
-    def operation(owner: PlpyDatabase) -> bool:
+    def operation(owner: Database) -> bool:
         model = _lock(owner, tenant_id, model_id)
         if visible is None:
             owner.query("delete from ml.model where id = $1", ["bigint"], [model["id"]])

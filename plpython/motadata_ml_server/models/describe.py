@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from motadata_ml_server.models.version import VersionFields, VisibleVersion
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 _LIST = "select * from ml.models where tenant_id operator(pg_catalog.=) $1 order by model_id"
 
@@ -22,13 +22,13 @@ _JSON = [item.name for item in _FIELDS if item.metadata["type"] == "jsonb"]
 _PLAIN = ["version", "model_type", "trained_by", "deployed", *(item.name for item in _FIELDS if item.name not in _JSON)]
 
 
-def list_models(db: PlpyDatabase, tenant_id: str) -> Iterator[dict[str, Any]]:
+def list_models(db: Database, tenant_id: str) -> Iterator[dict[str, Any]]:
     """Yield a tenant's rows of ``ml.models``."""
     for row in db.query(_LIST, ["text"], [tenant_id]):
         yield dict(row)
 
 
-def model_info(db: PlpyDatabase, visible: VisibleVersion) -> str:
+def model_info(db: Database, visible: VisibleVersion) -> str:
     """Return the description of a version as JSON."""
     row = db.query(_INFO, ["bigint"], [visible.version_id])[0]
     info: dict[str, Any] = {"tenant_id": visible.tenant_id, "model_id": visible.model_id}

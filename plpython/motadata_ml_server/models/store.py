@@ -1,21 +1,18 @@
-"""Models and their versions in the database: store, look up, deploy, delete."""
+"""A trained model becomes the next version of its name."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from motadata_ml_server.models.artifacts import CHUNK_BYTES, StoredArtifact, digest_of
 from motadata_ml_server.models.deployment import record_deployment
 from motadata_ml_server.models.version import VersionFields, as_json
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import write_as_owner
 from motadata_ml_server.tenants import quotas
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,6 @@ class NewVersion:
     trials: Sequence[Trial]
 
 
-# -- store -------------------------------------------------------------------------------------------------------
-
 _UPSERT_MODEL = """
 insert into ml.model (tenant_id, model_id, model_type, created_by) values ($1, $2, $3, $4)
 on conflict (tenant_id, model_id) do update set model_type = excluded.model_type
@@ -51,7 +46,7 @@ returning id
 """
 
 
-def store(db: PlpyDatabase, new: NewVersion) -> str:
+def store(db: Database, new: NewVersion) -> str:
     """Store a trained model as the next version of its name, and deploy it if asked.
 
     Two sessions that train one model at once queue on the model's row: each gets a version of its own.
@@ -64,7 +59,7 @@ def store(db: PlpyDatabase, new: NewVersion) -> str:
     return write_as_owner(db, lambda owner: _store(owner, new))
 
 
-def _store(db: PlpyDatabase, new: NewVersion) -> str:
+def _store(db: Database, new: NewVersion) -> str:
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [new.tenant_id])
     limits = quotas.limits_of(db, new.tenant_id, lock=True)
     if limits is not None:
@@ -110,7 +105,7 @@ def _store(db: PlpyDatabase, new: NewVersion) -> str:
     return version
 
 
-def _store_artifact(db: PlpyDatabase, version_id: int, artifact: StoredArtifact) -> None:
+def _store_artifact(db: Database, version_id: int, artifact: StoredArtifact) -> None:
     for number, offset in enumerate(range(0, max(artifact.size, 1), CHUNK_BYTES)):
         data = artifact.read(offset, min(CHUNK_BYTES, artifact.size - offset))
         db.query(
@@ -120,7 +115,7 @@ def _store_artifact(db: PlpyDatabase, version_id: int, artifact: StoredArtifact)
         )
 
 
-def _next_version(db: PlpyDatabase, model: int, new: NewVersion) -> str:
+def _next_version(db: Database, model: int, new: NewVersion) -> str:
     rows = db.query(
         "select version, features, label_type, model_type from ml.model_version "
         "where model = $1 order by id desc limit 1",
@@ -141,9 +136,3 @@ def _next_version(db: PlpyDatabase, model: int, new: NewVersion) -> str:
 
 def _interface(features: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return sorted((feature["name"], feature["kind"]) for feature in features)
-
-
-# -- load --------------------------------------------------------------------------------------------------------
-
-
-# -- deploy, roll back, delete -----------------------------------------------------------------------------------

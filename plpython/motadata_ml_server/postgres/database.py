@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,18 @@ class Database(Protocol):
         """Run one statement with bound values and return its rows."""
         ...
 
+    def rows(self, sql: str, settings: Mapping[str, str]) -> Iterator[Row]:
+        """Run one SELECT under settings of the planner, and return its rows one at a time."""
+        ...
+
+    def planning(self, settings: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Change settings of the planner for what the body runs."""
+        ...
+
+    def run(self, sql: str) -> None:
+        """Run a statement that cannot be prepared or is run once (DDL, CLOSE)."""
+        ...
+
     def describe(self, sql: str) -> list[ResultColumn]:
         """Return the columns of a statement's result, running it for no row that matters."""
         ...
@@ -35,6 +47,10 @@ class Database(Protocol):
 
     def warning(self, message: str, hint: str | None = None) -> None:
         """Send a WARNING to the client at once."""
+        ...
+
+    def log(self, message: str) -> None:
+        """Write a line to the server's log."""
         ...
 
 
@@ -200,10 +216,10 @@ def _unpack(packed: int) -> str:
     return "".join(chr((packed >> shift & 63) + ord("0")) for shift in range(0, 30, 6))
 
 
-_current: PlpyDatabase | None = None
+_current: Database | None = None
 
 
-def current() -> PlpyDatabase:
+def current() -> Database:
     """Return this session's database; only inside the server."""
     global _current  # noqa: PLW0603 - one session, one seam
     if _current is None:
@@ -211,6 +227,17 @@ def current() -> PlpyDatabase:
 
         _current = PlpyDatabase(plpy)
     return _current
+
+
+@contextmanager
+def standing_in(db: Database) -> Iterator[None]:
+    """Let `current` return another database within a block: tests do without a server then."""
+    global _current  # noqa: PLW0603
+    before, _current = _current, db
+    try:
+        yield
+    finally:
+        _current = before
 
 
 def column(rows: Iterable[Row], name: str) -> list[Any]:

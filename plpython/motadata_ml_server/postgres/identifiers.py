@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motadata_ml_server.errors import InvalidArgumentError
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase
+from motadata_ml_server.postgres.database import Database, DatabaseError
 
 _NOT_A_NAME = "22023"
 """What parse_ident raises; a cancel or a timeout is none of it."""
@@ -14,12 +14,12 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def qualified(db: PlpyDatabase, argument: str, name: str) -> str:
+def qualified(db: Database, argument: str, name: str) -> str:
     """Return a name, with a schema or without, quoted part by part.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         Parses the name by PostgreSQL's own rules.
     argument : str
         The SQL argument, for the message.

@@ -12,22 +12,22 @@ from typing import Any, TypeVar
 
 from motadata_ml_server.errors import InsufficientPrivilegeError
 from motadata_ml_server.postgres import boundary, database
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 T = TypeVar("T")
 
-_pending: Callable[[database.PlpyDatabase], Any] | None = None
+_pending: Callable[[database.Database], Any] | None = None
 _result: Any = None
 _failure: Exception | None = None
 _after_write: list[Callable[[], None]] = []
 
 
-def read_as_owner(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T]) -> T:
+def read_as_owner(db: database.Database, operation: Callable[[database.Database], T]) -> T:
     """Run an operation that reads, as the owner, in the caller's snapshot."""
     return _run(db, operation, "select ml._run_read()")
 
 
-def write_as_owner(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T]) -> T:
+def write_as_owner(db: database.Database, operation: Callable[[database.Database], T]) -> T:
     """Run an operation that writes, as the owner, then what was registered with `after_write`."""
     try:
         return _run(db, operation, "select ml._run_write()")
@@ -47,7 +47,7 @@ def after_write(hook: Callable[[], None]) -> None:
     _after_write.append(hook)
 
 
-def _run(db: database.PlpyDatabase, operation: Callable[[database.PlpyDatabase], T], sql: str) -> T:
+def _run(db: database.Database, operation: Callable[[database.Database], T], sql: str) -> T:
     global _pending, _result, _failure  # noqa: PLW0603 - handed over in process memory, that is the point
     _pending = operation
     try:
@@ -92,6 +92,6 @@ from pg_catalog.pg_extension e where e.extname operator(pg_catalog.=) 'motadata_
 """
 
 
-def caller_is_owner(db: PlpyDatabase) -> bool:
+def caller_is_owner(db: Database) -> bool:
     """Tell whether the caller is a superuser or acts as the extension's owner."""
     return bool(db.query(_CALLER)[0]["owner"])

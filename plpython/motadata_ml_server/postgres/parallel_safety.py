@@ -7,7 +7,7 @@ that decides otherwise.
 
 from __future__ import annotations
 
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 FUNCTIONS = ("predict", "predict_value", "predict_label", "predict_proba")
 
@@ -19,19 +19,19 @@ where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.=)
 """
 
 
-def mark(db: PlpyDatabase) -> str:
+def mark(db: Database) -> str:
     """Return how this server should mark them, ``safe`` or ``unsafe``."""
     version = db.query("select pg_catalog.current_setting('server_version_num')::integer as number")[0]["number"]
     return "safe" if version >= 170_000 else "unsafe"
 
 
-def marked_otherwise(db: PlpyDatabase) -> list[str]:
+def marked_otherwise(db: Database) -> list[str]:
     """Return the functions that are marked in another way."""
     rows = db.query(_OTHERWISE, ["text[]", "text"], [list(FUNCTIONS), mark(db)[0]])
     return [row["name"] for row in rows]
 
 
-def refresh(db: PlpyDatabase) -> None:
+def refresh(db: Database) -> None:
     """Mark them as this server should; the caller owns them."""
     for name in marked_otherwise(db):
         db.run(f"alter function {name} parallel {mark(db)}")

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from motadata_ml_server.errors import MotadataError
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase
+from motadata_ml_server.postgres.database import Database, DatabaseError
 
 PREFIX = "motadata_ml:"
 
@@ -39,13 +39,13 @@ class TrainingLog:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session that trains.
     **subject
         tenant, model, model_type, algorithm and role.
     """
 
-    def __init__(self, db: PlpyDatabase, **subject: str) -> None:
+    def __init__(self, db: Database, **subject: str) -> None:
         self._db = db
         self._subject = {**subject, "pid": os.getpid()}
         self._started = time.monotonic()

@@ -14,7 +14,7 @@ from motadata_ml_server.features.columns_of import feature_schemas
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.ingest.wire import decode_table
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction.predictor import Predictor
 
 _ID = "motadata_ml id"
@@ -22,13 +22,13 @@ _ID = "motadata_ml id"
 
 
 def predict_chunks(
-    db: PlpyDatabase, predictor: Predictor, input_data: str, id_column: str | None
+    db: Database, predictor: Predictor, input_data: str, id_column: str | None
 ) -> Iterator[dict[str, Any]]:
     """Yield the predictions of a relation's rows, a chunk at a time, in its order.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session; rows are read with its rights.
     predictor : Predictor
         The model.

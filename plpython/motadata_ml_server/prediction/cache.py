@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from motadata_ml_server.administration import options
 from motadata_ml_server.models.version import VisibleVersion
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction.usage import Usage
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ class CacheEntry:
 _entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()
 
 
-def predictor_of(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
+def predictor_of(db: Database, visible: VisibleVersion) -> Predictor:
     """Return the predictor of a version that the caller was seen to be allowed, loading it once."""
     return entry_of(db, visible).predictor
 
 
-def entry_of(db: PlpyDatabase, visible: VisibleVersion) -> CacheEntry:
+def entry_of(db: Database, visible: VisibleVersion) -> CacheEntry:
     """Return the cache's entry of a version that the caller was seen to be allowed, loading it once.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session.
     visible : VisibleVersion
         What `visibility.visible_version` answered in this statement.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from motadata_ml_server.models.artifacts import load_artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.kinds import ArtifactKind, predicting_kind
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 if TYPE_CHECKING:
     from motadata_ml_server.prediction.predictor import Predictor
@@ -19,7 +19,7 @@ from ml.model_version where id operator(pg_catalog.=) $1
 """
 
 
-def load_predictor(db: PlpyDatabase, visible: VisibleVersion) -> Predictor:
+def load_predictor(db: Database, visible: VisibleVersion) -> Predictor:
     """Load a version that the caller was seen to be allowed, ready to predict.
 
     Raises

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified
 
 _COLUMNS = "id, prediction, value, confidence, probabilities"
 
 
 def predict_into(
-    db: PlpyDatabase,
+    db: Database,
     model_id: str,
     input_data: str,
     target_table: str,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from motadata_ml_server.postgres import shared_counters
-from motadata_ml_server.postgres.database import Database, PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.shared_counters import CALLS, ERRORS, ROWS, SECONDS
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Usage:
             raise
 
 
-def totals(db: PlpyDatabase) -> list[dict[str, Any]]:
+def totals(db: Database) -> list[dict[str, Any]]:
     """Return the rows of ``ml.stat_models``: the versions that the caller sees, all sessions together."""
     found = shared_counters.region(db).slots(shared_counters.PREDICTIONS)
     versions, place = np.unique(found[:, shared_counters.SUBJECT], return_inverse=True)

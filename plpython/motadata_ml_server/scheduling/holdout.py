@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motadata_ml_server.ingest.source import resolve
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
 SHARE = 0.2
@@ -33,7 +33,7 @@ class Holdout:
     compare: str
 
 
-def divide(db: PlpyDatabase, arguments: Mapping[str, Any]) -> Holdout:
+def divide(db: Database, arguments: Mapping[str, Any]) -> Holdout:
     """Divide the training rows as the deployed version's own training did.
 
     Its ``validation_data``, or its ``split`` by a column or by time. A random split becomes one by the row's content,
@@ -41,7 +41,7 @@ def divide(db: PlpyDatabase, arguments: Mapping[str, Any]) -> Holdout:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The caller's session.
     arguments : mapping
         The stored arguments of that training.

@@ -12,7 +12,7 @@ from motadata_ml_server.evaluation.metrics import deciding
 from motadata_ml_server.models import deployment
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.models.visibility import look_up
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.postgres.database import Database, DatabaseError, Row
 from motadata_ml_server.postgres.owner import write_as_owner
 from motadata_ml_server.postgres.server_log import line
 from motadata_ml_server.scheduling.holdout import Holdout, divide
@@ -55,7 +55,7 @@ class _Outcome:
     new_value: float | None = None
 
 
-def run_schedule(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
+def run_schedule(db: Database, tenant_id: str, model_id: str) -> str:
     """Do what is scheduled for a model now, with the caller's rights; returns the outcome.
 
     The job of a model that another role has deleted removes itself.
@@ -97,7 +97,7 @@ def run_schedule(db: PlpyDatabase, tenant_id: str, model_id: str) -> str:
     return done.outcome
 
 
-def _run(db: PlpyDatabase, schedule: Row, deployed: VisibleVersion) -> _Outcome:
+def _run(db: Database, schedule: Row, deployed: VisibleVersion) -> _Outcome:
     arguments = json.loads(schedule["arguments"])
     rows = divide(db, arguments)
     due, distance, why = _due(db, schedule, deployed, arguments["training_data"])
@@ -120,9 +120,7 @@ def _run(db: PlpyDatabase, schedule: Row, deployed: VisibleVersion) -> _Outcome:
     return replace(done, outcome="deployed", reason=f"{compared}: better")
 
 
-def _due(
-    db: PlpyDatabase, schedule: Row, deployed: VisibleVersion, training_data: str
-) -> tuple[bool, float | None, str]:
+def _due(db: Database, schedule: Row, deployed: VisibleVersion, training_data: str) -> tuple[bool, float | None, str]:
     """Tell whether to train, the largest drift where it was looked for, and why."""
     if schedule["max_age"] is None and schedule["max_drift"] is None:
         return True, None, "every run trains: neither max_age nor max_drift is set"
@@ -141,7 +139,7 @@ def _due(
     return worst.value > schedule["max_drift"], worst.value, f"{why}; {told}"
 
 
-def _train(db: PlpyDatabase, deployed: VisibleVersion, arguments: dict[str, Any], rows: Holdout) -> str:
+def _train(db: Database, deployed: VisibleVersion, arguments: dict[str, Any], rows: Holdout) -> str:
     streamed = (arguments.get("execution") or {}).get("mode") == "stream"
     again = Arguments.again(
         arguments,
@@ -156,7 +154,7 @@ def _train(db: PlpyDatabase, deployed: VisibleVersion, arguments: dict[str, Any]
     return str(db.query(f"select model_version from {call}", types, values)[0]["model_version"])  # noqa: S608 - made of the list of arguments
 
 
-def _write_down(db: PlpyDatabase, schedule: Row, done: _Outcome) -> None:
+def _write_down(db: Database, schedule: Row, done: _Outcome) -> None:
     values = [
         schedule["model"],
         schedule["tenant_id"],

@@ -9,7 +9,7 @@ from typing import Any
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.evaluation.metrics import deciding
 from motadata_ml_server.models.version import VisibleVersion
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase, Row
+from motadata_ml_server.postgres.database import Database, DatabaseError, Row
 from motadata_ml_server.postgres.owner import write_as_owner
 
 _SUBJECT = """
@@ -35,7 +35,7 @@ values ($1, $2, $3, $4, $5, $6, $7::interval, $8, $9, $10, $11)
 
 
 def schedule_training(
-    db: PlpyDatabase,
+    db: Database,
     visible: VisibleVersion,
     cron: str,
     metric: str | None,
@@ -96,7 +96,7 @@ def _check_not_negative(**values: float | None) -> None:
             raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="Pass 0 or more.")
 
 
-def _check_not_scheduled(db: PlpyDatabase, model_id: str, model: int) -> None:
+def _check_not_scheduled(db: Database, model_id: str, model: int) -> None:
     known = db.query(_KNOWN, ["bigint"], [model])
     if known:
         raise InvalidArgumentError(
@@ -150,7 +150,7 @@ def _checked_metric(model_type: str, metric: str | None) -> str:
     return metric
 
 
-def _schedule(db: PlpyDatabase, cron: str, command: str) -> int:
+def _schedule(db: Database, cron: str, command: str) -> int:
     try:
         return int(db.query("select cron.schedule($1, $2) as job", ["text", "text"], [cron, command])[0]["job"])
     except DatabaseError as error:
@@ -172,14 +172,14 @@ where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=
 """
 
 
-def end_job(db: PlpyDatabase, tenant_id: str, model_id: str) -> None:
+def end_job(db: Database, tenant_id: str, model_id: str) -> None:
     """Remove the job of a model that is about to be deleted, where it is the caller's; another's ends by itself."""
     rows = db.query(_SCHEDULED, ["text", "text"], [tenant_id, model_id])
     if rows and db.query(_ROLE)[0]["pg_cron"]:
         _unschedule(db, "jobid operator(pg_catalog.=) $1", "bigint", rows[0]["job_id"])
 
 
-def end_stale_jobs(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool:
+def end_stale_jobs(db: Database, tenant_id: str, model_id: str) -> bool:
     """Remove the caller's jobs for a model whose schedule is gone with it; returns whether there was one."""
     if not db.query(_ROLE)[0]["pg_cron"]:
         return False
@@ -187,7 +187,7 @@ def end_stale_jobs(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool:
     return _unschedule(db, "command operator(pg_catalog.=) $1", "text", command)
 
 
-def _unschedule(db: PlpyDatabase, condition: str, kind: str, value: object) -> bool:
+def _unschedule(db: Database, condition: str, kind: str, value: object) -> bool:
     """Remove jobs of pg_cron that the caller may see: its own, or all for a superuser."""
     try:
         jobs = db.query(f"select jobid from cron.job where {condition}", [kind], [value])  # noqa: S608 - our own text
@@ -200,7 +200,7 @@ def _unschedule(db: PlpyDatabase, condition: str, kind: str, value: object) -> b
     return bool(jobs)
 
 
-def unschedule_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> bool:
+def unschedule_training(db: Database, tenant_id: str, model_id: str) -> bool:
     """Remove a model's job from pg_cron and forget the schedule; its history stays.
 
     Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
 from motadata_ml_server.postgres import parallel_safety
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import caller_is_owner, write_as_owner
 from motadata_ml_server.tenants import resolution
 
@@ -74,7 +74,7 @@ order by 1
 """
 
 
-def _require_admin(db: PlpyDatabase, tenant_id: str) -> None:
+def _require_admin(db: Database, tenant_id: str) -> None:
     if caller_is_owner(db) or db.query(_ADMIN, ["text"], [tenant_id])[0]["admin"]:
         return
     raise InsufficientPrivilegeError(
@@ -83,7 +83,7 @@ def _require_admin(db: PlpyDatabase, tenant_id: str) -> None:
     )
 
 
-def grant_usage(db: PlpyDatabase, role_name: str, tenant_id: str, admin: bool) -> None:
+def grant_usage(db: Database, role_name: str, tenant_id: str, admin: bool) -> None:
     """Let a role act for a tenant.
 
     Raises
@@ -98,7 +98,7 @@ def grant_usage(db: PlpyDatabase, role_name: str, tenant_id: str, admin: bool) -
     write_as_owner(db, lambda owner: _grant(owner, role_name, tenant_id, admin))
 
 
-def _grant(db: PlpyDatabase, role_name: str, tenant_id: str, admin: bool) -> None:
+def _grant(db: Database, role_name: str, tenant_id: str, admin: bool) -> None:
     role = _role(db, role_name)
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
     db.query(
@@ -110,7 +110,7 @@ def _grant(db: PlpyDatabase, role_name: str, tenant_id: str, admin: bool) -> Non
     _for_role(db, role_name, "grant", "to")
 
 
-def revoke_usage(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
+def revoke_usage(db: Database, role_name: str, tenant_id: str) -> None:
     """Take a tenant from a role, and with its last tenant the rights on the functions.
 
     Raises
@@ -124,7 +124,7 @@ def revoke_usage(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
     write_as_owner(db, lambda owner: _revoke(owner, role_name, tenant_id))
 
 
-def _revoke(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
+def _revoke(db: Database, role_name: str, tenant_id: str) -> None:
     role = _role(db, role_name)
     gone = db.query(
         "delete from ml.tenant_role where tenant_id = $1 and role = $2::oid returning 1 as one",
@@ -140,7 +140,7 @@ def _revoke(db: PlpyDatabase, role_name: str, tenant_id: str) -> None:
         _for_role(db, role_name, "revoke", "from")
 
 
-def refresh_usage(db: PlpyDatabase) -> int:
+def refresh_usage(db: Database) -> int:
     """Give every role that acts for a tenant the rights of the installed version; returns how many roles.
 
     Marks predictions for parallel plans as this version of PostgreSQL allows, too.
@@ -162,13 +162,13 @@ def refresh_usage(db: PlpyDatabase) -> int:
     return len(names)
 
 
-def roles_lacking_rights(db: PlpyDatabase) -> list[str]:
+def roles_lacking_rights(db: Database) -> list[str]:
     """Return the roles that act for a tenant without all rights of the installed version."""
     rows = db.query(_LACKING, ["text[]"], [list(OWNER_ONLY)])
     return [row["name"] for row in rows]
 
 
-def _role(db: PlpyDatabase, role_name: str) -> int:
+def _role(db: Database, role_name: str) -> int:
     rows = db.query("select oid::bigint as oid from pg_catalog.pg_roles where rolname = $1", ["name"], [role_name])
     if not rows:
         raise InvalidArgumentError(
@@ -178,7 +178,7 @@ def _role(db: PlpyDatabase, role_name: str) -> int:
     return int(rows[0]["oid"])
 
 
-def _for_role(db: PlpyDatabase, role_name: str, verb: str, preposition: str) -> None:
+def _for_role(db: Database, role_name: str, verb: str, preposition: str) -> None:
     """Grant or revoke what a user of the extension needs."""
     role = db.query("select pg_catalog.quote_ident($1) as name", ["text"], [role_name])[0]["name"]
     functions = ", ".join(row["name"] for row in db.query(_FUNCTIONS, ["text[]"], [list(OWNER_ONLY)]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, QuotaExceededError
-from motadata_ml_server.postgres.database import PlpyDatabase, Row
+from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.owner import caller_is_owner, read_as_owner, write_as_owner
 from motadata_ml_server.tenants import resolution, training_budget
 
@@ -38,13 +38,13 @@ from ml.model where tenant_id operator(pg_catalog.=) $1
 _SIZES = """
 select t.tenant_id,
     (select count(*) from ml.model m where m.tenant_id = t.tenant_id) as models,
-    count(v.id) as versions, coalesce(sum(a.bytes), 0)::bigint as bytes,
+    count(v.id) as versions,
+    coalesce(sum((select sum(pg_catalog.octet_length(a.data)) from ml.artifact a where a.version_id = v.id)), 0)::bigint
+        as bytes,
     coalesce(sum(v.training_time), 0) as training_seconds,
     q.max_models, q.max_bytes, q.max_training_seconds_per_day
 from pg_catalog.unnest($1) as t (tenant_id)
 left join ml.model_version v on v.tenant_id = t.tenant_id
-left join lateral (select sum(pg_catalog.octet_length(data)) as bytes from ml.artifact where version_id = v.id) a
-    on true
 left join ml.quota q on q.tenant_id = t.tenant_id
 group by t.tenant_id, q.max_models, q.max_bytes, q.max_training_seconds_per_day
 order by t.tenant_id
@@ -61,7 +61,7 @@ class Limits:
 
 
 def set_quota(
-    db: PlpyDatabase,
+    db: Database,
     tenant_id: str,
     max_models: int | None,
     max_bytes: int | None,
@@ -91,7 +91,7 @@ def set_quota(
             raise InvalidArgumentError(f"{name} must not be negative, got {value}", hint="NULL is no limit.")
     role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
 
-    def operation(owner: PlpyDatabase) -> None:
+    def operation(owner: Database) -> None:
         if all(value is None for value in limits.values()):
             owner.query("delete from ml.quota where tenant_id = $1", ["text"], [tenant_id])
             return
@@ -101,12 +101,12 @@ def set_quota(
     write_as_owner(db, operation)
 
 
-def limits_of(db: PlpyDatabase, tenant_id: str, lock: bool = False) -> Limits | None:
+def limits_of(db: Database, tenant_id: str, lock: bool = False) -> Limits | None:
     """Return a tenant's limits, None where it has none.
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session, as the owner.
     tenant_id : str
         The tenant.
@@ -117,7 +117,7 @@ def limits_of(db: PlpyDatabase, tenant_id: str, lock: bool = False) -> Limits | 
     return Limits(**rows[0]) if rows else None
 
 
-def check_before_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> Limits | None:
+def check_before_training(db: Database, tenant_id: str, model_id: str) -> Limits | None:
     """Refuse a training whose model could not be stored, before it takes any time; returns the tenant's limits.
 
     Asked as the owner: a role that has not been given the rights of this version yet trains as before.
@@ -128,7 +128,7 @@ def check_before_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> Li
         ML021: the tenant has as many models or bytes as it may.
     """
 
-    def operation(owner: PlpyDatabase) -> Limits | None:
+    def operation(owner: Database) -> Limits | None:
         limits = limits_of(owner, tenant_id)
         if limits is not None:
             check_new_model(owner, tenant_id, model_id, limits)
@@ -138,7 +138,7 @@ def check_before_training(db: PlpyDatabase, tenant_id: str, model_id: str) -> Li
     return read_as_owner(db, operation)
 
 
-def check_new_model(db: PlpyDatabase, tenant_id: str, model_id: str, limits: Limits) -> None:
+def check_new_model(db: Database, tenant_id: str, model_id: str, limits: Limits) -> None:
     """Refuse a model that the tenant does not have yet, if it has as many as it may; as the owner.
 
     Raises
@@ -156,7 +156,7 @@ def check_new_model(db: PlpyDatabase, tenant_id: str, model_id: str, limits: Lim
         )
 
 
-def check_bytes(db: PlpyDatabase, tenant_id: str, limits: Limits, more: int = 0) -> None:
+def check_bytes(db: Database, tenant_id: str, limits: Limits, more: int = 0) -> None:
     """Refuse what takes a tenant's models beyond the bytes they may have; as the owner.
 
     Raises
@@ -171,11 +171,11 @@ def check_bytes(db: PlpyDatabase, tenant_id: str, limits: Limits, more: int = 0)
         )
 
 
-def _sizes(db: PlpyDatabase, tenants: list[str]) -> list[Row]:
+def _sizes(db: Database, tenants: list[str]) -> list[Row]:
     return db.query(_SIZES, ["text[]"], [tenants])
 
 
-def tenant_sizes(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+def tenant_sizes(db: Database) -> Iterator[dict[str, Any]]:
     """Yield what each tenant holds that the caller may act for, beside its quota."""
     tenants = [row["tenant_id"] for row in db.query("select tenant_id from ml.tenant")]
     for row in read_as_owner(db, lambda owner: _sizes(owner, tenants)):

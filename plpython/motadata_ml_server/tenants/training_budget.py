@@ -14,7 +14,7 @@ import numpy as np
 
 from motadata_ml_server.errors import QuotaExceededError
 from motadata_ml_server.postgres import shared_counters
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.shared_counters import CALLS, SECONDS, SUBJECT
 
 DAY = 86_400
@@ -32,7 +32,7 @@ class TrainingClock:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session that trains.
     tenant_id : str
         Whose budget it is.
@@ -40,7 +40,7 @@ class TrainingClock:
         Seconds a day; None counts without a limit.
     """
 
-    def __init__(self, db: PlpyDatabase, tenant_id: str, limit: float | None) -> None:
+    def __init__(self, db: Database, tenant_id: str, limit: float | None) -> None:
         self._db = db
         self._tenant_id = tenant_id
         self._limit = limit
@@ -81,18 +81,18 @@ class TrainingClock:
             )
 
 
-def seconds_today(db: PlpyDatabase, tenant_id: str) -> float:
+def seconds_today(db: Database, tenant_id: str) -> float:
     """Return the training seconds that a tenant has used today."""
     return max(_counted(db, tenant_id), _stored(db, tenant_id))
 
 
-def _counted(db: PlpyDatabase, tenant_id: str) -> float:
+def _counted(db: Database, tenant_id: str) -> float:
     found = shared_counters.region(db).slots(shared_counters.TRAINING)
     mine = found[(found[:, SUBJECT] == _subject(tenant_id)) & (found[:, CALLS] == _today())]
     return float(np.ascontiguousarray(mine[:, SECONDS]).view(np.float64).sum())
 
 
-def _stored(db: PlpyDatabase, tenant_id: str) -> float:
+def _stored(db: Database, tenant_id: str) -> float:
     rows = db.query(_STORED, ["text", "float8"], [tenant_id, float(_today() * DAY)])
     return float(rows[0]["seconds"])
 

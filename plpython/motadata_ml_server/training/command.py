@@ -18,7 +18,7 @@ from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.models import store
 from motadata_ml_server.models.artifacts import StoredArtifact
 from motadata_ml_server.models.version import VersionFields, as_json
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.server_log import TrainingLog
 from motadata_ml_server.tenants import quotas, resolution
 from motadata_ml_server.tenants.training_budget import TrainingClock
@@ -64,7 +64,7 @@ class _Job:
     execution: Execution
 
 
-def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
+def train(db: Database, arguments: Arguments) -> dict[str, Any]:
     """Train a model and store it; returns a row of ``ml.training_result``."""
     started = time.monotonic()
     _require_writable(db)
@@ -103,7 +103,7 @@ def train(db: PlpyDatabase, arguments: Arguments) -> dict[str, Any]:
     }
 
 
-def _require_writable(db: PlpyDatabase) -> None:
+def _require_writable(db: Database) -> None:
     row = db.query(
         "select pg_catalog.pg_is_in_recovery() as standby, "
         "pg_catalog.current_setting('transaction_read_only')::boolean as read_only"
@@ -137,7 +137,7 @@ class _Columns:
         return columns
 
 
-def _prepare(db: PlpyDatabase, arguments: Arguments) -> _Job:
+def _prepare(db: Database, arguments: Arguments) -> _Job:
     """Check all arguments, before a row is read."""
     model_type = model_type_of(arguments.model_type)
     target_name = target_of(arguments.target, model_type)
@@ -239,7 +239,7 @@ def _split(source: Source, split: str | None) -> tuple[str | None, ColumnSchema 
     return f"{how}:{column.name}", column.schema
 
 
-def _run(db: PlpyDatabase, worker: Worker, job: _Job, report: ProgressReport) -> Result:
+def _run(db: Database, worker: Worker, job: _Job, report: ProgressReport) -> Result:
     order = Order(job.spec.to_json(), [vars(column) for column in job.columns])
     if job.execution.mode == "stream":
         return streaming.run(db, worker, order, job.training, job.columns, job.execution.chunk_rows, report)
@@ -253,7 +253,7 @@ def _run(db: PlpyDatabase, worker: Worker, job: _Job, report: ProgressReport) ->
     return worker.result(report)
 
 
-def _read(db: PlpyDatabase, worker: Worker, job: _Job, source: Source, report: ProgressReport) -> Layout:
+def _read(db: Database, worker: Worker, job: _Job, source: Source, report: ProgressReport) -> Layout:
     layout: Layout = []
     rows = 0
     for chunk in read_chunks(db, source, job.columns, job.execution.chunk_rows):
@@ -263,7 +263,7 @@ def _read(db: PlpyDatabase, worker: Worker, job: _Job, source: Source, report: P
     return layout
 
 
-def _tell(db: PlpyDatabase, model: ModelReport) -> None:
+def _tell(db: Database, model: ModelReport) -> None:
     if model.dropped_rows:
         db.notice(f"{model.dropped_rows} rows with a NULL target were left out")
     for notice in model.notices:
@@ -272,7 +272,7 @@ def _tell(db: PlpyDatabase, model: ModelReport) -> None:
         db.warning(warning)
 
 
-def _fields(db: PlpyDatabase, job: _Job, result: Result, arguments: Arguments, seconds: float) -> VersionFields:
+def _fields(db: Database, job: _Job, result: Result, arguments: Arguments, seconds: float) -> VersionFields:
     model, spec = result.model, job.spec
     return VersionFields(
         algorithm=model.algorithm,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from motadata_ml_server.postgres import processes, session_files
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 
 PREFIX = "motadata_ml_training_"
 
@@ -30,7 +30,7 @@ class ProgressReport:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session that trains.
     subject : dict
         tenant_id, model_id, model_type, algorithm and the worker's process id.
@@ -38,7 +38,7 @@ class ProgressReport:
         Called with every report, and while the worker is waited for; what it raises ends the training.
     """
 
-    def __init__(self, db: PlpyDatabase, subject: dict[str, Any], tick: Callable[[], None]) -> None:
+    def __init__(self, db: Database, subject: dict[str, Any], tick: Callable[[], None]) -> None:
         self._db = db
         self._tick = tick
         session = db.query(_SESSION)[0]
@@ -94,7 +94,7 @@ class ProgressReport:
         self._file.write({**self._fixed, **facts})
 
 
-def running(db: PlpyDatabase) -> Iterator[dict[str, Any]]:
+def running(db: Database) -> Iterator[dict[str, Any]]:
     """Yield the trainings of this database that run now, of the tenants the caller may act for."""
     here = db.query(_SESSION)[0]["database"]
     superuser = db.query("select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user")[
@@ -124,7 +124,7 @@ _SHOWN = (
 )
 
 
-def _permitted(db: PlpyDatabase, tenant_id: str) -> bool:
+def _permitted(db: Database, tenant_id: str) -> bool:
     rows = db.query(
         "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1) as found",
         ["text"],
@@ -133,5 +133,5 @@ def _permitted(db: PlpyDatabase, tenant_id: str) -> bool:
     return bool(rows[0]["found"])
 
 
-def _timestamp(db: PlpyDatabase, epoch: float) -> str:
+def _timestamp(db: Database, epoch: float) -> str:
     return str(db.query("select pg_catalog.to_timestamp($1)::pg_catalog.text as at", ["float8"], [epoch])[0]["at"])

@@ -12,7 +12,7 @@ from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source
-from motadata_ml_server.postgres.database import PlpyDatabase
+from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier
 from motadata_ml_server.training.messages import Layout, NextChunk, Order, Result, Taken
 from motadata_ml_server.training.progress import ProgressReport
@@ -51,7 +51,7 @@ def check(entry: AlgorithmEntry, validation_data: str | None, split: str | None,
 
 
 def run(
-    db: PlpyDatabase,
+    db: Database,
     worker: Worker,
     order: Order,
     source: Source,
@@ -82,7 +82,7 @@ def _hand_over(worker: Worker, layout: Layout, report: ProgressReport) -> int:
     return sum(count for count, _ in layout)
 
 
-def _classes(db: PlpyDatabase, source: Source, spec: dict[str, Any]) -> list[str] | None:
+def _classes(db: Database, source: Source, spec: dict[str, Any]) -> list[str] | None:
     """Return the labels of a classifier, which has to know them before the first chunk."""
     if spec["model_type"] != "classification":
         return None

@@ -19,7 +19,7 @@ from motadata_ml_server.errors import (
     WorkerDiedError,
     out_of_memory,
 )
-from motadata_ml_server.postgres.database import DatabaseError, PlpyDatabase
+from motadata_ml_server.postgres.database import Database, DatabaseError
 from motadata_ml_server.training.messages import Failure, Message, Result, Step
 from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.protocol import FrameReader, MemoryFile, send
@@ -47,7 +47,7 @@ class Worker:
 
     Parameters
     ----------
-    db : PlpyDatabase
+    db : Database
         The session, asked for pending cancels while waiting.
     threads : int
         The most threads its numeric libraries start.
@@ -55,7 +55,7 @@ class Worker:
         The most memory it may allocate, in MB.
     """
 
-    def __init__(self, db: PlpyDatabase, threads: int, max_memory_mb: int) -> None:
+    def __init__(self, db: Database, threads: int, max_memory_mb: int) -> None:
         self._db = db
         self._max_memory_mb = max_memory_mb
         with contextlib.ExitStack() as opened:

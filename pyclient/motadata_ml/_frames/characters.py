@@ -7,6 +7,9 @@ from typing import Any
 
 REMEDY = "leave NUL characters out, and read files with the encoding they were written in"
 
+HALF = "half of a surrogate pair"
+"""What reading a file with the wrong encoding leaves behind."""
+
 
 def text_fault(value: str) -> str | None:
     """Return what keeps a text out of PostgreSQL, None where nothing does.
@@ -28,7 +31,7 @@ def text_fault(value: str) -> str | None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return "half of a surrogate pair"
+        return HALF
     return None
 
 

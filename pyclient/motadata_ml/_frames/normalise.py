@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from motadata_ml._frames.characters import text_fault
-from motadata_ml.errors import InsufficientDataError, InvalidArgumentError
+from motadata_ml._frames.characters import HALF, REMEDY, nested_fault, text_fault
+from motadata_ml.errors import InsufficientDataError, InvalidArgumentError, MLError, UnsupportedColumnError
 
 MAX_NAME_BYTES = 63
 """PostgreSQL cuts longer identifiers (NAMEDATALEN - 1)."""
@@ -38,12 +38,20 @@ def to_frame(data: Any, argument: str = "X") -> pd.DataFrame:
     ------
     InvalidArgumentError
         If it is none of these or the names do not do.
+    UnsupportedColumnError
+        If a text cannot be held.
     InsufficientDataError
         If it has no rows or no columns.
     """
-    frame = _named(_frame(data, argument), argument)
+    try:
+        frame = _named(_frame(data, argument), argument)
+    except UnicodeEncodeError as error:
+        raise _unsendable(data, argument) from error
     if not len(frame.columns):
-        raise InsufficientDataError(f"{argument} has no columns", hint=_ACCEPTED)
+        raise InsufficientDataError(
+            f"{argument} has no columns: 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.",
+            hint=_ACCEPTED,
+        )
     if not len(frame):
         raise InsufficientDataError(f"{argument} has no rows", hint="check the filter or the file it was read with")
     return frame
@@ -64,7 +72,17 @@ def to_series(data: Any, argument: str = "y") -> pd.Series[Any]:
     Series of shape (rows,)
         Named as the caller named it, or ``target``.
     """
+    try:
+        return _series(data, argument)
+    except UnicodeEncodeError as error:
+        raise UnsupportedColumnError(f"{argument} holds text with {HALF}", hint=REMEDY) from error
+
+
+def _series(data: Any, argument: str) -> pd.Series[Any]:
+    """Return labels as a series; half of a surrogate pair ends pandas with an error of no kind."""
     data = _from_arrow(data)
+    if hasattr(data, "__array__") and not isinstance(data, pd.DataFrame | pd.Series | pd.Categorical):
+        data = np.asarray(data)
     if isinstance(data, pd.DataFrame):
         if len(data.columns) != 1:
             raise InvalidArgumentError(
@@ -99,15 +117,35 @@ def _frame(data: Any, argument: str) -> pd.DataFrame:
         return data.to_frame(data.name if data.name is not None else "x0")
     if isinstance(data, np.ndarray):
         return _from_array(data, argument)
-    if isinstance(data, Mapping):
-        return _from_columns(data, argument)
-    if hasattr(data, "toarray"):
+    if hasattr(data, "toarray"):  # before Mapping: one kind of sparse matrix is a dict
         raise InvalidArgumentError(
             f"{argument} is a sparse matrix", hint="pass X.toarray(), or the text column it was made from"
         )
+    if isinstance(data, Mapping):
+        return _from_columns(data, argument)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return _from_sequence(data, argument)
+    if hasattr(data, "__array__"):
+        return _from_array(np.asarray(data), argument)
     raise InvalidArgumentError(f"{argument} must be rows, got {type(data).__name__}", hint=_ACCEPTED)
+
+
+def _unsendable(data: Any, argument: str) -> MLError:
+    """Return the error for a text that pandas could not take, with its column."""
+    columns: Iterable[tuple[Any, Any]]
+    if isinstance(data, Mapping):
+        columns = data.items()
+    elif isinstance(data, Sequence) and isinstance(data[0], Mapping):
+        columns = ((name, [row.get(name) for row in data]) for name in data[0])
+    else:
+        rows = data.tolist() if isinstance(data, np.ndarray) else list(data)
+        columns = ((f"x{position}", values) for position, values in enumerate(zip(*rows, strict=False)))
+    for name, values in columns:
+        if text_fault(str(name)):
+            return InvalidArgumentError(f"{name!r} cannot be a column's name: it holds {HALF}", hint=REMEDY)
+        if nested_fault(list(values)):
+            return UnsupportedColumnError(f"column {name!r} of {argument} holds text with {HALF}", hint=REMEDY)
+    return UnsupportedColumnError(f"{argument} holds text with {HALF}", hint=REMEDY)
 
 
 def _from_arrow(data: Any) -> Any:
@@ -131,7 +169,7 @@ def _from_array(data: np.ndarray[Any, Any], argument: str) -> pd.DataFrame:
     if data.ndim != 2:
         raise InvalidArgumentError(
             f"{argument} must have two dimensions (rows, columns), got shape {data.shape}",
-            hint="one column: X.reshape(-1, 1); one row: X.reshape(1, -1)",
+            hint="Reshape your data: one column is X.reshape(-1, 1), one row X.reshape(1, -1)",
         )
     if data.shape[1] > MAX_ARRAY_COLUMNS and data.dtype.kind in "biuf":
         return pd.DataFrame({"x": list(data)})

@@ -8,10 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from motadata_ml import (
     DatabaseConfig,
@@ -23,7 +19,6 @@ from motadata_ml import (
     create_trainer,
     errors,
 )
-from motadata_ml.estimator import PgEstimator
 
 
 def test_models_go_through_their_life(system: MLSystem) -> None:
@@ -128,32 +123,3 @@ def test_cancelling_the_task_cancels_the_training(config: DatabaseConfig) -> Non
             await system.db.close()
 
     asyncio.run(work())
-
-
-def test_estimator_is_the_last_step_of_a_pipeline(system: MLSystem) -> None:
-    rng = np.random.default_rng(0)
-    X, y = rng.random((120, 3)), np.repeat(["no", "yes"], 60)
-    X[60:, 0] += 1
-    estimator = PgEstimator(system, "piped", algorithm="LogisticRegression")
-    pipeline = make_pipeline(StandardScaler(), estimator).fit(X, y)
-    assert pipeline.score(X, y) > 0.9
-    assert pipeline.predict_proba(X).shape == (120, 2)
-    assert pipeline.classes_.tolist() == ["no", "yes"]
-    assert pipeline.predict(X).tolist() == pipeline.classes_[pipeline.predict_proba(X).argmax(axis=1)].tolist()
-
-
-def test_estimator_works_in_cross_validation(system: MLSystem) -> None:
-    rng = np.random.default_rng(0)
-    X = rng.random((90, 2))
-    regressor = PgEstimator(system, "crossed", "regression", algorithm="LinearRegression")
-    scores = cross_val_score(regressor, X, X @ [1.0, 2.0], cv=3)
-    assert scores == pytest.approx([1, 1, 1])
-    assert clone(regressor).system is system
-    assert not hasattr(regressor, "predict_proba")
-
-
-def test_estimator_before_fit_says_so(system: MLSystem) -> None:
-    with pytest.raises(ValueError, match="not fitted"):
-        PgEstimator(system).predict([[1.0]])
-    with pytest.raises(errors.InvalidArgumentError, match="system must be"):
-        PgEstimator().fit([[1.0], [2.0]], [1, 2])

@@ -230,7 +230,7 @@ def test_anonymous_requests_need_a_loopback_host_and_the_option(trained: MLSyste
 
 def test_unknown_option_and_taken_port_are_refused(trained: MLSystem, serving: ModelServer) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="no option 'speed'"):
-        create_model_server(trained, speed=1)
+        create_model_server(trained, speed=1)  # type: ignore[call-arg]  # a type checker refuses it, too
     with pytest.raises(errors.InvalidArgumentError, match="cannot listen"):
         create_model_server(trained, port=serving.port).start()
 

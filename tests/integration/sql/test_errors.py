@@ -63,7 +63,7 @@ def test_read_only_transaction_predicts_but_does_not_train(trained: psycopg.Conn
     trained.execute("set default_transaction_read_only = on")
     assert sqlstate_of(trained, f"select ml.train('n', 'classification', '{SOURCE}', 'y')") == "25006"
     assert trained.execute("select ml.predict_label('m', ARRAY[99])").fetchone() == ("true",)
-    assert trained.execute(f"select count(*) from ml.predict_batch('m', '{SOURCE}')").fetchone() == (100,)  # type: ignore[call-overload]
+    assert trained.execute(f"select count(*) from ml.predict_batch('m', '{SOURCE}')").fetchone() == (100,)
 
 
 def test_estimator_that_fails_gives_its_own_text(db: psycopg.Connection[Any]) -> None:

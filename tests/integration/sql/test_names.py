@@ -51,7 +51,7 @@ RELATIONS = {
 @pytest.mark.parametrize(("setup", "relation"), RELATIONS.values(), ids=RELATIONS)
 def test_relation_trains_and_predicts(db: psycopg.Connection[Any], setup: str, relation: str) -> None:
     for statement in setup.split("; "):
-        db.execute(statement)  # type: ignore[call-overload]  # text made above, not a literal
+        db.execute(statement)
     row = db.execute("select * from ml.train('m', 'classification', %s, 'y')", [relation]).fetchone()
     assert row is not None
     assert row[1] == "completed"
@@ -63,10 +63,10 @@ def test_foreign_table_trains(db: psycopg.Connection[Any], tmp_path_factory: pyt
     db.execute("create extension file_fdw")
     path = db.execute("select current_setting('data_directory') || '/rows.csv'").fetchone()
     assert path is not None
-    db.execute(f"copy ({ROWS}) to '{path[0]}' with (format csv)")  # type: ignore[call-overload]
+    db.execute(f"copy ({ROWS}) to '{path[0]}' with (format csv)")
     db.execute("create server files foreign data wrapper file_fdw")
     db.execute(
-        f"create foreign table f (x int, z int, y text) server files options (filename '{path[0]}', format 'csv')"  # type: ignore[call-overload]
+        f"create foreign table f (x int, z int, y text) server files options (filename '{path[0]}', format 'csv')"
     )
     db.execute("select ml.train('m', 'classification', 'f', 'y')")
     assert db.execute("select count(*) from ml.predict_batch('m', 'f')").fetchone() == (100,)
@@ -80,7 +80,7 @@ def test_label_comes_back_as_it_was_in_the_table(db: psycopg.Connection[Any]) ->
     ):
         db.execute(
             "select ml.train(%s, 'classification', "
-            f"'select i as x, {expression.replace(chr(39), chr(39) * 2)} as y from generate_series(1, 100) as i', 'y')",  # type: ignore[call-overload]
+            f"'select i as x, {expression.replace(chr(39), chr(39) * 2)} as y from generate_series(1, 100) as i', 'y')",
             [name],
         )
         row = db.execute("select ml.predict(%s, ARRAY[99])", [name]).fetchone()

@@ -121,10 +121,10 @@ def test_forced_parallel_query_leaves_the_session_usable(db: psycopg.Connection[
     db.execute("create table many as select i::float8 as x, i > 500 as y from generate_series(1, 1000) i")
     db.execute("select ml.train('m', 'classification', 'many', 'y', algorithm => 'decision_tree')")
     for setting in ("parallel_setup_cost = 0", "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0"):
-        db.execute(f"set {setting}")  # type: ignore[call-overload]
+        db.execute(f"set {setting}")
     for name in ("force_parallel_mode", "debug_parallel_query"):
         if db.execute("select 1 from pg_settings where name = %s", [name]).fetchone():
-            db.execute(f"set {name} = on")  # type: ignore[call-overload]
+            db.execute(f"set {name} = on")
     for _ in range(2):
         row = db.execute("select count(*) from many where (ml.predict_label('m', ARRAY[x]) = 'true') = y").fetchone()
         assert row == (1000,)

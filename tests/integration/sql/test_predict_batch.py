@@ -100,7 +100,7 @@ def test_null_id_and_null_input_stay_null(trained: psycopg.Connection[Any]) -> N
     ).fetchall()
     assert rows == [(None, True)]
     for function in ("predict", "predict_value", "predict_label", "predict_proba"):
-        assert trained.execute(f"select ml.{function}('number', null::jsonb)").fetchone() == (None,)  # type: ignore[call-overload]
+        assert trained.execute(f"select ml.{function}('number', null::jsonb)").fetchone() == (None,)
 
 
 def test_calls_resolve_without_a_cast(trained: psycopg.Connection[Any]) -> None:
@@ -115,7 +115,7 @@ def test_calls_resolve_without_a_cast(trained: psycopg.Connection[Any]) -> None:
     ):
         for tail in ("", ", tenant_id => 'default'", ", version => '1.0.0'", ", null, 'default'"):
             for function in ("predict", "predict_value", "predict_label"):
-                row = trained.execute(f"select ml.{function}('cluster', {argument}{tail})").fetchone()  # type: ignore[call-overload]
+                row = trained.execute(f"select ml.{function}('cluster', {argument}{tail})").fetchone()
                 assert row is not None
                 assert row[0] is not None
 

@@ -23,7 +23,7 @@ def train(
 ) -> dict[str, Any]:
     name = "y" if model_type in ("classification", "regression") else None
     row = session.execute(
-        f"select metrics from ml.train('m', %s, %s, %s, algorithm => %s, execution => %s{more})",  # type: ignore[call-overload]
+        f"select metrics from ml.train('m', %s, %s, %s, algorithm => %s, execution => %s{more})",
         [model_type, SOURCE.format(target=target, rows=rows), name, algorithm, STREAM],
     ).fetchone()
     assert row is not None

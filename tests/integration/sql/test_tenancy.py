@@ -24,7 +24,7 @@ def train(session: psycopg.Connection[Any], model_id: str = "m", **arguments: st
 def refused(session: psycopg.Connection[Any], statement: str, *values: Any) -> str:
     """Run a statement that has to fail, and return its SQLSTATE."""
     with pytest.raises(psycopg.Error) as caught:
-        session.execute(statement, values)  # type: ignore[call-overload]
+        session.execute(statement, values)
     return str(caught.value.diag.sqlstate)
 
 
@@ -81,9 +81,9 @@ def test_tables_show_only_own_rows_and_take_no_writes(
     db: psycopg.Connection[Any], tenants: tuple[psycopg.Connection[Any], ...], table: str
 ) -> None:
     red, _ = tenants
-    assert red.execute(f"select count(*) from ml.{table} where tenant_id <> 'red'").fetchone() == (0,)  # type: ignore[call-overload]
+    assert red.execute(f"select count(*) from ml.{table} where tenant_id <> 'red'").fetchone() == (0,)
     if table != "trial":
-        assert red.execute(f"select count(*) from ml.{table}").fetchone() == (1,)  # type: ignore[call-overload]
+        assert red.execute(f"select count(*) from ml.{table}").fetchone() == (1,)
     for statement in (
         f"delete from ml.{table}",
         f"update ml.{table} set tenant_id = 'red'",
@@ -136,12 +136,12 @@ def test_set_role_changes_what_a_cached_session_sees(
     train(red, "only_red")
     pool = role_factory("pool", inherit=False)
     for session in tenants:
-        db.execute(f'grant "{session.info.user}" to "{pool}"')  # type: ignore[call-overload]
+        db.execute(f'grant "{session.info.user}" to "{pool}"')
     session = connect(role=pool, dbname=db.info.dbname)
     assert refused(session, "select ml.predict('only_red', ARRAY[99])") == "42501"
-    session.execute(f'set role "{red.info.user}"')  # type: ignore[call-overload]
+    session.execute(f'set role "{red.info.user}"')
     assert session.execute("select ml.predict_label('only_red', ARRAY[99])").fetchone() == ("true",)
-    session.execute(f'set role "{blue.info.user}"')  # type: ignore[call-overload]
+    session.execute(f'set role "{blue.info.user}"')
     assert refused(session, "select ml.predict_label('only_red', ARRAY[99])") == "ML001"
 
 
@@ -166,7 +166,7 @@ def test_training_reads_with_the_callers_rights_and_row_security(
     db.execute("create table secret as " + SOURCE)
     assert refused(red, "select ml.train('s', 'classification', 'secret', 'y')") == "42501"
     assert refused(red, "select * from ml.predict_batch('m', 'secret')") == "42501"
-    db.execute(f'grant select on secret to "{red.info.user}"')  # type: ignore[call-overload]
+    db.execute(f'grant select on secret to "{red.info.user}"')
     db.execute("alter table secret enable row level security")
     db.execute("create policy above_twenty on secret using (x > 20)")
     red.execute("select ml.train('s', 'classification', 'secret', 'y')")
@@ -223,7 +223,7 @@ def test_any_bytes_make_a_valid_array(tenants: tuple[psycopg.Connection[Any], ..
     red, _ = tenants
     for data in (b"", b"\x01", b"\xff" * 7, b"\xff" * 8, b"\x00" * 16, bytes(range(256))):
         for function, size in (("_float8_array", 8), ("_int4_array", 4)):
-            row = red.execute(f"select cardinality(a), a::text from ml.{function}(%s) as a", [data]).fetchone()  # type: ignore[call-overload]
+            row = red.execute(f"select cardinality(a), a::text from ml.{function}(%s) as a", [data]).fetchone()
             assert row is not None
             assert row[0] == len(data) // size
     for function in ("_as_float8_array", "_as_int4_array"):

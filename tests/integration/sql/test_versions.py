@@ -19,7 +19,7 @@ def train(db: psycopg.Connection[Any], label: str = "a", deploy: bool = True) ->
         "'select i as x, case when i > 50 then ''"
         + label
         + "'' else ''other'' end as y from generate_series(1, 100) as i', "
-        "'y', algorithm => 'decision_tree', deploy => %s)",  # type: ignore[call-overload]
+        "'y', algorithm => 'decision_tree', deploy => %s)",
         [deploy],
     ).fetchone()
     assert row is not None

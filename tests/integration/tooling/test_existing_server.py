@@ -36,10 +36,10 @@ def started(tmp_path_factory: pytest.TempPathFactory, installation: Server) -> I
     bare, data = folder / "bare", folder / "data"
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", bare], check=True)
     server = installation
-    initdb = [server.program("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
+    initdb: list[str | Path] = [server.program("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True)
     options = f"-c listen_addresses='' -c fsync=off -c unix_socket_directories='{folder}'"
-    control = [server.program("pg_ctl"), "-D", data, "-l", folder / "log", "-w"]
+    control: list[str | Path] = [server.program("pg_ctl"), "-D", data, "-l", folder / "log", "-w"]
     subprocess.run([*control, "-o", options, "start"], check=True, env={"PATH": f"{bare}/bin:/usr/bin:/bin"})
     packages = bare / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     found = Existing(server, f"host={folder} user=postgres dbname=postgres", bare / "bin" / "python3", packages)

@@ -55,7 +55,15 @@ class Cluster:
 
     def create(self, *options: str) -> None:
         """Run initdb."""
-        initdb = [self.server.program("initdb"), "-D", self.data, "-U", SUPERUSER, "--auth=trust", "--no-sync"]
+        initdb: list[str | Path] = [
+            self.server.program("initdb"),
+            "-D",
+            self.data,
+            "-U",
+            SUPERUSER,
+            "--auth=trust",
+            "--no-sync",
+        ]
         call(*initdb, "--encoding=UTF8", "--locale=C", *options)
 
     @contextmanager
@@ -63,7 +71,7 @@ class Cluster:
         """Run the server as long as the block lasts."""
         given = {**SETTINGS, "unix_socket_directories": str(self.sockets), "port": str(self.port), **settings}
         options = " ".join(f"-c {name}='{value}'" for name, value in given.items())
-        control = [self.server.program("pg_ctl"), "-D", self.data, "-w", "-t", "120"]
+        control: list[str | Path] = [self.server.program("pg_ctl"), "-D", self.data, "-w", "-t", "120"]
         log = self.data.with_suffix(".log")
         done = subprocess.run([*control, "-l", log, "-o", options, "start"], check=False)
         assert done.returncode == 0, log.read_text()

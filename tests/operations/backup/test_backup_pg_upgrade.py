@@ -49,7 +49,18 @@ def upgraded(source: Estate, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         old.make_database("of_0_1_0")
         old.program("psql", "of_0_1_0", "-q", "-v", "ON_ERROR_STOP=1", "-f", MODELS_0_1_0)
     new.create("--no-data-checksums")
-    folders = ["-b", old_server.bindir, "-B", new_server.bindir, "-d", old.data, "-D", new.data, "-s", folder]
+    folders: list[str | Path] = [
+        "-b",
+        old_server.bindir,
+        "-B",
+        new_server.bindir,
+        "-d",
+        old.data,
+        "-D",
+        new.data,
+        "-s",
+        folder,
+    ]
     call(new_server.program("pg_upgrade"), "-U", "postgres", *folders, cwd=folder)
     with new.running():
         yield new

@@ -12,7 +12,7 @@ from motadata_ml_server.worker import metrics
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 TRUTH = (ROWS[:, 0] > 0).astype(np.intp)
-CHANCES = np.column_stack([1 - TRUTH, TRUTH]) * 0.8 + 0.1
+CHANCES = (np.column_stack([1 - TRUTH, TRUTH]) * 0.8 + 0.1).astype(np.float64)
 CLUSTERS = KMeans(3, random_state=0, n_init=1).fit(ROWS)
 
 COMPUTED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ def number(name: str, values: Any, kind: Any = "number") -> Column:
     return Column(ColumnSchema(name, kind, "double precision"), np.asarray(values, dtype=np.float64))
 
 
-def text(name: str, values: list[str | None]) -> Column:
+def text(name: str, values: Sequence[str | None]) -> Column:
     dictionary = list(dict.fromkeys(value for value in values if value is not None))
     codes = [-1 if value is None else dictionary.index(value) for value in values]
     return Column(ColumnSchema(name, "text", "text"), TextValues(np.array(codes, dtype=np.int32), dictionary))

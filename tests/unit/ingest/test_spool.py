@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from motadata_ml_server.ingest.chunk import Chunk
 from motadata_ml_server.ingest.spool import spooled
-from motadata_ml_server.postgres.database import DatabaseError, ResultColumn, Row
+from motadata_ml_server.postgres.database import DatabaseError
+from motadata_ml_server.postgres.fake_database import FakeDatabase
 
 CHUNKS = [Chunk(n, [bytes([n]) * n, b"", b"x" * 100]) for n in range(1, 50)]
 
 
-class Limited:
-    """A database that knows one setting."""
-
-    def __init__(self, limit: int | None = None) -> None:
-        self.limit = limit
-
-    def query(self, sql: str, types: Sequence[str] = (), values: Sequence[Any] = ()) -> list[Row]:
-        assert "temp_file_limit" in sql
-        return [{"bytes": self.limit}]
-
-    def describe(self, sql: str) -> list[ResultColumn]:
-        raise AssertionError(sql)
-
-    def notice(self, message: str, detail: str | None = None) -> None:
-        raise AssertionError(message)
-
-    def warning(self, message: str, hint: str | None = None) -> None:
-        raise AssertionError(message)
+def limited(limit: int | None = None) -> FakeDatabase:
+    """Return a database that has a temp_file_limit, in bytes."""
+    db = FakeDatabase([])
+    db.answer("temp_file_limit", [{"bytes": limit}])
+    return db
 
 
 @pytest.mark.parametrize("memory", [1, 200, 1 << 20])
 def test_chunks_come_back_in_their_order(tmp_path: Path, memory: int) -> None:
-    assert list(spooled(Limited(), iter(CHUNKS), memory=memory, folder=tmp_path)) == CHUNKS
+    assert list(spooled(limited(), iter(CHUNKS), memory=memory, folder=tmp_path)) == CHUNKS
 
 
 def test_no_chunk_gives_none(tmp_path: Path) -> None:
-    assert list(spooled(Limited(), iter([]), folder=tmp_path)) == []
+    assert list(spooled(limited(), iter([]), folder=tmp_path)) == []
 
 
 def test_all_are_read_before_the_first_comes_back(tmp_path: Path) -> None:
@@ -53,7 +40,7 @@ def test_all_are_read_before_the_first_comes_back(tmp_path: Path) -> None:
             yield chunk
         seen.append(-1)
 
-    assert next(spooled(Limited(), watched(), folder=tmp_path)) == CHUNKS[0]
+    assert next(spooled(limited(), watched(), folder=tmp_path)) == CHUNKS[0]
     assert seen[-1] == -1
 
 
@@ -62,7 +49,7 @@ def test_the_file_has_no_name_and_goes_with_the_iterator(tmp_path: Path) -> None
         links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
         return [target for link in links if (target := _target(link)).startswith(str(tmp_path))]
 
-    chunks = spooled(Limited(), iter(CHUNKS), memory=1, folder=tmp_path)
+    chunks = spooled(limited(), iter(CHUNKS), memory=1, folder=tmp_path)
     next(chunks)
     assert len(files()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -72,13 +59,13 @@ def test_the_file_has_no_name_and_goes_with_the_iterator(tmp_path: Path) -> None
 
 def test_more_than_temp_file_limit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="temp_file_limit") as caught:
-        next(spooled(Limited(1024), iter(CHUNKS), memory=1, folder=tmp_path))
+        next(spooled(limited(1024), iter(CHUNKS), memory=1, folder=tmp_path))
     assert caught.value.sqlstate == "53400"
-    assert list(spooled(Limited(1024), iter(CHUNKS[:5]), memory=1, folder=tmp_path)) == CHUNKS[:5]
+    assert list(spooled(limited(1024), iter(CHUNKS[:5]), memory=1, folder=tmp_path)) == CHUNKS[:5]
 
 
 def test_what_fits_into_memory_asks_for_no_file(tmp_path: Path) -> None:
-    assert list(spooled(Limited(0), iter(CHUNKS), folder=tmp_path / "absent")) == CHUNKS
+    assert list(spooled(limited(0), iter(CHUNKS), folder=tmp_path / "absent")) == CHUNKS
 
 
 def _target(link: Path) -> str:

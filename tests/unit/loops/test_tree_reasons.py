@@ -111,7 +111,7 @@ def test_reasons_are_those_of_lightgbm(form: Any) -> None:
     data = lightgbm.Dataset(x, y, categorical_feature=[5], free_raw_data=False)
     booster = lightgbm.train({"objective": "regression", "verbosity": -1, "num_threads": 1}, data, 20)
     arguments = forests.of_lightgbm(booster, 6)
-    expected = booster.predict(x[:50], pred_contrib=True, num_threads=1)
+    expected = np.asarray(booster.predict(x[:50], pred_contrib=True, num_threads=1))
     assert_allclose(reasons(form, arguments, x[:50])[:, 0], expected[:, :-1], rtol=1e-7, atol=1e-10)
     assert form.Trees(**arguments).expected == pytest.approx([expected[0, -1]], rel=1e-7)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 
 from motadata_ml_server import loops
 from tests.unit.loops import forests
@@ -61,13 +63,14 @@ def test_one_row_has_the_bits_of_the_table(form: Any, arguments: dict[str, Any],
 def test_rows_may_lie_in_any_layout(form: Any, layout: str) -> None:
     arguments = forests.random_trees(3, trees=20, features=4, outputs=2, wide=True, sets=0, nodes=30)
     plain = forests.random_rows(1, 555, 4)
-    rows = {
+    layouts: dict[str, Callable[[], NDArray[np.float64]]] = {
         "columns": lambda: np.asfortranarray(plain),
         "every second": lambda: np.repeat(plain, 2, axis=0)[::2],
         "backwards": lambda: plain[::-1].copy()[::-1],
         "unaligned": lambda: np.frombuffer(b"\0" + plain.tobytes(), np.uint8)[1:].view(np.float64).reshape(plain.shape),
         "read only": lambda: np.frombuffer(plain.tobytes()).reshape(plain.shape),
-    }[layout]()
+    }
+    rows = layouts[layout]()
     assert_array_equal(table(form, arguments, rows), table(form, arguments, plain))
 
 

@@ -23,7 +23,7 @@ ASSIGNMENT = re.compile(r"^[\w.\[\]]+\s*:?=\s*")
 DECLARED = re.compile(r"^\s*(\w+)\s+(?:constant\s+)?([\w.]+)", re.IGNORECASE)
 
 
-class _Names(Visitor):  # type: ignore[misc]
+class _Names(Visitor):
     """Collects what is unqualified in a parsed script."""
 
     def __init__(self) -> None:

@@ -1,1 +1,1 @@
-"""Readers of forms that are written no more, by form and number; `FORMATS.md` says how one comes here."""
+"""Readers of forms that are written no more, by form and number; `persistence/FORMATS.md` says how one comes here."""
