@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
-	licences algorithms migration-data architecture plan lint format typecheck pytest bench \
+	licences algorithms reference migration-data architecture plan lint format typecheck pytest bench \
 	bench-quick bench-tools report readme-figures profile native native-sanitize bench-native clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
@@ -60,6 +60,9 @@ algorithms: bootstrap ## train every algorithm and write docs/algorithms.md
 migration-data: ## at a release: keep what it trains for the migration tests of the next ones
 	@.ci/bootstrap --with postgresql-$(PG_MAJOR)-cron
 	@.ci/python -m tests.migration.make_data
+
+reference: bootstrap ## write docs/sql-reference.md from the catalogue of a database
+	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest -q tests/integration/sql/test_reference.py -k what_the_catalogue_says
 
 test-security: bootstrap ## attacks: every role against what is not its own
 	@.ci/python -m pytest tests/security

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 
 from motadata_ml_server.columns import ColumnSchema
+from motadata_ml_server.ingest.chunk import Chunk
 from motadata_ml_server.ingest.pages import PLANNING, one_by_one, ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
+from motadata_ml_server.ingest.spool import spooled
 from motadata_ml_server.ingest.wire import parts_per_column
-from motadata_ml_server.postgres.database import Database, DatabaseError, Row, rows_lost
+from motadata_ml_server.postgres.database import Database, DatabaseError, Row
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
 FIRST_CHUNK = 1_000
@@ -17,22 +19,6 @@ FIRST_CHUNK = 1_000
 
 CHUNK_BYTES = 2 << 20
 """Bytes that a chunk should have: small enough for its tuples to stay within work_mem's default."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows as packed columns.
-
-    Attributes
-    ----------
-    rows : int
-        How many.
-    buffers : list of bytes
-        The buffers of all columns, in order; see `wire`.
-    """
-
-    rows: int
-    buffers: list[bytes]
 
 
 def read_chunks(
@@ -56,7 +42,8 @@ def read_chunks(
     max_rows : int
         The most rows a chunk may have.
     suspended : bool
-        Whether a stable function returns between two chunks, and its transaction may end there.
+        Whether a stable function returns between two chunks: it may never be called again, and its transaction may end
+        there. Then nothing is open between two chunks, and the rows of a query are all read before the first.
 
     Yields
     ------
@@ -75,9 +62,13 @@ def _chunks(
     utf8 = db.query("select pg_catalog.current_setting('server_encoding') as name")[0]["name"] == "UTF8"
     step = step_of(db, source, max_rows)
     if step:
-        read = _by_pages(db, source, schemas, step, utf8, suspended)
-    else:
-        read = _by_cursor(db, source, schemas, max_rows, utf8)
+        yield from _as_chunks(_by_pages(db, source, schemas, step, utf8, suspended), schemas)
+        return
+    chunks = _as_chunks(_by_cursor(db, source, schemas, max_rows, utf8), schemas)
+    yield from spooled(db, chunks) if suspended else chunks
+
+
+def _as_chunks(read: Iterator[Row], schemas: Sequence[ColumnSchema]) -> Iterator[Chunk]:
     names = [f"b{i}" for i in range(sum(map(parts_per_column, schemas)))]
     for row in read:
         if row["rows"]:
@@ -111,17 +102,14 @@ def _by_cursor(
         f"({', '.join(columns) or 'c0 integer'})"
     )
     wanted = min(FIRST_CHUNK, max_rows)
-    while True:
-        try:
-            row = db.query(pack, ["text", "integer"], [cursor, wanted])[0]
-        except DatabaseError:
-            if db.query("select from pg_catalog.pg_cursors where name operator(pg_catalog.=) $1", ["text"], [cursor]):
-                raise
-            raise rows_lost() from None
-        if not row["rows"]:
-            break
-        yield row
-        wanted = _next_size(row, max_rows)
+    try:
+        while (row := db.query(pack, ["text", "integer"], [cursor, wanted])[0])["rows"]:
+            yield row
+            wanted = _next_size(row, max_rows)
+    except Exception:  # not GeneratorExit: no SQL may run while PostgreSQL drops an iterator
+        with suppress(DatabaseError):  # what went wrong first is to be told
+            db.query("select ml._close_cursor($1)", ["text"], [cursor])
+        raise
     db.query("select ml._close_cursor($1)", ["text"], [cursor])
 
 

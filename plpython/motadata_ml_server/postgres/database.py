@@ -184,16 +184,6 @@ class PlpyDatabase:
         return plan
 
 
-def rows_lost() -> DatabaseError:
-    """Return the error for a cursor that was opened behind a savepoint, or in a transaction, and went with it."""
-    return DatabaseError(
-        "24000",
-        "the rows that are still to come were given up with a savepoint or a transaction",
-        None,
-        "Fetch the first row before the savepoint and all before the commit, or name a table instead of a query.",
-    )
-
-
 _ALIASES = {"bigint": "int8", "boolean": "bool", "integer": "int4"}
 
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from motadata_ml_server.ingest.reader import Chunk
+from motadata_ml_server.ingest.chunk import Chunk
 from motadata_ml_server.training.messages import Layout, Message, decode, encode
 
 _FRAME = struct.Struct("<I")

@@ -160,7 +160,7 @@ ALGORITHMS = {"classification": "LogisticRegression", "regression": "LinearRegre
 
 
 def _checks() -> list[Any]:
-    found = []
+    found: list[Any] = []
     for model_type, algorithm in ALGORITHMS.items():
         subject = PgEstimator(model_id=f"checked_{model_type}", model_type=model_type, algorithm=algorithm)
         for estimator, check in estimator_checks_generator(subject, legacy=True):
