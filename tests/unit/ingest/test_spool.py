@@ -16,7 +16,7 @@ CHUNKS = [Chunk(n, [bytes([n]) * n, b"", b"x" * 100]) for n in range(1, 50)]
 
 
 def limited(limit: int | None = None) -> FakeDatabase:
-    """Return a database that has a temp_file_limit, in bytes."""
+    """Return a database that knows one setting."""
     db = FakeDatabase([])
     db.answer("temp_file_limit", [{"bytes": limit}])
     return db
