@@ -12,7 +12,7 @@ import numpy as np
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.onnx_features import ML_DOMAIN, GraphBuilder, encode
 from motadata_ml_server.export.onnx_link import class_position, probabilities, value_of
-from motadata_ml_server.features.layout import plan_columns
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from motadata_ml_server.prediction.runtimes.link import has_probabilities
@@ -71,7 +71,7 @@ def export_onnx(
             "the model has no compiled form to write as ONNX",
             hint="runtime in ml.get_model_info says why; linear models and tree ensembles have one.",
         )
-    columns = plan_columns(plan)
+    columns = FeaturePlan.from_json(plan).columns
     names = [column.name for column in columns]
     graph = GraphBuilder(names)
     rows = encode(graph, columns)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.features.category import category_rows
+from motadata_ml_server.features.plan_column import PlanColumn
 
 ML_DOMAIN: Final = "ai.onnx.ml"
 
@@ -83,35 +84,46 @@ def encode(graph: GraphBuilder, columns: Sequence[PlanColumn]) -> str:
     UnsupportedOperationError
         ML020: a column is free text.
     """
-    blocks = [(column.width, _column(graph, column)) for column in columns]
+    blocks = [(column.width, ENCODERS[column.kind](graph, column)) for column in columns]
     return graph.add("Concat", *(block for width, block in blocks if width), axis=1)
 
 
-def _column(graph: GraphBuilder, column: PlanColumn) -> str:
+def _no_text(graph: GraphBuilder, column: PlanColumn) -> NoReturn:
+    raise UnsupportedOperationError(
+        f"feature {column.name!r} is free text, which has no form in ONNX",
+        hint=f"Train without {column.name!r}, or as a category: "
+        f"preprocess => '{json.dumps({column.name: {'type': 'category'}})}'.",
+    )
+
+
+def _number(graph: GraphBuilder, column: PlanColumn) -> str:
+    return _imputed(graph, column, _input(graph, column, 1))
+
+
+def _vector(graph: GraphBuilder, column: PlanColumn) -> str:
+    return _imputed(graph, column, _input(graph, column, int(column.spec["size"])))
+
+
+def _timestamp(graph: GraphBuilder, column: PlanColumn) -> str:
+    return _imputed(graph, column, _calendar(graph, _input(graph, column, 1), column.spec["parts"]))
+
+
+def _input(graph: GraphBuilder, column: PlanColumn, size: int, *, text: bool = False) -> str:
+    """Add the graph's input of a feature's values, and return its name."""
     from onnx import TensorProto, helper
 
-    if column.kind == "text":
-        raise UnsupportedOperationError(
-            f"feature {column.name!r} is free text, which has no form in ONNX",
-            hint=f"Train without {column.name!r}, or as a category: "
-            f"preprocess => '{json.dumps({column.name: {'type': 'category'}})}'.",
-        )
-    size = int(column.spec["size"]) if column.kind == "vector" else 1
-    kind = TensorProto.STRING if column.kind == "category" else TensorProto.DOUBLE
+    kind = TensorProto.STRING if text else TensorProto.DOUBLE
     graph.inputs.append(helper.make_tensor_value_info(column.name, kind, ["N", size]))
-    if column.kind == "category":
-        return _category(graph, column)
-    calendar = column.kind == "timestamp"
-    raw = _calendar(graph, column.name, column.spec["parts"]) if calendar else column.name
+    return column.name
+
+
+def _imputed(graph: GraphBuilder, column: PlanColumn, raw: str) -> str:
+    """Put substitutes in the place of NaN, add the indicator, then shift and scale."""
     missing = graph.add("IsNaN", raw)
     if not np.isnan(column.impute).all():
         raw = graph.add("Where", missing, graph.constant(column.impute[None, :]), raw)
     if column.indicator:
         raw = graph.add("Concat", raw, graph.cast(missing, np.float64), axis=1)
-    return _scaled(graph, column, raw)
-
-
-def _scaled(graph: GraphBuilder, column: PlanColumn, raw: str) -> str:
     if column.shift.any():
         raw = graph.add("Sub", raw, graph.constant(column.shift[None, :]))
     if (column.scale != 1.0).any():
@@ -121,11 +133,11 @@ def _scaled(graph: GraphBuilder, column: PlanColumn, raw: str) -> str:
 
 def _category(graph: GraphBuilder, column: PlanColumn) -> str:
     """Look up the encoded numbers of a category: the last row is that of NULL and of unknown ones."""
-    rows, unknown = column.category_rows()
+    rows, unknown = category_rows(column)
     table: NDArray[np.float64] = np.vstack([*rows.values(), unknown])
     position = graph.add(
         "LabelEncoder",
-        column.name,
+        _input(graph, column, 1, text=True),
         domain=ML_DOMAIN,
         # a key is needed even where there is no category; it leads to the row that all others get
         keys_strings=list(rows) or [""],
@@ -137,7 +149,7 @@ def _category(graph: GraphBuilder, column: PlanColumn) -> str:
 
 
 def _calendar(graph: GraphBuilder, seconds: str, parts: Sequence[str]) -> str:
-    """Split seconds since 1970 as `features.encode.calendar_columns` does; NaN stays NaN."""
+    """Split seconds since 1970 as `features.timestamp.calendar_columns` does; NaN stays NaN."""
 
     def op(operator: str, left: str, right: float | str) -> str:
         return graph.add(operator, left, graph.constant(right) if isinstance(right, float) else right)
@@ -171,3 +183,15 @@ def _calendar(graph: GraphBuilder, seconds: str, parts: Sequence[str]) -> str:
         "minute": lambda: quotient(rest_of(rest, 3600.0), 60.0),
     }
     return graph.add("Concat", *(known[part]() for part in parts), axis=1)
+
+
+ENCODERS: Final[Mapping[str, Callable[[GraphBuilder, PlanColumn], str]]] = {
+    "number": _number,
+    "boolean": _number,
+    "timestamp": _timestamp,
+    "vector": _vector,
+    "text": _no_text,
+    "category": _category,
+}
+"""By kind of feature, what adds its input and the nodes that encode it, and returns the name of the encoded numbers; a
+kind that has no form in ONNX raises UnsupportedOperationError."""

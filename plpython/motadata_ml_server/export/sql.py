@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-import numpy as np
 from sqlglot import exp
 from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.export.sql_features import add, category_text, choose, number, raw_scalars
+from motadata_ml_server.export.sql_features import FORMS, add, number
 from motadata_ml_server.export.sql_trees import tree_scores
-from motadata_ml_server.features.layout import PlanColumn, plan_columns
+from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
-from motadata_ml_server.prediction.runtimes.linear_row import category_shares
 
 Output = Literal["value", "label"]
 _HINT: Final = "Use ml.predict_value or ml.predict_label."
@@ -74,7 +73,7 @@ def to_sql(
     UnsupportedOperationError
         If the model has no such form, or is too large for one.
     """
-    columns = plan_columns(plan)
+    columns = FeaturePlan.from_json(plan).columns
     if kind == ArtifactKind.LINEAR:
         model = LinearModel.from_bytes(payload)
         scores, link = _linear_scores(columns, model), model.link
@@ -96,34 +95,17 @@ def to_sql(
 
 def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
     """Sum numbers first, then the other columns, as the row path does."""
-    plain = [column for column in columns if column.kind == "number" and column.width == 1]
-    others = [column for column in columns if column not in plain]
+    plain = [column for column in columns if column.one_number]
+    others = [column for column in columns if not column.one_number]
     scores = []
     for output, intercept in enumerate(model.intercepts.tolist()):
         terms = [number(intercept)]
         for column in [*plain, *others]:
             block = model.weights[output : output + 1, column.start : column.start + column.width]
-            terms += _shares(column, block)
+            if block.any():
+                terms += FORMS[column.kind].share(column, block)
         scores.append(add(terms))
     return scores
-
-
-def _shares(column: PlanColumn, block: np.ndarray[Any, np.dtype[np.float64]]) -> list[Expression]:
-    if not block.any():
-        return []
-    if column.kind == "category":
-        table, unknown = category_shares(column, block)
-        branches = [(str(text), number(share[0])) for text, share in table.items() if share[0] != unknown[0]]
-        return [choose(category_text(column), branches, number(unknown[0]))]
-    weights = (block / column.scale)[0].tolist()
-    products = [
-        exp.Mul(
-            this=exp.Paren(this=exp.Sub(this=exp.Paren(this=value), expression=number(shift))),
-            expression=number(weight),
-        )
-        for value, shift, weight in zip(raw_scalars(column, impute=True), column.shift.tolist(), weights, strict=True)
-    ]
-    return [add(products)] if products else []
 
 
 def _choice(

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, NoReturn, TypeAlias
 
 from sqlglot import exp
 from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.features.category import category_rows
+from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.prediction.runtimes.linear_row import category_shares
+
+Numbers: TypeAlias = list[Callable[[], Expression]]
+"""Each encoded number of a column, as a function that makes a fresh expression; NULL stands for NaN."""
 
 _PARTS = {"year": "year", "month": "month", "day": "day", "hour": "hour", "minute": "minute"}
+
+
+@dataclass(frozen=True)
+class SqlForm:
+    """What a kind of feature is in SQL; its values are taken from a column of the feature's name.
+
+    Attributes
+    ----------
+    numbers : callable
+        From a column of the plan to its `Numbers`, which trees compare.
+    share : callable
+        From a column of the plan and a linear model's weights for it, of shape (1, width), to the terms it adds to
+        the score.
+    """
+
+    numbers: Callable[[PlanColumn], Numbers]
+    share: Callable[[PlanColumn, Matrix], list[Expression]]
 
 
 def number(value: float) -> Expression:
@@ -84,41 +109,16 @@ def choose(value: Expression, table: Sequence[tuple[str, Expression]], other: Ex
     return case.else_(other, copy=False)
 
 
-def raw_scalars(column: PlanColumn, *, impute: bool) -> list[Expression]:
-    """Return the raw numbers of a number, boolean or timestamp, before shift and scale.
+Raw: TypeAlias = Callable[[PlanColumn, Expression], list[Expression]]
+"""The numbers of a column before NULL is replaced, of the feature and the SQL column of its values."""
 
-    Parameters
-    ----------
-    column : PlanColumn
-        The column; its values are taken from a column of the same name.
-    impute : bool
-        Replace missing values as the plan says.
 
-    Returns
-    -------
-    list of Expression
-        As many as the column's width.
-
-    Raises
-    ------
-    UnsupportedOperationError
-        For vectors.
-    """
-    source = exp.column(column.name, quoted=True)
-    if column.kind == "timestamp":
-        values = [_part(source, str(column.spec["sql_type"]), part) for part in column.spec["parts"]]
-    elif column.kind == "boolean":
-        values = [exp.case().when(source, number(1.0)).when(exp.not_(source.copy()), number(0.0))]
-    elif column.kind == "number":
-        values = [_plain_number(source, str(column.spec["sql_type"]))]
-    else:
-        raise UnsupportedOperationError(
-            f"feature {column.name!r} of kind {column.kind} has no form in SQL",
-            hint="Models over numbers, booleans, categories and timestamps can be turned into SQL.",
-        )
+def _scalars(raw: Raw, column: PlanColumn) -> list[Expression]:
+    """Return the raw numbers of a column, before shift and scale."""
+    values = raw(column, exp.column(column.name, quoted=True))
     defaults: list[float] = column.impute.tolist()
     known = [
-        value if not impute or math.isnan(default) else exp.Coalesce(this=value, expressions=[number(default)])
+        value if math.isnan(default) else exp.Coalesce(this=value, expressions=[number(default)])
         for value, default in zip(values, defaults, strict=True)
     ]
     if column.indicator:
@@ -127,33 +127,12 @@ def raw_scalars(column: PlanColumn, *, impute: bool) -> list[Expression]:
     return known
 
 
-def encoded(column: PlanColumn) -> list[Callable[[], Expression]]:
-    """Return each encoded number of a column, as a function that makes a fresh expression.
-
-    Parameters
-    ----------
-    column : PlanColumn
-        The column.
-
-    Returns
-    -------
-    list of callable
-        As many as the column's width; NULL stands for NaN.
-
-    Raises
-    ------
-    UnsupportedOperationError
-        For free text and vectors.
-    """
-    if column.kind == "category":
-        return [_category_number(column, at) for at in range(column.width)]
-    count = len(raw_scalars(column, impute=True))
-
+def _scalar_numbers(raw: Raw, column: PlanColumn) -> Numbers:
     def scalar(at: int) -> Callable[[], Expression]:
         shift, scale = float(column.shift[at]), float(column.scale[at])
 
         def make() -> Expression:
-            value = raw_scalars(column, impute=True)[at]
+            value = _scalars(raw, column)[at]
             if shift == 0.0 and scale == 1.0:
                 return value
             moved = exp.Paren(this=exp.Sub(this=exp.Paren(this=value), expression=number(shift)))
@@ -161,33 +140,37 @@ def encoded(column: PlanColumn) -> list[Callable[[], Expression]]:
 
         return make
 
-    return [scalar(at) for at in range(count)]
+    return [scalar(at) for at in range(column.width)]
 
 
-def category_text(column: PlanColumn) -> Expression:
-    """Return a category as text, as it was read at training."""
-    return exp.cast(exp.column(column.name, quoted=True), exp.DataType.Type.TEXT)
+def _scalar_share(raw: Raw, column: PlanColumn, block: Matrix) -> list[Expression]:
+    weights = (block / column.scale)[0].tolist()
+    products = [
+        exp.Mul(
+            this=exp.Paren(this=exp.Sub(this=exp.Paren(this=value), expression=number(shift))),
+            expression=number(weight),
+        )
+        for value, shift, weight in zip(_scalars(raw, column), column.shift.tolist(), weights, strict=True)
+    ]
+    return [add(products)] if products else []
 
 
-def _category_number(column: PlanColumn, at: int) -> Callable[[], Expression]:
-    rows, other = column.category_rows()
-    default = float(other[at])
-    table = [(text, float(row[at])) for text, row in rows.items() if float(row[at]) != default]
-
-    def make() -> Expression:
-        branches = [(text, number(value)) for text, value in table]
-        return choose(category_text(column), branches, number(default))
-
-    return make
-
-
-def _plain_number(source: Expression, sql_type: str) -> Expression:
+def _raw_number(column: PlanColumn, source: Expression) -> list[Expression]:
+    sql_type = str(column.spec["sql_type"])
     if sql_type.startswith(("interval", "time")):
-        return double(exp.Extract(this=exp.var("epoch"), expression=source))
+        return [double(exp.Extract(this=exp.var("epoch"), expression=source))]
     if sql_type in {"smallint", "integer", "bigint"}:
-        return double(source)
+        return [double(source)]
     # NaN is a missing value, as in a float8 column that is read for training
-    return exp.Nullif(this=double(source), expression=double(exp.Literal.string("NaN")))
+    return [exp.Nullif(this=double(source), expression=double(exp.Literal.string("NaN")))]
+
+
+def _raw_boolean(column: PlanColumn, source: Expression) -> list[Expression]:
+    return [exp.case().when(source, number(1.0)).when(exp.not_(source.copy()), number(0.0))]
+
+
+def _raw_timestamp(column: PlanColumn, source: Expression) -> list[Expression]:
+    return [_part(source, str(column.spec["sql_type"]), part) for part in column.spec["parts"]]
 
 
 def _part(source: Expression, sql_type: str, part: str) -> Expression:
@@ -201,3 +184,52 @@ def _part(source: Expression, sql_type: str, part: str) -> Expression:
         day = double(exp.Extract(this=exp.var("isodow"), expression=moment))
         return exp.Sub(this=day, expression=number(1.0))
     return double(exp.Extract(this=exp.var(_PARTS[part]), expression=moment))
+
+
+def _category_text(column: PlanColumn) -> Expression:
+    """Return a category as text, as it was read at training."""
+    return exp.cast(exp.column(column.name, quoted=True), exp.DataType.Type.TEXT)
+
+
+def _category_numbers(column: PlanColumn) -> Numbers:
+    rows, other = category_rows(column)
+
+    def category(at: int) -> Callable[[], Expression]:
+        default = float(other[at])
+        table = [(text, float(row[at])) for text, row in rows.items() if float(row[at]) != default]
+
+        def make() -> Expression:
+            branches = [(text, number(value)) for text, value in table]
+            return choose(_category_text(column), branches, number(default))
+
+        return make
+
+    return [category(at) for at in range(column.width)]
+
+
+def _category_share(column: PlanColumn, block: Matrix) -> list[Expression]:
+    table, unknown = category_shares(column, block)
+    branches = [(str(text), number(share[0])) for text, share in table.items() if share[0] != unknown[0]]
+    return [choose(_category_text(column), branches, number(unknown[0]))]
+
+
+def _no_form(column: PlanColumn, block: Matrix | None = None) -> NoReturn:
+    raise UnsupportedOperationError(
+        f"feature {column.name!r} of kind {column.kind} has no form in SQL",
+        hint="Models over numbers, booleans, categories and timestamps can be turned into SQL.",
+    )
+
+
+def _scalar_form(raw: Raw) -> SqlForm:
+    return SqlForm(partial(_scalar_numbers, raw), partial(_scalar_share, raw))
+
+
+FORMS: Final[Mapping[str, SqlForm]] = {
+    "number": _scalar_form(_raw_number),
+    "boolean": _scalar_form(_raw_boolean),
+    "timestamp": _scalar_form(_raw_timestamp),
+    "vector": SqlForm(_no_form, _no_form),
+    "text": SqlForm(_no_form, _no_form),
+    "category": SqlForm(_category_numbers, _category_share),
+}
+"""What each kind of feature is in SQL; a kind that has no form there raises UnsupportedOperationError."""

@@ -13,8 +13,8 @@ from sqlglot import exp
 from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.export.sql_features import add, encoded, number
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.export.sql_features import FORMS, add, number
+from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.onnx_intake import check_onnx
 from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY, leaf_table
 
@@ -100,7 +100,7 @@ def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Exp
             (found["nodes_falsenodeids"], found["nodes_falseleafs"]),
         ),
         onnx.numpy_helper.to_array(found["leaf_weights"]).tolist(),
-        [make for column in columns for make in encoded(column)],
+        [make for column in columns for make in FORMS[column.kind].numbers(column)],
     )
     scores = [
         _divided(add(_trees_of(forest, found, output, leaves)), float(meaning["divide"])) for output in range(outputs)

@@ -1,14 +1,14 @@
-"""Checks of a table of rows to predict, before it is encoded."""
+"""What is to be predicted, before it is encoded: it has every feature, of the type that the model was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from motadata_ml_server.columns import ColumnTable, TextValues
 from motadata_ml_server.errors import InvalidInputError
-from motadata_ml_server.features.layout import PlanColumn, missing_features
+from motadata_ml_server.features.kinds import KINDS
+from motadata_ml_server.features.plan_column import PlanColumn
 
 
 def check_table(columns: Sequence[PlanColumn], table: ColumnTable) -> None:
@@ -31,23 +31,78 @@ def check_table(columns: Sequence[PlanColumn], table: ColumnTable) -> None:
         raise absent
     for column in columns:
         given = table.columns[column.name]
-        wants_text = column.spec["source"] == "text"
+        wants_text = column.source == "text"
         if wants_text != isinstance(given.values, TextValues):
             raise InvalidInputError(
                 f"feature {column.name!r} was {column.spec['sql_type']} at training, got {given.schema.sql_type}",
                 hint="Cast the column to the type the model was trained on.",
             )
-        if isinstance(given.values, TextValues):
-            continue
-        size = column.spec.get("size")
-        if column.kind == "vector" and (given.values.ndim != 2 or given.values.shape[1] != size):
-            found = given.values.shape[1] if given.values.ndim == 2 else 1
+        KINDS[column.kind].check(column, given)
+
+
+def missing_features(columns: Sequence[PlanColumn], row: Mapping[str, Any]) -> InvalidInputError | None:
+    """Return the error that lists every feature a row lacks, None where it lacks none.
+
+    Parameters
+    ----------
+    columns : sequence of PlanColumn
+        What the model takes.
+    row : mapping
+        Feature values by name.
+
+    Returns
+    -------
+    InvalidInputError or None
+        To be raised by the caller.
+    """
+    absent = [column.name for column in columns if column.name not in row]
+    if not absent:
+        return None
+    names = ", ".join(map(repr, absent))
+    return InvalidInputError(
+        f"input lacks the feature{'s' if len(absent) > 1 else ''} {names}",
+        hint="Pass every feature; pass null for a value that is unknown.",
+    )
+
+
+def array_splitter(columns: Sequence[PlanColumn]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    """Return the function that gives the numbers of a positional input to their features.
+
+    Parameters
+    ----------
+    columns : sequence of PlanColumn
+        What the model takes, in order.
+
+    Returns
+    -------
+    callable
+        From numbers, of which a vector feature takes as many as its size, to values by feature name; raising
+        InvalidInputError if the model has features that are not numeric, or the length is another.
+    """
+    texts: list[str] = []
+    parts: list[tuple[str, slice, Callable[[Sequence[Any]], Any]]] = []
+    expected = 0
+    for column in columns:
+        kind = KINDS[column.kind]
+        size = kind.array_size(column)
+        if size is None:
+            texts.append(column.name)
+        else:
+            parts.append((column.name, slice(expected, expected + size), kind.from_array))
+            expected += size
+
+    def split(values: Sequence[Any]) -> dict[str, Any]:
+        if texts:
             raise InvalidInputError(
-                f"feature {column.name!r} must be an array of {size} numbers, got {found}",
-                hint="Pass arrays of the length the model was trained on.",
+                f"an array suits only models whose features are all numeric; {', '.join(map(repr, texts))} "
+                f"{'are' if len(texts) > 1 else 'is'} not",
+                hint="Pass the features by name, as in to_jsonb(t) or jsonb_build_object('name', value, ...).",
             )
-        if np.isinf(given.values).any():
+        if len(values) != expected:
             raise InvalidInputError(
-                f"feature {column.name!r} must be a finite number, got an infinite one",
-                hint="Replace infinite values, for example by null.",
+                f"the array must have {expected} numbers, got {len(values)}",
+                hint=f"Pass them in this order: {', '.join(name for name, _, _ in parts)}.",
             )
+        return {name: value_of(values[part]) for name, part, value_of in parts}
+
+    return split

@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, ColumnTable
-from motadata_ml_server.errors import InsufficientDataError, UnsupportedColumnError
-from motadata_ml_server.features import fit_category, fit_number, fit_text
-from motadata_ml_server.features.plan import FeaturePlan, PlanFeature
+from motadata_ml_server.errors import InsufficientDataError
+from motadata_ml_server.features.kind import Fitting
+from motadata_ml_server.features.kinds import KINDS
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.preprocess import ColumnRule, rule_for
+from motadata_ml_server.features.text import is_free_text
+
+MIN_ID_ROWS = 20
+"""From more rows on, a text that differs in every one is an id."""
+
+SAMPLE = 20_000
+"""Rows that are looked at first for a column that equals the target."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def fit_plan(
         ML009: an override is wrong.
     """
     fitted = PlanFit(FeaturePlan(()))
-    columns: list[PlanFeature] = []
+    columns: list[dict[str, Any]] = []
     left_out: list[tuple[Column, ColumnRule]] = []
     for name in features:
         column = table.columns[name]
@@ -110,7 +118,7 @@ def fit_plan(
         if _is_empty(column):
             fitted.warnings.append(f"column {name!r} is NULL in every training row and was left out")
             continue
-        if rule.kind is None and fit_category.looks_like_id(column):
+        if rule.kind is None and _looks_like_id(column):
             fitted.warnings.append(f"column {name!r} differs in every row, like an id, and was left out")
             left_out.append((column, rule))
             continue
@@ -121,7 +129,7 @@ def fit_plan(
         raise InsufficientDataError(
             "no feature has a value in any training row", hint="Choose columns that are not NULL everywhere."
         )
-    fitted.plan = FeaturePlan(tuple(columns))
+    fitted.plan = FeaturePlan.of(columns)
     return fitted
 
 
@@ -131,6 +139,14 @@ def _is_empty(column: Column) -> bool:
     return bool(np.isnan(column.numbers).all())
 
 
+def _looks_like_id(column: Column) -> bool:
+    """Tell a text that differs in every row and is a word or two, such as a uuid."""
+    if column.schema.kind != "text":
+        return False
+    codes = column.texts.codes
+    return len(codes) > MIN_ID_ROWS and len(np.unique(codes)) == len(codes) and not is_free_text(column)
+
+
 def _fit_column(
     column: Column,
     rule: ColumnRule,
@@ -138,23 +154,16 @@ def _fit_column(
     needs: EncodingNeeds,
     seed: int | None,
     fitted: PlanFit,
-) -> PlanFeature:
+) -> dict[str, Any]:
+    """Return the column's form in the plan, by the first kind that it suits and that makes something of it."""
     _inspect(column, target, fitted)
-    if column.schema.kind != "text":
-        if np.isinf(column.numbers).any():
-            raise UnsupportedColumnError(
-                f"column {column.schema.name!r} holds infinite values, which cannot be a feature",
-                hint="Turn them into NULL in a SELECT: nullif(column, 'infinity').",
-            )
-        return PlanFeature(fit_number.fit(column, rule, needs.nan_ok))
-    if rule.kind == "text" or (rule.kind is None and fit_text.is_free_text(column)):
-        spec = fit_text.fit(column)
-        if spec is not None:
-            return PlanFeature(spec)
-    spec, override = fit_category.fit(column, rule, None if target is None else target.values, seed)
-    if override is not None:
-        fitted.overrides[column.schema.name] = override
-    return PlanFeature(spec)
+    fitting = Fitting(rule, needs.nan_ok, None if target is None else target.values, seed)
+    found = next(
+        done for kind in KINDS.values() if kind.suits(column, rule) and (done := kind.fit(column, fitting)) is not None
+    )
+    if found.override is not None:
+        fitted.overrides[column.schema.name] = found.override
+    return found.spec
 
 
 def _inspect(column: Column, target: TargetValues | None, fitted: PlanFit) -> None:
@@ -168,10 +177,6 @@ def _inspect(column: Column, target: TargetValues | None, fitted: PlanFit) -> No
         fitted.warnings.append(f"column {name!r} has one value only, which no model learns from")
     elif target is not None and len(there) == len(values) and _gives_away(values, target.key):
         fitted.warnings.append(f"column {name!r} determines the target exactly: is it known before the target is?")
-
-
-SAMPLE = 20_000
-"""Rows that are looked at first for a column that equals the target."""
 
 
 def _gives_away(values: NDArray[Any], key: NDArray[Any]) -> bool:

@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from motadata_ml_server.columns import ColumnKind
+from motadata_ml_server.features.kinds import KINDS
+from motadata_ml_server.features.plan_column import PlanColumn
 
 FORMAT = 1
 """Version of the plan's JSON form."""
 
 SPARSE_WIDTH = 1_000
-"""Encoded rows wider than this are sparse where free text makes them so."""
-
-
-@dataclass(frozen=True)
-class PlanFeature:
-    """One feature of a plan.
-
-    Attributes
-    ----------
-    spec : mapping
-        Its JSON form: name, kind, source, sql_type, width, shift, scale and what its kind needs.
-    """
-
-    spec: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The column's name."""
-        return str(self.spec["name"])
-
-    @property
-    def kind(self) -> str:
-        """number, boolean, category, text, timestamp or vector."""
-        return str(self.spec["kind"])
-
-    @property
-    def source(self) -> ColumnKind:
-        """How the raw column travels."""
-        return cast("ColumnKind", self.spec["source"])
-
-    @property
-    def width(self) -> int:
-        """How many numbers it becomes."""
-        return int(self.spec["width"])
-
-    def summary(self) -> dict[str, Any]:
-        """Return what a person wants to know of it, without vocabularies and long lists."""
-        short = {
-            name: value
-            for name, value in self.spec.items()
-            if name not in ("shift", "scale", "vocabulary", "idf", "values", "default") and value is not None
-        }
-        if len(short.get("categories", ())) > 100:
-            short["categories"] = [*short["categories"][:100], "..."]
-        if isinstance(short.get("impute"), list) and len(short["impute"]) > 10:
-            del short["impute"]
-        return short
+"""Encoded rows wider than this are sparse where a kind such as free text makes them so."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +23,41 @@ class FeaturePlan:
 
     Attributes
     ----------
-    columns : tuple of PlanFeature
+    columns : tuple of PlanColumn
         In feature order; their numbers lie side by side.
     """
 
-    columns: tuple[PlanFeature, ...]
+    columns: tuple[PlanColumn, ...]
+
+    @classmethod
+    def of(cls, specs: Iterable[Mapping[str, Any]]) -> FeaturePlan:
+        """Lay columns side by side.
+
+        Parameters
+        ----------
+        specs : iterable of mapping
+            Their JSON forms, in feature order.
+
+        Raises
+        ------
+        ValueError
+            If one is of an unknown kind.
+        """
+        columns = []
+        start = 0
+        for spec in specs:
+            column = PlanColumn(spec, start)
+            if column.kind not in KINDS:
+                raise ValueError(f"feature of unknown kind {column.kind!r}")
+            columns.append(column)
+            start += column.width
+        return cls(tuple(columns))
+
+    @classmethod
+    def as_is(cls, width: int) -> FeaturePlan:
+        """Return the plan of numbers that are encoded already, named by their positions."""
+        spec = {"kind": "number", "source": "number", "sql_type": "double precision", "width": 1, "impute": None}
+        return cls.of({**spec, "name": str(at)} for at in range(width))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FeaturePlan:
@@ -84,15 +66,19 @@ class FeaturePlan:
         Raises
         ------
         ValueError
-            If the form is of another version.
+            If the form is of another version, or a feature of an unknown kind.
         """
         if data["version"] != FORMAT:
             raise ValueError(f"feature plan of version {data['version']}, expected {FORMAT}")
-        return cls(tuple(PlanFeature(spec) for spec in data["columns"]))
+        return cls.of(data["columns"])
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {"version": FORMAT, "columns": [dict(column.spec) for column in self.columns]}
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Return what a person wants to know of each column, without vocabularies and long lists."""
+        return [KINDS[column.kind].summary(column) for column in self.columns]
 
     @cached_property
     def input_names(self) -> list[str]:
@@ -107,30 +93,14 @@ class FeaturePlan:
     @cached_property
     def sparse(self) -> bool:
         """Whether encoded rows are mostly zeros: free text has made them wide."""
-        return self.width > SPARSE_WIDTH and any(column.kind == "text" for column in self.columns)
+        return self.width > SPARSE_WIDTH and any(KINDS[column.kind].sparse for column in self.columns)
 
     @cached_property
     def all_numeric(self) -> bool:
         """Whether an array of numbers can be the input."""
-        return all(column.kind in ("number", "boolean", "vector") for column in self.columns)
+        return all(KINDS[column.kind].array_size(column) is not None for column in self.columns)
 
     @cached_property
     def output_names(self) -> Sequence[str]:
         """A name for each encoded number."""
-        return [name for column in self.columns for name in _names(column)]
-
-
-def _names(column: PlanFeature) -> list[str]:
-    spec, name = column.spec, column.name
-    if column.kind == "category" and spec["encode"] == "onehot":
-        return [f"{name}={category}" for category in spec["categories"]]
-    if column.kind == "text":
-        return [f"{name}:{token}" for token in spec["vocabulary"]]
-    if column.kind == "timestamp":
-        return [f"{name}.{part}" for part in spec["parts"]]
-    if spec.get("indicator"):
-        return [name, f"{name} is null"]
-    return [name] if column.width == 1 else [f"{name}[{i + 1}]" for i in range(column.width)]
-
-
-Matrix = NDArray[np.float64]
+        return [name for column in self.columns for name in KINDS[column.kind].names(column)]

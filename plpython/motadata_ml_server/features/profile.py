@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,30 @@ MAX_CATEGORIES: Final = 50
 QUANTILE_ROWS: Final = 200_000
 
 Counts = NDArray[np.int64]
+
+
+def _number(column: Column) -> NDArray[np.float64]:
+    return column.numbers
+
+
+def _length(column: Column) -> NDArray[np.float64]:
+    lengths = np.array([*map(float, map(len, column.texts.dictionary)), math.nan])
+    return np.asarray(lengths[column.texts.codes])
+
+
+def _norm(column: Column) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt((column.numbers**2).sum(axis=1)))
+
+
+MEASURES: Final[Mapping[str, Callable[[Column], NDArray[np.float64]] | None]] = {
+    "number": _number,
+    "boolean": _number,
+    "timestamp": _number,
+    "vector": _norm,
+    "text": _length,
+    "category": None,
+}
+"""By kind of feature, the number of each row whose bins are counted; None where the values themselves are counted."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +81,9 @@ class ColumnProfile:
             texts = column.texts
             bins = np.array([*(position.get(text, len(position)) for text in texts.dictionary), len(position) + 1])
             return np.bincount(bins[texts.codes], minlength=len(position) + 2).astype(np.int64)
-        assert self.edges is not None  # noqa: S101 - one of the two is there
-        numbers = _numbers(column)
+        measure = MEASURES[self.kind]
+        assert self.edges is not None and measure is not None  # noqa: S101, PT018 - of a kind without categories
+        numbers = measure(column)
         there = numbers[~np.isnan(numbers)]
         counts = np.bincount(np.searchsorted(self.edges, there, side="left"), minlength=len(self.edges) + 1)
         return np.append(counts, len(numbers) - len(there)).astype(np.int64)
@@ -111,27 +136,19 @@ class Profile:
 
 def _fit(name: str, kind: str, column: Column) -> ColumnProfile:
     edges = categories = None
-    if kind == "category":
+    measure = MEASURES[kind]
+    if measure is None:
         texts = column.texts
         counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.dictionary))
         common = [code for code in np.argsort(-counts, kind="stable")[:MAX_CATEGORIES].tolist() if counts[code]]
         categories = sorted(texts.dictionary[code] for code in common)
         size = len(categories) + 2
     else:
-        edges = _edges(_numbers(column))
+        edges = _edges(measure(column))
         size = len(edges) + 2
     empty = ColumnProfile(name, kind, edges, categories, np.zeros(size, np.int64))
     empty.counts[:] = empty.count(column)
     return empty
-
-
-def _numbers(column: Column) -> NDArray[np.float64]:
-    if column.schema.kind == "text":
-        texts = column.texts
-        lengths = np.array([*map(float, map(len, texts.dictionary)), math.nan])
-        return np.asarray(lengths[texts.codes])
-    numbers = column.numbers
-    return numbers if numbers.ndim == 1 else np.asarray(np.sqrt((numbers**2).sum(axis=1)))
 
 
 def _edges(numbers: NDArray[np.float64]) -> list[float]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.features.check import check_table
-from motadata_ml_server.features.layout import plan_columns
 from motadata_ml_server.prediction.predictions import BatchPrediction, Prediction
 from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
@@ -64,14 +63,12 @@ class Predictor:
         label_type: str | None,
         task: str,
     ) -> None:
-        form = plan.to_json()
         self.plan = plan
         self.kind = kind
         self.task = task
         self.label_type = label_type
         self.classes = None if classes is None else list(classes)
-        self._columns = plan_columns(form)
-        runtime: Runtime = open_runtime(kind, self._columns, form, payload, task)
+        runtime: Runtime = open_runtime(kind, plan, payload, task)
         self._runtime = runtime
         self._scores = runtime.scores
         self._classes = list(classes or ())
@@ -214,7 +211,7 @@ class Predictor:
         InvalidInputError
             If the table lacks features, or has them in another type.
         """
-        check_table(self._columns, table)
+        check_table(self.plan.columns, table)
         return self._answers(self._runtime.batch(table, threads))
 
     def _answers(self, scores: NDArray[np.float64]) -> BatchPrediction:

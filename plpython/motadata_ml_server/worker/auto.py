@@ -7,7 +7,7 @@ import numpy as np
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import Column, ColumnTable
-from motadata_ml_server.features.fit_text import is_free_text
+from motadata_ml_server.features.text import is_free_text
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker.target import EncodedTarget
 

@@ -137,7 +137,7 @@ class _Training:
         artifacts[ArtifactKind.PROFILE] = Profile.fit(fitted.plan, learn).dump()
         return TrainedModel(
             artifacts=artifacts,
-            features=[column.summary() for column in fitted.plan.columns],
+            features=fitted.plan.summary(),
             classes=None if goal is None else goal.classes,
             label_type=spec.label_type,
             metrics=metrics,

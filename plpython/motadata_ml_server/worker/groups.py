@@ -18,7 +18,7 @@ from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import TrainingError
 from motadata_ml_server.features.fit_plan import PlanFit
-from motadata_ml_server.features.plan import FeaturePlan, PlanFeature
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
 from motadata_ml_server.training.specification import Progress, TrainingSpec
@@ -56,7 +56,7 @@ def with_group(plan: FeaturePlan, column: Column) -> FeaturePlan:
         "shift": None,
         "scale": None,
     }
-    return FeaturePlan((*plan.columns, PlanFeature(feature)))
+    return FeaturePlan.of([*(own.spec for own in plan.columns), feature])
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ class StreamFit:
         artifacts[ArtifactKind.PROFILE] = self._profile.dump()
         return TrainedModel(
             artifacts=artifacts,
-            features=[column.summary() for column in self._fitted.plan.columns],
+            features=self._fitted.plan.summary(),
             classes=self._classes,
             label_type=spec.label_type,
             metrics={**scores, "n_train": self._learned, "n_test": len(encoded)},

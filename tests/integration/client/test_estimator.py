@@ -153,7 +153,6 @@ HEAVY = {
     "check_regressors_int",
     "check_regressors_train",
     "check_regressor_data_not_an_array",
-    "check_supervised_y_2d",
 }
 """Checks that train so often that they take long."""
 

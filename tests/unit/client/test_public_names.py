@@ -5,18 +5,13 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import motadata_ml
 from motadata_ml import estimator, ml_framework, mlops, model_serving, postgresql_database
-from motadata_ml._operations.training import TrainingOptions
 from motadata_ml_server import __version__ as server_version
-from motadata_ml_server.training.arguments import Arguments
-
-CLIENT_PAGE = Path(__file__).parents[3] / "docs" / "client.md"
 
 
 def test_package_exports_exactly_these_names() -> None:
@@ -135,18 +130,6 @@ def test_asynchronous_twin_takes_the_same_arguments(blocking: type, awaited: typ
             twin = inspect.signature(getattr(awaited, name))
             assert list(inspect.signature(method).parameters.items()) == list(twin.parameters.items())
             assert inspect.signature(method).return_annotation == twin.return_annotation
-
-
-def test_keywords_of_a_training_are_the_servers_arguments() -> None:
-    own = inspect.signature(ml_framework.MLSystem.train_model).parameters.keys() - {"self", "progress", "options"}
-    assert not own & TrainingOptions.__annotations__.keys()
-    assert own | TrainingOptions.__annotations__.keys() == {argument.name for argument in fields(Arguments)}
-
-
-def test_every_method_of_a_system_is_documented() -> None:
-    text = CLIENT_PAGE.read_text(encoding="utf-8")
-    methods = [name for name, _ in inspect.getmembers(ml_framework.MLSystem, inspect.isfunction) if name[0] != "_"]
-    assert [name for name in methods if f"`{name}`" not in text] == []
 
 
 def test_client_and_server_package_have_one_version() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.evaluation.drift import THRESHOLD, critical_value, stability_index
-from motadata_ml_server.features.plan import FeaturePlan, PlanFeature
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import MAX_CATEGORIES, Profile
 
 
@@ -25,7 +25,7 @@ def texts(values: list[str | None]) -> Column:
 
 
 def profile_of(column: Column, kind: str) -> Profile:
-    plan = FeaturePlan((PlanFeature({"name": "x", "kind": kind, "source": column.schema.kind, "width": 1}),))
+    plan = FeaturePlan.of([{"name": "x", "kind": kind, "source": column.schema.kind, "width": 1}])
     fitted = Profile.fit(plan, ColumnTable(len(column.values), {"x": column}))
     return Profile.from_json(json.loads(json.dumps(fitted.to_json())))
 

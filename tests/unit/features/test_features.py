@@ -17,10 +17,10 @@ from sklearn.preprocessing import TargetEncoder
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import InvalidArgumentError, InvalidInputError
-from motadata_ml_server.features.calendar import calendar_columns
 from motadata_ml_server.features.fit_plan import EncodingNeeds, PlanFit, TargetValues, fit_plan
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.table import encode_table
+from motadata_ml_server.features.timestamp import calendar_columns
 
 TREES = EncodingNeeds(nan_ok=False, scaling="none")
 LINEAR = EncodingNeeds(nan_ok=False, scaling="standard")

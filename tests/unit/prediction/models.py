@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
-from motadata_ml_server.features.layout import plan_columns
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.row import DenseRow
 from motadata_ml_server.persistence.skops_store import dump
@@ -151,7 +150,7 @@ def text_column(name: str, texts: list[str | None]) -> Column:
 
 def encode_rows(plan: dict[str, Any], rows: list[Any]) -> NDArray[np.float64]:
     """Encode rows one by one."""
-    encoder = DenseRow(plan_columns(plan))
+    encoder = DenseRow(FeaturePlan.from_json(plan).columns)
     encoded = []
     for row in rows:
         encoder.fill(row)

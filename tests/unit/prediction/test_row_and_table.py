@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable
-from motadata_ml_server.features.calendar import calendar_parts
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.table import encode_table
+from motadata_ml_server.features.timestamp import calendar_parts
 from motadata_ml_server.prediction.predictor import Predictor
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from tests.unit.prediction.models import MIXED, NUMBER, assert_close, encode_rows, text_column
@@ -153,11 +153,10 @@ def test_a_row_leaves_nothing_behind_for_the_next() -> None:
 
 def test_a_failed_row_leaves_nothing_behind_for_the_next() -> None:
     from motadata_ml_server.errors import InvalidInputError
-    from motadata_ml_server.features.layout import plan_columns
     from motadata_ml_server.features.row import DenseRow
 
     good = {**dict.fromkeys(spec["name"] for spec in MIXED["columns"]), "carrier": "UA"}
-    encoder = DenseRow(plan_columns(MIXED))
+    encoder = DenseRow(FeaturePlan.from_json(MIXED).columns)
     with pytest.raises(InvalidInputError):
         encoder.fill({**good, "carrier": "AA", "at": "tomorrow"})
     encoder.fill(good)

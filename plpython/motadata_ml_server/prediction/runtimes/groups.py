@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
-from motadata_ml_server.features.layout import PlanColumn, as_is_columns
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.row import DenseRow
 from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.prediction.runtimes import link
@@ -22,8 +22,8 @@ from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
 
 Array = NDArray[np.float64]
-Opener: TypeAlias = Callable[[str, Sequence[PlanColumn], Mapping[str, Any], bytes, str], Runtime]
-"""Opens a stored model: kind, columns, plan in JSON form, payload and model type."""
+Opener: TypeAlias = Callable[[str, FeaturePlan, bytes, str], Runtime]
+"""Opens a stored model: kind, feature plan, payload and model type."""
 OPEN_BYTES: Final = 64 << 20
 """Groups' models that are ready at once; the least recently used makes room."""
 
@@ -35,10 +35,8 @@ class NoGroupModelError(Exception):
 class _OpenModel:
     """One group's model, ready; its scores are the whole model's."""
 
-    def __init__(
-        self, model: GroupModel, columns: Sequence[PlanColumn], task: str, classes: int | None, opener: Opener
-    ) -> None:
-        self._runtime = opener(model.kind, columns, {}, bytes(model.payload), task)
+    def __init__(self, model: GroupModel, plan: FeaturePlan, task: str, classes: int | None, opener: Opener) -> None:
+        self._runtime = opener(model.kind, plan, bytes(model.payload), task)
         self._positions = model.classes
         self._classes = classes
         self._task = task
@@ -83,31 +81,29 @@ class GroupedRuntime:
 
     Parameters
     ----------
-    columns : sequence of PlanColumn
-        The feature plan; the last column is the group.
-    plan : mapping
-        The same in JSON form.
+    plan : FeaturePlan
+        How rows become numbers; the last column is the group.
     payload : bytes
         Stored `GroupedModels`.
     opener : callable
         Opens the model of one group.
     """
 
-    def __init__(self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes, opener: Opener) -> None:
+    def __init__(self, plan: FeaturePlan, payload: bytes, opener: Opener) -> None:
         self._opener = opener
         stored = GroupedModels.from_bytes(payload)
         self._models = stored.models
         self._task = stored.task
         self._classes = stored.classes
         self._plan = plan
-        self._row = DenseRow(columns)
-        self._inner = as_is_columns(self._row.buffer.shape[1] - 1)
+        self._row = DenseRow(plan.columns)
+        self._inner = FeaturePlan.as_is(plan.width - 1)
         self._open: OrderedDict[int, _OpenModel] = OrderedDict()
         self.link = "identity" if stored.classes is None else "label_first"
         self.parameters: dict[str, Any] = {}
         self.outputs = 1
         if stored.classes is not None and self._models:
-            self.outputs = self._ready(next(iter(self._models))).many(np.zeros((1, len(self._inner)))).shape[1]
+            self.outputs = self._ready(next(iter(self._models))).many(np.zeros((1, self._inner.width))).shape[1]
         self._stored = len(payload) + 200 * len(self._models)
 
     @property
@@ -148,13 +144,11 @@ class GroupedRuntime:
 
     def batch(self, table: ColumnTable, threads: int = 1) -> Array:
         """Return the scores of a table, of shape (rows, outputs); NaN for rows whose group has no model."""
-        from motadata_ml_server.features.plan import FeaturePlan
         from motadata_ml_server.features.table import encode_table
 
-        plan = FeaturePlan.from_json(dict(self._plan))
         scores = np.full((table.rows, self.outputs), np.nan)
         for part, chunk in row_chunks(table, self._row.buffer.shape[1]):
-            scores[part] = self.encoded(encode_table(plan, chunk))
+            scores[part] = self.encoded(encode_table(self._plan, chunk))
         return scores
 
     def encoded(self, rows: Array) -> Array:

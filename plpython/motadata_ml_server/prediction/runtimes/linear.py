@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from motadata_ml_server.columns import ColumnTable
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.prediction.runtimes.base import Array
 from motadata_ml_server.prediction.runtimes.linear_batch import LinearBatch
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
@@ -17,22 +15,22 @@ class LinearRuntime:
 
     Parameters
     ----------
-    columns : sequence of PlanColumn
-        The feature plan.
+    plan : FeaturePlan
+        How rows become numbers.
     payload : bytes
         A stored `LinearModel`.
     """
 
-    def __init__(self, columns: Sequence[PlanColumn], payload: bytes) -> None:
+    def __init__(self, plan: FeaturePlan, payload: bytes) -> None:
         model = LinearModel.from_bytes(payload)
         self.link = model.link
         self.parameters = model.parameters
         self.outputs = len(model.intercepts)
         # the parsed weights once as numbers, once or twice as Python floats inside the tables
-        self.nbytes = 40 * model.weights.size + 150 * sum(column.width for column in columns)
-        self.scores = LinearRow(columns, model).scores
+        self.nbytes = 40 * model.weights.size + 150 * plan.width
+        self.scores = LinearRow(plan.columns, model).scores
         self.encoded = model.scores
-        self._batch = LinearBatch(columns, model)
+        self._batch = LinearBatch(plan.columns, model)
 
     def batch(self, table: ColumnTable, threads: int = 1) -> Array:
         """Return the raw scores of a table, of shape (rows, outputs)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.columns import Column, ColumnTable
+from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.prediction.runtimes.base import Array
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from motadata_ml_server.prediction.runtimes.linear_row import category_shares, column_share
@@ -46,14 +48,14 @@ class LinearBatch:
         """
         intercepts = self._model.intercepts
         scores = np.tile(intercepts, (table.rows, 1))
-        plain = [column for column in self._columns if column.kind == "number" and column.width == 1]
+        plain = [column for column in self._columns if column.one_number]
         if plain:
             scores += self._numbers(plain, table)
         for column in self._columns:
-            if column.kind == "number" and column.width == 1:
+            if column.one_number:
                 continue
             block = self._model.weights[:, column.start : column.start + column.width]
-            scores += self._share(column, block, table.columns[column.name])
+            scores += TABLE_SHARES[column.kind](column, block, table.columns[column.name])
         return scores
 
     def _numbers(self, columns: Sequence[PlanColumn], table: ColumnTable) -> Array:
@@ -78,30 +80,38 @@ class LinearBatch:
             np.matmul(weights, block, out=scores[part].T)
         return scores
 
-    def _share(self, column: PlanColumn, block: Array, given: Column) -> Array:
-        if isinstance(given.values, TextValues):
-            return _share_of_texts(column, block, given.values)
-        return _share_of_numbers(column, block, given.values)
+
+def _numeric_share(column: PlanColumn, block: Array, given: Column) -> Array:
+    from motadata_ml_server.features.table import encode_table
+
+    alone = ColumnTable(len(given.numbers), {column.name: given})
+    return np.asarray(encode_table(FeaturePlan.of([column.spec]), alone) @ block.T)
 
 
-def _share_of_texts(column: PlanColumn, block: Array, texts: TextValues) -> Array:
-    """Weigh each dictionary entry that occurs once; the last row of the table stands for NULL."""
+def _category_share(column: PlanColumn, block: Array, given: Column) -> Array:
+    shares, unknown = category_shares(column, block)
+    return _share_of_texts(block, given, lambda text: unknown if text is None else shares.get(text, unknown))
+
+
+def _text_share(column: PlanColumn, block: Array, given: Column) -> Array:
+    return _share_of_texts(block, given, column_share(column, block))
+
+
+def _share_of_texts(block: Array, given: Column, share: Callable[[str | None], Sequence[float]]) -> Array:
+    """Weigh each dictionary entry that occurs once."""
+    texts = given.texts
     used, codes = np.unique(texts.codes, return_inverse=True)
-    if column.kind == "category":
-        shares, unknown = category_shares(column, block)
-        entries = [shares.get(texts.dictionary[code], unknown) if code >= 0 else unknown for code in used.tolist()]
-    else:
-        share = column_share(column, block)
-        entries = [share(texts.dictionary[code] if code >= 0 else None) for code in used.tolist()]
+    entries = [share(texts.dictionary[code] if code >= 0 else None) for code in used.tolist()]
     table = np.array(entries, dtype=np.float64).reshape(len(used), len(block))
     return np.asarray(table[codes])
 
 
-def _share_of_numbers(column: PlanColumn, block: Array, values: Array) -> Array:
-    from motadata_ml_server.features.plan import FeaturePlan
-    from motadata_ml_server.features.table import encode_table
-
-    plan = FeaturePlan.from_json({"version": 1, "columns": [dict(column.spec)]})
-    schema = ColumnSchema(column.name, column.spec["source"], column.spec["sql_type"])
-    encoded = encode_table(plan, ColumnTable(len(values), {column.name: Column(schema, values)}))
-    return np.asarray(encoded @ block.T)
+TABLE_SHARES: Final[Mapping[str, Callable[[PlanColumn, Array, Column], Array]]] = {
+    "number": _numeric_share,
+    "boolean": _numeric_share,
+    "timestamp": _numeric_share,
+    "vector": _numeric_share,
+    "text": _text_share,
+    "category": _category_share,
+}
+"""By kind of feature, what a column adds to the scores: from the column, the model's weights for it and its values."""

@@ -8,15 +8,22 @@ text to its share of the scores, free text a table from token to weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isnan
 from operator import mul, sub
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.features.json_values import read_number
-from motadata_ml_server.features.layout import PlanColumn, missing_features, split_array
+from motadata_ml_server.features.category import category_rows, read_category
+from motadata_ml_server.features.check import array_splitter, missing_features
+from motadata_ml_server.features.number import BOOLEAN, NUMBER, read_number
+from motadata_ml_server.features.numeric import NumericKind
+from motadata_ml_server.features.plan_column import PlanColumn
+from motadata_ml_server.features.text import TextWeights, read_text
+from motadata_ml_server.features.timestamp import TIMESTAMP
+from motadata_ml_server.features.vector import VECTOR
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 
 Share = Callable[[Any], Sequence[float]]
@@ -42,7 +49,7 @@ class LinearRow:
         weights: list[list[float]] = []
         for column in columns:
             block = model.weights[:, column.start : column.start + column.width]
-            if column.kind == "number" and column.width == 1:
+            if column.one_number:
                 # a missing value of a feature without weight must not make the score missing
                 impute = float(column.impute[0]) if block.any() else float(column.shift[0])
                 self._numbers.append((column.name, float(column.shift[0]), impute))
@@ -51,6 +58,7 @@ class LinearRow:
                 self._shares.append((column.name, column_share(column, block)))
         self._weights = [list(row) for row in zip(*weights, strict=True)] or [[] for _ in self._intercepts]
         self._shifts = [shift for _, shift, _ in self._numbers]
+        self._split = array_splitter(columns)
         self._direct = not self._shares
         self._single = (
             [
@@ -93,10 +101,10 @@ class LinearRow:
                     for weights, intercept in zip(self._weights, self._intercepts, strict=True)
                 ]
             except (TypeError, OverflowError):
-                return self._scores_carefully(split_array(self._columns, values))
+                return self._scores_carefully(self._split(values))
             if scores[0] - scores[0] == 0.0:
                 return scores
-        return self._scores_carefully(split_array(self._columns, values))
+        return self._scores_carefully(self._split(values))
 
     def _scores_of_one(self, row: Mapping[str, Any]) -> list[float]:
         score = self._intercepts[0]
@@ -175,11 +183,11 @@ def column_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
     callable
         From a parsed JSON value to what it adds to each score.
     """
-    if column.kind == "category":
-        return _category_share(column, block)
-    if column.kind == "text":
-        return _text_share(column, block)
-    read = column.scalar_reader()
+    return ROW_SHARES[column.kind](column, block)
+
+
+def _numeric_share(kind: NumericKind, column: PlanColumn, block: NDArray[np.float64]) -> Share:
+    read = kind.reader(column)
     shifts: list[float] = column.shift.tolist()
     weights: list[list[float]] = (block / column.scale).tolist()
 
@@ -196,12 +204,11 @@ def column_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
 
 def _category_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
     table, unknown = category_shares(column, block)
-    read = column.read_category
-    find = table.get
+    find, name = table.get, column.name
 
     def category_share(value: Any) -> Sequence[float]:
         if value.__class__ is not str:
-            value = read(value)
+            value = read_category(name, value)
         return find(value, unknown)
 
     return category_share
@@ -230,12 +237,12 @@ def category_shares(
         steps = (block / column.scale).T + base
         shares = dict(zip(column.spec["categories"], steps.tolist(), strict=True))
         return shares, base.tolist()
-    rows, other = column.category_rows()
+    rows, other = category_rows(column)
     return {category: (block @ row).tolist() for category, row in rows.items()}, (block @ other).tolist()
 
 
 def _text_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
-    weigh, read = column.text_weights().weigh, column.read_text
+    weigh, name = TextWeights(column.spec).weigh, column.name
     base: list[float] = (block @ column.encode(np.zeros(column.width))).tolist()
     scaled = block / column.scale
     if len(base) == 1:
@@ -243,16 +250,27 @@ def _text_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
         start = base[0]
 
         def one_share(value: Any) -> Sequence[float]:
-            return (sum([single[at] * weight for at, weight in weigh(read(value))], start),)
+            return (sum([single[at] * weight for at, weight in weigh(read_text(name, value))], start),)
 
         return one_share
     by_token: list[list[float]] = scaled.T.tolist()
 
     def many_shares(value: Any) -> Sequence[float]:
         scores = base.copy()
-        for at, weight in weigh(read(value)):
+        for at, weight in weigh(read_text(name, value)):
             for output, coefficient in enumerate(by_token[at]):
                 scores[output] += coefficient * weight
         return scores
 
     return many_shares
+
+
+ROW_SHARES: Final[Mapping[str, Callable[[PlanColumn, NDArray[np.float64]], Share]]] = {
+    "number": partial(_numeric_share, NUMBER),
+    "boolean": partial(_numeric_share, BOOLEAN),
+    "timestamp": partial(_numeric_share, TIMESTAMP),
+    "vector": partial(_numeric_share, VECTOR),
+    "text": _text_share,
+    "category": _category_share,
+}
+"""By kind of feature, what folds its encoding into the weights; arguments are those of `column_share`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import ArtifactError
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.row import DenseRow
 from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.postgres.resources import require_memory
@@ -34,15 +34,13 @@ class OnnxRuntime:
 
     Parameters
     ----------
-    columns : sequence of PlanColumn
-        The feature plan.
-    plan : mapping
-        The same in JSON form.
+    plan : FeaturePlan
+        How rows become numbers.
     payload : bytes
         The model; its metadata says what its output means.
     """
 
-    def __init__(self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes) -> None:
+    def __init__(self, plan: FeaturePlan, payload: bytes) -> None:
         import onnxruntime as ort
 
         from motadata_ml_server.persistence.onnx_intake import check_onnx
@@ -68,7 +66,7 @@ class OnnxRuntime:
         self._input: str = session.get_inputs()[0].name
         self._output: str = str(meaning["output"])
         self._dtype = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
-        self._row = DenseRow(columns)
+        self._row = DenseRow(plan.columns)
         width = self._row.buffer.shape[1]
         self._order = [int(feature) for feature in meaning.get("row_order", ()) if 0 <= int(feature) < width]
         self._bind(ort)
@@ -103,14 +101,12 @@ class OnnxRuntime:
 
     def batch(self, table: ColumnTable, threads: int = 1) -> Array:
         """Return the raw scores of a table, of shape (rows, outputs)."""
-        from motadata_ml_server.features.plan import FeaturePlan
         from motadata_ml_server.features.table import encode_table
 
-        plan = FeaturePlan.from_json(dict(self._plan))
         scores = np.empty((table.rows, self.outputs))
         for part, chunk in row_chunks(table, self._row.buffer.shape[1]):
             require_memory(SESSION_RESERVE + 24 * chunk.rows * (self._row.buffer.size + self._flat.size))
-            scores[part] = self._in_order(encode_table(plan, chunk), threads)
+            scores[part] = self._in_order(encode_table(self._plan, chunk), threads)
         return scores
 
     def _in_order(self, rows: Array, threads: int) -> Array:

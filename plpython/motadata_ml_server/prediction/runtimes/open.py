@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from motadata_ml_server.errors import ArtifactError
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.linear import LinearRuntime
 
 
-def open_runtime(
-    kind: str, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes, task: str
-) -> Runtime:
+def open_runtime(kind: str, plan: FeaturePlan, payload: bytes, task: str) -> Runtime:
     """Return the runtime of a stored model.
 
     Parameters
     ----------
     kind : str
         'linear', 'onnx', 'skops' or 'grouped'.
-    columns : sequence of PlanColumn
-        The feature plan, laid out.
-    plan : mapping
-        The same in JSON form.
+    plan : FeaturePlan
+        How rows become numbers.
     payload : bytes
         The artifact of that kind.
     task : str
@@ -41,17 +34,17 @@ def open_runtime(
         If the artifact is not acceptable, or of an unknown kind.
     """
     if kind == ArtifactKind.LINEAR:
-        return LinearRuntime(columns, payload)
+        return LinearRuntime(plan, payload)
     if kind == ArtifactKind.ONNX:
         from motadata_ml_server.prediction.runtimes.onnx import OnnxRuntime
 
-        return OnnxRuntime(columns, plan, payload)
+        return OnnxRuntime(plan, payload)
     if kind == ArtifactKind.SKOPS:
         from motadata_ml_server.prediction.runtimes.sklearn import SklearnRuntime
 
-        return SklearnRuntime(columns, plan, payload, task)
+        return SklearnRuntime(plan, payload, task)
     if kind == ArtifactKind.GROUPED:
         from motadata_ml_server.prediction.runtimes.groups import GroupedRuntime
 
-        return GroupedRuntime(columns, plan, payload, open_runtime)
+        return GroupedRuntime(plan, payload, open_runtime)
     raise ArtifactError(f"stored model is of the unknown kind {kind!r}", hint="Update the server package.")

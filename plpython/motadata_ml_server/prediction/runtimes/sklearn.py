@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.features.layout import PlanColumn
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.row import DenseRow
 from motadata_ml_server.features.row_chunks import row_chunks
 
@@ -24,17 +24,15 @@ class SklearnRuntime:
 
     Parameters
     ----------
-    plan : mapping
-        The feature plan in JSON form.
-    columns : sequence of PlanColumn
-        The same, laid out.
+    plan : FeaturePlan
+        How rows become numbers.
     payload : bytes
         A stored estimator.
     task : str
         Model type.
     """
 
-    def __init__(self, columns: Sequence[PlanColumn], plan: Mapping[str, Any], payload: bytes, task: str) -> None:
+    def __init__(self, plan: FeaturePlan, payload: bytes, task: str) -> None:
         from threadpoolctl import threadpool_limits
 
         from motadata_ml_server.persistence.skops_store import load
@@ -47,7 +45,7 @@ class SklearnRuntime:
         threadpool_limits(limits=1)
         self._plan = plan
         self._task = task
-        self._row = DenseRow(columns)
+        self._row = DenseRow(plan.columns)
         self._score = score_with_sklearn
         self._one_by_one = type(self._estimator).__name__ in _DEPENDS_ON_NEIGHBOURS
         self.nbytes = 6 * len(payload)
@@ -64,13 +62,11 @@ class SklearnRuntime:
 
     def batch(self, table: ColumnTable, threads: int = 1) -> Array:
         """Return the raw scores of a table, of shape (rows, outputs)."""
-        from motadata_ml_server.features.plan import FeaturePlan
         from motadata_ml_server.features.table import encode_table
 
-        plan = FeaturePlan.from_json(dict(self._plan))
         scores = np.empty((table.rows, self.outputs))
         for part, chunk in row_chunks(table, self._row.buffer.shape[1]):
-            scores[part] = self._scores(encode_table(plan, chunk))
+            scores[part] = self._scores(encode_table(self._plan, chunk))
         return scores
 
     def encoded(self, rows: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.features.layout import as_is_columns
+from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.link import batch_class, batch_probabilities, batch_value
 from motadata_ml_server.prediction.runtimes.sklearn_scores import score_with_sklearn
@@ -132,7 +132,7 @@ def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) ->
 def _run_onnx(payload: bytes, task: str, rows: Array) -> _Answer:
     from motadata_ml_server.prediction.runtimes.onnx import OnnxRuntime
 
-    runtime = OnnxRuntime(as_is_columns(rows.shape[1]), {}, payload)
+    runtime = OnnxRuntime(FeaturePlan.as_is(rows.shape[1]), payload)
     many = runtime.encoded(rows)
     # the row path has other buffers and another code path inside the runtime: compare it too
     for at in range(0, len(rows), max(1, len(rows) // 16)):

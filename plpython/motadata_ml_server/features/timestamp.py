@@ -1,23 +1,27 @@
-"""Calendar parts of a point in time, for one row."""
+"""Points in time, as parts of the calendar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from math import floor, isnan
+from datetime import UTC, datetime
+from math import floor, isnan, nan
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.features.json_values import EPOCH_NAIVE, read_timestamp
-from motadata_ml_server.features.plan import Matrix
+from motadata_ml_server.features.json_values import invalid
+from motadata_ml_server.features.number import read_number
+from motadata_ml_server.features.numeric import NumericKind, Reader, imputed
+from motadata_ml_server.features.plan_column import Matrix, PlanColumn
 
 PARTS: Final = ("days", "year", "month", "day", "dow", "hour", "minute")
 """The parts a plan may ask for, in its order."""
 
+_EPOCH_NAIVE: Final = datetime(1970, 1, 1)
+_EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_DATETIME: Final[dict[str, Callable[[datetime], float]]] = {
-    "days": lambda moment: (moment - EPOCH_NAIVE).total_seconds() / 86400.0,
+    "days": lambda moment: (moment - _EPOCH_NAIVE).total_seconds() / 86400.0,
     "year": lambda moment: float(moment.year),
     "month": lambda moment: float(moment.month),
     "day": lambda moment: float(moment.day),
@@ -27,7 +31,42 @@ _OF_DATETIME: Final[dict[str, Callable[[datetime], float]]] = {
 }
 
 
-def moment_reader(name: str, parts: tuple[str, ...], impute: list[float]) -> Callable[[Any], list[float]]:
+def read_timestamp(name: str, value: Any) -> float:
+    """Read a point in time as seconds since 1970 in UTC; NaN where it is missing.
+
+    Parameters
+    ----------
+    name : str
+        The feature, for the error.
+    value : object
+        An ISO 8601 date or timestamp (without an offset: UTC), or epoch seconds.
+
+    Returns
+    -------
+    float
+        Seconds, or NaN.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no point in time, or an infinite one.
+    """
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise invalid(name, "must be an ISO 8601 date or timestamp", value) from None
+        if moment.tzinfo is None:
+            return (moment - _EPOCH_NAIVE).total_seconds()
+        return (moment - _EPOCH_UTC).total_seconds()
+    if value is None:
+        return nan
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise invalid(name, "must be an ISO 8601 date or timestamp, or seconds since 1970", value)
+    return read_number(name, value)
+
+
+def moment_reader(name: str, parts: tuple[str, ...], impute: list[float]) -> Reader:
     """Return the function from a JSON value to calendar parts.
 
     Parameters
@@ -140,3 +179,36 @@ def calendar_columns(seconds: NDArray[np.float64], parts: Sequence[str]) -> Matr
     out = np.column_stack([known[part]() for part in parts])
     out[np.isnan(seconds)] = np.nan
     return out
+
+
+class TimestampKind(NumericKind):
+    """A point in time, as those parts of the calendar that vary."""
+
+    name = "timestamp"
+    impute_each = True
+
+    def measure(self, values: NDArray[np.float64]) -> tuple[dict[str, Any], Matrix]:
+        """Return the parts that vary, and their numbers; the days are always among them, and first."""
+        known = calendar_columns(values[~np.isnan(values)], PARTS)
+        varying = (known != known[0]).any(axis=0)
+        parts = [part for part, varies in zip(PARTS, varying, strict=True) if varies or part == "days"]
+        return {"parts": parts}, calendar_columns(values, parts)
+
+    def unscaled_shift(self, raw: Matrix) -> NDArray[np.float64]:
+        """Return the mean of the days, which are large, and 0 for the other parts."""
+        return np.where(np.arange(raw.shape[1]) == 0, np.nanmean(raw, axis=0), 0.0)
+
+    def names(self, column: PlanColumn) -> list[str]:
+        """Return the part for each number."""
+        return [f"{column.name}.{part}" for part in column.spec["parts"]]
+
+    def raw(self, column: PlanColumn, values: NDArray[np.float64]) -> Matrix:
+        """Return the parts, imputed."""
+        return imputed(calendar_columns(values, column.spec["parts"]), column.spec["impute"])
+
+    def reader(self, column: PlanColumn) -> Reader:
+        """Return the function from a value to its parts."""
+        return moment_reader(column.name, tuple(column.spec["parts"]), column.impute.tolist())
+
+
+TIMESTAMP: Final = TimestampKind()

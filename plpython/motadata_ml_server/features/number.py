@@ -1,0 +1,191 @@
+"""Numbers and booleans."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motadata_ml_server.features.json_values import invalid
+from motadata_ml_server.features.kind import Writer
+from motadata_ml_server.features.numeric import NumericKind, Reader, imputed, most_frequent
+from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+
+_SPAN: Final = re.compile(
+    r"(?:(?P<years>[+-]?\d+) years? ?)?(?:(?P<mons>[+-]?\d+) mons? ?)?(?:(?P<days>[+-]?\d+) days? ?)?"
+    r"(?:(?P<sign>[+-]?)(?P<h>\d+):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?))?"
+)
+_TRUE: Final = frozenset({"t", "true", "yes", "y", "on", "1"})
+_FALSE: Final = frozenset({"f", "false", "no", "n", "off", "0"})
+
+
+def read_number(name: str, value: Any) -> float:
+    """Read a number, a numeric string or a boolean; NaN where it is missing.
+
+    Parameters
+    ----------
+    name : str
+        The feature, for the error.
+    value : object
+        A parsed JSON value.
+
+    Returns
+    -------
+    float
+        Finite, or NaN for null.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else, or infinite.
+    """
+    if value is None:
+        return math.nan
+    number: float
+    if isinstance(value, (int, float)):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    elif isinstance(value, str) and "_" not in value:
+        try:
+            number = float(value)
+        except ValueError:
+            number = _read_span(name, value)
+    else:
+        raise invalid(name, "must be a number", value)
+    if math.isinf(number):
+        raise invalid(name, "must be a finite number", value if isinstance(value, str) else str(value))
+    return number
+
+
+def _read_span(name: str, value: str) -> float:
+    """Read what PostgreSQL prints for `time` and `interval`, in seconds as `extract(epoch)` counts."""
+    found = _SPAN.fullmatch(value.strip())
+    if found is None or not any(found.groups()):
+        raise invalid(name, "must be a number", value)
+    part = found.groupdict(default="0")
+    seconds = int(part["h"]) * 3600 + int(part["m"]) * 60 + float(part["s"])
+    days = int(part["years"]) * 365.25 + int(part["mons"]) * 30 + int(part["days"])
+    return days * 86400.0 + (-seconds if found["sign"] == "-" else seconds)
+
+
+def read_boolean(name: str, value: Any) -> float:
+    """Read a boolean as 1.0 or 0.0; NaN where it is missing.
+
+    Parameters
+    ----------
+    name : str
+        The feature, for the error.
+    value : object
+        A parsed JSON value: true, false, 0, 1, or PostgreSQL's spellings as a string.
+
+    Returns
+    -------
+    float
+        0.0, 1.0 or NaN.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else.
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, (bool, int, float)):
+        if value in {0, 1}:
+            return float(value)
+        if math.isnan(value):
+            return math.nan
+    elif isinstance(value, str):
+        word = value.strip().lower()
+        if word in _TRUE:
+            return 1.0
+        if word in _FALSE:
+            return 0.0
+    raise invalid(name, "must be true or false", value)
+
+
+class NumberKind(NumericKind):
+    """A number, and in some plans a second one that says whether it is missing."""
+
+    name = "number"
+
+    @property
+    def read_value(self) -> Callable[[str, Any], float]:
+        """The function from the feature's name and a value to the number; NaN where it is missing."""
+        return read_number
+
+    def measure(self, values: NDArray[np.float64]) -> tuple[dict[str, Any], Matrix]:
+        """Return the numbers as they are."""
+        return {}, values if values.ndim == 2 else values[:, None]
+
+    def names(self, column: PlanColumn) -> list[str]:
+        """Return the feature's own name, and that of the indicator."""
+        return [column.name, f"{column.name} is null"] if column.indicator else super().names(column)
+
+    def array_size(self, column: PlanColumn) -> int:
+        """Return 1."""
+        return 1
+
+    def raw(self, column: PlanColumn, values: NDArray[np.float64]) -> Matrix:
+        """Return the numbers, imputed, and the indicators."""
+        numbers = values[:, None]
+        filled = imputed(numbers, column.spec["impute"])
+        return np.hstack([filled, np.isnan(numbers)]) if column.indicator else filled
+
+    def reader(self, column: PlanColumn) -> Reader:
+        """Return the function from a value to the number, and the indicator."""
+        name, read, indicator = column.name, self.read_value, column.indicator
+        impute: list[float] = column.impute.tolist()
+
+        def read_scalar(value: Any) -> list[float]:
+            if value is True:
+                number = 1.0
+            elif value is False:
+                number = 0.0
+            else:
+                number = read(name, value)
+                if math.isnan(number):
+                    return [*impute, 1.0] if indicator else impute
+            return [number, 0.0] if indicator else [number]
+
+        return read_scalar
+
+    def writer(self, column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> Writer:
+        """Return the function that encodes one value into one row."""
+        if not column.one_number:
+            return super().writer(column, row, cells)
+        read, at = self.reader(column), column.start
+        shift, scale = float(column.shift[0]), float(column.scale[0])
+
+        def write_one(value: Any) -> None:
+            if value.__class__ is float and value - value == 0.0:
+                cells[at] = (value - shift) / scale
+            else:
+                cells[at] = (read(value)[0] - shift) / scale
+
+        return write_one
+
+
+class BooleanKind(NumberKind):
+    """A boolean, as 1 or 0."""
+
+    name = "boolean"
+
+    @property
+    def read_value(self) -> Callable[[str, Any], float]:
+        """The function from the feature's name and a value to 1, 0 or NaN."""
+        return read_boolean
+
+    def middle(self, sample: Matrix) -> NDArray[np.float64]:
+        """Return what stands for NULL where nothing else is asked for: the more frequent of the two."""
+        return most_frequent(sample)
+
+
+NUMBER: Final = NumberKind()
+BOOLEAN: Final = BooleanKind()
