@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -120,6 +121,14 @@ def fitted_predictions(estimator: PgEstimator, X: Any) -> list[Any]:
     return [row["prediction"] for row in system.predict_batch("travelling", X, version=estimator.model_version_)]
 
 
+@pytest.fixture
+def processes_end() -> Iterator[None]:
+    """End the processes that joblib keeps for the next call, and the threads that watch them."""
+    yield
+    get_reusable_executor().shutdown(wait=True)
+
+
+@pytest.mark.usefixtures("processes_end")
 def test_cross_validation_in_processes_of_its_own(system: MLSystem) -> None:
     rng = np.random.default_rng(0)
     X = rng.random((90, 2))
