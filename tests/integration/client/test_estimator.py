@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import psycopg
 import pytest
-from psycopg_pool import ConnectionPool
 from joblib.externals.loky import get_reusable_executor
+from psycopg_pool import ConnectionPool
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
