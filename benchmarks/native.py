@@ -120,14 +120,111 @@ def measure(loops: Any, rounds: int, rows: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def _rows(  # noqa: C901 - each small loop is what is timed, so it stands in line
-    loops: Any, trees: Any, session: Any, forest: Forest, rounds: int
-) -> dict[str, float]:
-    encoder = loops.RowEncoder([("number", f"c{at}", at, 0.0, 1.0, 0.5) for at in range(10)], 10)
-    linear = loops.LinearRow([("number", f"c{at}", 0.5, 0.5, np.ones(1)) for at in range(10)], np.zeros(1))
-    row = np.zeros(10)
-    scores, encoded = trees.bind(row).scores, trees.bind(encoder).scores
-    single = loops.Trees(
+class OneByOne:
+    """The ways of predicting one row after another, each a method that does all of some fresh rows.
+
+    Parameters
+    ----------
+    loops : module
+        The compiled loops.
+    trees : Trees
+        The forest in them.
+    session : onnxruntime.InferenceSession
+        The same forest.
+    fresh : ndarray of shape (rows, 10)
+        Rows to predict.
+    """
+
+    def __init__(self, loops: Any, trees: Any, session: Any, fresh: Array) -> None:
+        self._encoder = loops.RowEncoder([("number", f"c{at}", at, 0.0, 1.0, 0.5) for at in range(10)], 10)
+        self._linear = loops.LinearRow([("number", f"c{at}", 0.5, 0.5, np.ones(1)) for at in range(10)], np.zeros(1))
+        self._row = np.zeros(10)
+        self._scores = trees.bind(self._row).scores
+        self.encoded = trees.bind(self._encoder).scores
+        self._fresh = fresh
+        self._lists = fresh.tolist()
+        self._named = [dict(zip([f"c{at}" for at in range(10)], values, strict=True)) for values in self._lists]
+        self._session, self._given = session, np.zeros((1, 10))
+        self._binding = _bound(session, self._given, np.zeros((1, 1)))
+
+    def array_and_scores(self) -> None:
+        """Copy each row into the bound array, and score it."""
+        row, scores = self._row, self._scores
+        for values in self._fresh:
+            row[:] = values
+            scores()
+
+    def array_alone(self) -> None:
+        """Copy each row into the bound array."""
+        row = self._row
+        for values in self._fresh:
+            row[:] = values
+
+    def list_to_scores(self) -> None:
+        """Encode each row from a list, and score it."""
+        fill, encoded = self._encoder.fill, self.encoded
+        for values in self._lists:
+            fill(values)
+            encoded()
+
+    def json_to_scores(self) -> None:
+        """Encode each row from a dict, and score it."""
+        fill, encoded = self._encoder.fill, self.encoded
+        for values in self._named:
+            fill(values)
+            encoded()
+
+    def json_encoded_alone(self) -> None:
+        """Encode each row from a dict."""
+        fill = self._encoder.fill
+        for values in self._named:
+            fill(values)
+
+    def linear_json_to_scores(self) -> None:
+        """Score each row from a dict by a linear model."""
+        scores = self._linear.scores
+        for values in self._named:
+            scores(values)
+
+    def onnxruntime_bound(self) -> None:
+        """Copy each row into the array that ONNX Runtime reads, and run it."""
+        given, run, binding = self._given, self._session.run_with_iobinding, self._binding
+        for values in self._fresh:
+            given[0] = values
+            run(binding)
+
+
+def _rows(loops: Any, trees: Any, session: Any, forest: Forest, rounds: int) -> dict[str, float]:
+    fresh = forest.rows[:4000]
+    ways = OneByOne(loops, trees, session, fresh)
+    ways.list_to_scores()
+    assert ways.encoded() == [forest.estimator.predict_proba(fresh[-1:])[0, 1]]
+    timed = best(
+        {
+            way.__name__: way
+            for way in (
+                ways.array_and_scores,
+                ways.array_alone,
+                ways.list_to_scores,
+                ways.json_to_scores,
+                ways.json_encoded_alone,
+                ways.linear_json_to_scores,
+                ways.onnxruntime_bound,
+            )
+        },
+        rounds,
+        len(fresh),
+    )
+    single = _leaf(loops)
+    timed["call_alone"] = best({"call": repeated(single.scores, 20_000)}, rounds, 20_000)["call"]
+    timed["in_c"] = timed["array_and_scores"] - timed["array_alone"] - timed["call_alone"]
+    timed["scikit_learn"] = best({"sklearn": lambda: forest.estimator.predict_proba(fresh[:1])}, rounds, 1)["sklearn"]
+    return timed
+
+
+def _leaf(loops: Any) -> Any:
+    """Return a tree of one leaf, bound to a row: what a call costs that computes nothing."""
+    return loops.Trees(
         10,
         1,
         starts=np.array([0, 1]),
@@ -137,64 +234,7 @@ def _rows(  # noqa: C901 - each small loop is what is timed, so it stands in lin
         right=np.array([-1], np.int32),
         missing_left=np.zeros(1, bool),
         values=np.ones((1, 1)),
-    ).bind(row)
-    fresh = forest.rows[:4000]
-    lists = fresh.tolist()
-    named = [dict(zip([f"c{at}" for at in range(10)], values, strict=True)) for values in lists]
-    given, result = np.zeros((1, 10)), np.zeros((1, 1))
-    binding = _bound(session, given, result)
-
-    def fresh_rows() -> None:
-        for values in fresh:
-            row[:] = values
-            scores()
-
-    def only_copied() -> None:
-        for values in fresh:
-            row[:] = values
-
-    def fresh_lists() -> None:
-        for values in lists:
-            encoder.fill(values)
-            encoded()
-
-    def fresh_named() -> None:
-        for values in named:
-            encoder.fill(values)
-            encoded()
-
-    def only_encoded() -> None:
-        for values in named:
-            encoder.fill(values)
-
-    def onnx_rows() -> None:
-        for values in fresh:
-            given[0] = values
-            session.run_with_iobinding(binding)
-
-    def linear_rows() -> None:
-        for values in named:
-            linear.scores(values)
-
-    fresh_lists()
-    assert encoded() == [forest.estimator.predict_proba(fresh[-1:])[0, 1]]
-    timed = best(
-        {
-            "array_and_scores": fresh_rows,
-            "array_alone": only_copied,
-            "list_to_scores": fresh_lists,
-            "json_to_scores": fresh_named,
-            "json_encoded_alone": only_encoded,
-            "linear_json_to_scores": linear_rows,
-            "onnxruntime_bound": onnx_rows,
-        },
-        rounds,
-        len(fresh),
-    )
-    timed["call_alone"] = best({"call": repeated(single.scores, 20_000)}, rounds, 20_000)["call"]
-    timed["in_c"] = timed["array_and_scores"] - timed["array_alone"] - timed["call_alone"]
-    timed["scikit_learn"] = best({"sklearn": lambda: forest.estimator.predict_proba(fresh[:1])}, rounds, 1)["sklearn"]
-    return timed
+    ).bind(np.zeros(10))
 
 
 def _bound(session: Any, given: Array, result: Array) -> Any:
