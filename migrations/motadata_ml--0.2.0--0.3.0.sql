@@ -103,6 +103,12 @@ begin
 end
 $$;
 
+create function ml._raise_failure() returns integer
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import raise_failure
+return raise_failure()
+$$;
+comment on function ml._raise_failure() is 'Internal: raise what ended the chunks of ml.predict_batch.';
 create or replace function ml.predict_batch(
     model_id pg_catalog.text,
     input_data pg_catalog.text,
@@ -136,7 +142,8 @@ from (
                 ml._float8_array((p.chunk).numbers) as numbers,
                 coalesce(
                     pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
-                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8) as rows
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8,
+                    ml._raise_failure()) as rows
             from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
             offset 0
         ) as c
@@ -433,6 +440,24 @@ comment on column ml.cache_status.hits is 'How often it was found in the cache.'
 revoke all on all tables in schema ml from public;
 revoke all on all sequences in schema ml from public;
 revoke all on all functions in schema ml from public;
+
+-- ml.predict_batch has to go on for those who may call it, before ml.refresh_usage as well.
+do $$
+declare
+    granted pg_catalog.text;
+begin
+    select pg_catalog.string_agg(
+        pg_catalog.format('grant execute on function ml._raise_failure() to %s;', a.grantee::pg_catalog.regrole), ' ')
+        into granted
+    from pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) a
+    where p.pronamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
+        and p.proname operator(pg_catalog.=) '_predict_chunks' and a.grantee operator(pg_catalog.<>) 0
+        and a.grantee operator(pg_catalog.<>) p.proowner;
+    if granted is not null then
+        execute granted;
+    end if;
+end
+$$;
 
 -- Decided anew, for a database that pg_upgrade has brought to 17 or later. CREATE OR REPLACE keeps neither.
 do $$

@@ -194,6 +194,13 @@ return predict_chunks(model_id, input_data, id_column, version, tenant_id)
 $$;
 comment on function ml._predict_chunks is 'Internal: the predictions of ml.predict_batch, a chunk of rows at a time.';
 
+create function ml._raise_failure() returns integer
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import raise_failure
+return raise_failure()
+$$;
+comment on function ml._raise_failure() is 'Internal: raise what ended the chunks of ml.predict_batch.';
+
 -- Calls in the select list, not in FROM: a chunk is predicted when its rows are asked for, and kept nowhere. OFFSET 0
 -- keeps each level apart, so that what belongs to a chunk is computed once.
 create function ml.predict_batch(
@@ -229,7 +236,8 @@ from (
                 ml._float8_array((p.chunk).numbers) as numbers,
                 coalesce(
                     pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
-                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8) as rows
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8,
+                    ml._raise_failure()) as rows
             from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
             offset 0
         ) as c

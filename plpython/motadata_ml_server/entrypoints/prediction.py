@@ -12,7 +12,7 @@ from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.boundary import boundary, boundary_rows
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ predict_proba = _one_row(
 )
 
 
-@boundary_rows
+@boundary_stream
 def predict_chunks(
     model_id: str, input_data: str, id_column: str | None, version: str | None, tenant_id: str | None
 ) -> Iterator[dict[str, Any]]:
