@@ -93,6 +93,7 @@ class _SameServerOnly(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         """Return the request to the new address, where that is on the server that was named."""
         if _origin(newurl) != _origin(req.full_url):
+            fp.close()
             there = urllib.parse.urlsplit(newurl)
             raise MlflowError(
                 f"MLflow at {_origin(req.full_url)} redirects to another server, {there.scheme}://{there.netloc}",

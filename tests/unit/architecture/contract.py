@@ -149,7 +149,7 @@ INSIDE: Mapping[str, Mapping[str, str]] = {
     "/dev/shm": {},  # noqa: S108 - so that nobody writes there
     "pg_stat_tmp": {"postgres.session_files": "where the files lie that sessions share"},
     "multiprocessing": {"worker.__main__": "its pools of threads get locks of threads, for want of semaphores"},
-    "fork": {},
+    "fork": {"postgres.kernel": "names it among the calls that a training is refused"},
     "setrlimit": {"worker.__main__": "caps its own memory"},
 }
 """What reaches behind SQL, or the process itself, in the server package: which modules do so, and why."""
