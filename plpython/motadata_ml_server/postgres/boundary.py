@@ -73,7 +73,7 @@ def boundary_stream(function: Callable[P, Iterator[Row]]) -> Callable[P, Iterato
         rows = function(*args, **kwargs)
         try:
             first = next(rows, None)
-            return iter(()) if first is None else _to_the_end(first, rows)
+            return iter(()) if first is None else _to_the_end(first, rows, function.__name__)
         except Exception as error:
             told = _told(error, function.__name__)
         raise told
@@ -81,15 +81,19 @@ def boundary_stream(function: Callable[P, Iterator[Row]]) -> Callable[P, Iterato
     return wrapped
 
 
-def _to_the_end(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
+def _to_the_end(first: Row, rows: Iterator[Row], entry_point: str) -> Iterator[Row]:
     global _failure  # noqa: PLW0603 - handed over in process memory to the function that raises it
     yield first
     try:
         yield from rows
         return
     except Exception as error:
-        _failure = error
+        _failure = raised = error
     yield dict.fromkeys(first)
+    # whoever asks for more has taken the row of NULLs for one of the rows: no answer may end early and look whole
+    if _failure is raised:
+        _failure = None
+    raise _told(raised, entry_point)
 
 
 @boundary

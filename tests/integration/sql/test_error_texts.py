@@ -164,6 +164,9 @@ def test_an_error_between_two_rows_is_told_as_any_other(module_dsn: str, trained
         trained.execute(call.encode())
     assert caught.value.sqlstate == "ML020"
     assert trained.execute("select ml._raise_failure()").fetchone() == (0,)
+    with pytest.raises(psycopg.Error, match="error fetching next item") as caught:  # of who does not ask for it
+        trained.execute("select count(*) from ml._predict_chunks('near', %s, null, null, null)", [rows])
+    assert caught.value.sqlstate == "ML020"
     assert trained.execute("select count(*) from ml.predict_batch('near', 'select 1 as x')").fetchone() == (1,)
     trained.execute("select ml.set_option('chunk_rows', null)")
 
