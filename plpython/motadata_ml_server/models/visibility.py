@@ -1,9 +1,9 @@
 """Which model version a call sees: asked as the caller, once per statement at most.
 
-The answer is remembered for the statement that asked. A statement is told apart from the next by its start time,
-and the answer also depends on the role, the subtransaction, the command and the snapshot, of which a function that
-fetches from open cursors uses several: each is read from the backend through a function that only returns a variable
-and cannot raise.
+The answer is remembered for the statement that asked, and depends on all that decides it. A statement is told apart
+from the next by its start time. Within one, the role can change, the transaction and the subtransaction, the setting
+that names the tenant, and the snapshot: a function that fetches from open cursors uses several, and so does a procedure
+that commits. Each is read from the backend through a function that only returns a variable and cannot raise.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from motadata_ml_server.errors import VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
 from motadata_ml_server.postgres import owner
-from motadata_ml_server.postgres.backend import getter
+from motadata_ml_server.postgres.backend import getter, snapshot_contents
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.tenants import resolution
 
@@ -24,26 +24,38 @@ left join ml.model_version v on v.model operator(pg_catalog.=) m.id
 where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
 
+_Question = tuple[str, str | None, str | bytes | None]
+"""Model, version and tenant: a text where the call names it, the bytes of the setting where it does not."""
+
+_TENANT = b"ml.tenant_id"
+
 
 class _Memory:
     """What was seen in the statement that is running."""
 
     def __init__(self) -> None:
         self._start = getter("GetCurrentStatementStartTimestamp")
+        self._transaction = getter("GetCurrentTransactionStartTimestamp")
         self._user = getter("GetUserId")
         self._subtransaction = getter("GetCurrentSubTransactionId")
-        self._command = getter("GetCurrentCommandId")
-        self._has_snapshot = getter("ActiveSnapshotSet")
-        self._snapshot = getter("GetActiveSnapshot")
-        self._moment: tuple[int, ...] | None = None
-        self.seen: dict[tuple[str, str | None, str | None], VisibleVersion] = {}
+        self._snapshot = snapshot_contents()
+        self._setting = getter("GetConfigOption")
+        self._moment: tuple[int | bytes | None, ...] | None = None
+        self.seen: dict[_Question, VisibleVersion] = {}
 
     def refresh(self) -> None:
-        snapshot = self._snapshot() if self._has_snapshot() else 0
-        moment = (self._start(), self._user(), self._subtransaction(), self._command(False), snapshot)
-        if moment != self._moment:
+        """Drop what was seen at another moment; without a snapshot every moment is another."""
+        snapshot = self._snapshot()
+        moment = (self._start(), self._transaction(), self._user(), self._subtransaction(), snapshot)
+        if moment != self._moment or snapshot is None:
             self._moment = moment
             self.seen.clear()
+
+    def question(self, model_id: str, version: str | None, tenant_id: str | None) -> _Question:
+        """Return all of a call that decides its answer: where it names no tenant, the setting may."""
+        if tenant_id is None:
+            return model_id, version, self._setting(_TENANT, True, False)
+        return model_id, version, tenant_id
 
     def forget(self) -> None:
         self._moment = None
@@ -87,12 +99,12 @@ def visible_version(db: Database, model_id: str, version: str | None, tenant_id:
     if _memory is None:
         _memory = _Memory()
     _memory.refresh()
-    key = (model_id, version, tenant_id)
+    key = _memory.question(model_id, version, tenant_id)
     found = _memory.seen.get(key)
     if found is None:
         found = look_up(db, model_id, version, resolution.resolve(db, tenant_id))
         _memory.refresh()
-        _memory.seen[key] = found
+        _memory.seen[_memory.question(model_id, version, tenant_id)] = found
     return found
 
 
