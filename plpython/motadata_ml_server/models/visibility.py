@@ -8,7 +8,9 @@ that commits. Each is read from the backend through a function that only returns
 
 from __future__ import annotations
 
-from motadata_ml_server.errors import VersionNotFoundError
+from collections.abc import Callable
+
+from motadata_ml_server.errors import TenantNotPermittedError, VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
 from motadata_ml_server.postgres import owner
 from motadata_ml_server.postgres.backend import getter, snapshot_contents
@@ -121,3 +123,44 @@ def look_up(db: Database, model_id: str, version: str | None, tenant_id: str) ->
             hint="select version, deployed from ml.model_versions lists them; ml.deploy deploys one.",
         )
     return VisibleVersion(row["id"], tenant_id, model_id, row["version"], row["digest"])
+
+
+_STILL_PERMITTED = """
+select coalesce(
+        (select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) $2), false)
+    or exists (
+        select from ml.tenant_role r
+        where r.tenant_id operator(pg_catalog.=) $1 and pg_catalog.pg_has_role($2, r.role, 'usage')) as permitted
+"""
+
+
+def right_to(db: Database, visible: VisibleVersion) -> Callable[[], None]:
+    """Return a check that the caller's right to a version stands now, whatever snapshot the running cursor reads.
+
+    Who reads a cursor goes on in its snapshot, in which nothing is revoked. The check looks through a volatile function
+    of the owner's, which PostgreSQL gives a snapshot of its own (but for transactions that keep one for all they do).
+
+    Parameters
+    ----------
+    db : Database
+        The caller's session; its role of this moment is asked for.
+    visible : VisibleVersion
+        What `visible_version` answered.
+
+    Returns
+    -------
+    callable
+        Takes nothing; raises TenantNotPermittedError (ML012) once the right is revoked.
+    """
+    role = str(db.query("select current_user::pg_catalog.text as name")[0]["name"])
+
+    def check() -> None:
+        values = [visible.tenant_id, role]
+        rows = owner.write_as_owner(db, lambda own: own.query(_STILL_PERMITTED, ["text", "name"], values))
+        if not rows[0]["permitted"]:
+            raise TenantNotPermittedError(
+                f"the right of role {role!r} to act for tenant {visible.tenant_id!r} was revoked",
+                hint="The rows before were predicted while it stood. Ask an administrator for ml.grant_usage.",
+            )
+
+    return check
