@@ -119,7 +119,11 @@ def predict_chunks(
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
     entry = cache.entry_of(db, visible)
     chunks = batch.predict_chunks(db, entry.predictor, required("input_data", input_data), id_column)
-    yield from entry.usage.over(chunks, batch.rows_of)
+    check = visibility.right_to(db, visible)
+    for number, chunk in enumerate(entry.usage.over(chunks, batch.rows_of)):
+        if number:  # a cursor may be read on long after it was opened
+            check()
+        yield chunk
 
 
 @boundary
