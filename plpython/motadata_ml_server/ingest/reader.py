@@ -163,9 +163,9 @@ def _in_pieces(schemas: Sequence[ColumnSchema], fetched: str) -> str:
     )
     return (
         "(select numbered.* from (select input.*, pg_catalog.row_number() over () as n, "  # noqa: S608 - our own names
-        f"pg_catalog.floor(pg_catalog.sum({sizes}) over (rows unbounded preceding) operator(pg_catalog./) {PIECE_BYTES}) "
-        f"as piece from {fetched}) as numbered order by numbered.piece, numbered.n) as input "
-        "group by input.piece order by input.piece"
+        f"pg_catalog.floor(pg_catalog.sum({sizes}) over (rows unbounded preceding) "
+        f"operator(pg_catalog./) {PIECE_BYTES}) as piece from {fetched}) as numbered "
+        "order by numbered.piece, numbered.n) as input group by input.piece order by input.piece"
     )
 
 

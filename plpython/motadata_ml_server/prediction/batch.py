@@ -75,9 +75,7 @@ def predict_chunks(
 def _with_id(source: Source, name: str, exact: bool) -> Source:
     """Return the source with a column once more, as text and under a name of its own."""
     column = source.column(name, "id_column")
-    return replace(
-        source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name, exact=exact))
-    )
+    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name, exact=exact)))
 
 
 def _encode(

@@ -107,7 +107,6 @@ def _names(source: Source, keep: Sequence[str | None]) -> tuple[str, ...]:
     if taken:
         raise InvalidArgumentError(
             f"keep has the column {taken[0]!r}, a name that a column of predictions has",
-            hint=f'Rename it in a SELECT: input_data => \'select *, "{taken[0]}" as input_{taken[0]} from ...\', and '
-            "name the columns to keep.",
+            hint=f"Rename it in the SELECT that is input_data: {quote_identifier(taken[0])} as input_{taken[0]}.",
         )
     return tuple(names)

@@ -102,7 +102,7 @@ def _create(db: Database, table: str, columns: Mapping[str, str], kept: KeptColu
         typed = expression if as_it_is else f"null::{_PREDICTED.get(name, 'pg_catalog.text')}"
         made.append(f"{typed} as {quote_identifier(name)}")
     source = "" if kept is None else f" from {kept.rows}"
-    db.run(f"create table {table} as select {', '.join(made)}{source} with no data")  # noqa: S608 - quoted
+    db.run(f"create table {table} as select {', '.join(made)}{source} with no data")
 
 
 def _write(
