@@ -193,9 +193,8 @@ def test_views_over_predictions_outlive_the_update(restored: Restored, version: 
     session = restored(version)
     rest = ["", ", 'id'", ", 'id', null, null"]
     for number, arguments in enumerate(f"'linear', 'rows'{more}" for more in rest):
-        session.execute(
-            f"create view predicted_{number} as select id, prediction, value from ml.predict_batch({arguments})".encode()
-        )
+        query = f"select id, prediction, value from ml.predict_batch({arguments})"
+        session.execute(f"create view predicted_{number} as {query}".encode())
     before = [session.execute(f"select * from predicted_{number}".encode()).fetchall() for number in range(3)]
     session.execute("alter extension motadata_ml update")
     assert [session.execute(f"select * from predicted_{number}".encode()).fetchall() for number in range(3)] == before

@@ -64,11 +64,7 @@ def predict_into(
         ML003: the input lacks a column of `keep`, or the table one that is to be written.
     """
     table = qualified(db, "target_table", target_table)
-    mode = "append" if mode is None else mode
-    if mode not in MODES:
-        raise InvalidArgumentError(
-            f"mode must be one of {', '.join(MODES)}, got {mode!r}", hint="append adds rows to what is there."
-        )
+    mode = _checked("append" if mode is None else mode)
     target = targets.find(db, table, target_table)
     if target is not None:
         target.check_mode(mode)
@@ -79,19 +75,24 @@ def predict_into(
         _create(db, table, columns, kept)
     else:
         columns = target.fitted(columns, whole=kept is not None)
-    if kept is None:
-        source = "ml.predict_batch($1, $2, id_column => $3, version => $4, tenant_id => $5) as p"
-    else:
-        source = (
-            f"{kept.rows} join ml.predict_batch($1, $2, $3, null::bigint, version => $4, tenant_id => $5) as p "
-            f"on {kept.joined}"
-        )
+    source = "ml.predict_batch($1, $2, id_column => $3, version => $4, tenant_id => $5) as p"
+    if kept is not None:
+        numbered = "ml.predict_batch($1, $2, $3, null::bigint, version => $4, tenant_id => $5) as p"
+        source = f"{kept.rows} join {numbered} on {kept.joined}"
         input_data, id_column = kept.table, None
     values = [model_id, input_data, id_column, version, tenant_id]
     rows = _write(db, table, columns, source, values, replace=mode == "replace" and target is not None)
     if kept is not None:
         db.run(f"drop table {kept.table}")
     return rows
+
+
+def _checked(mode: str) -> str:
+    if mode not in MODES:
+        raise InvalidArgumentError(
+            f"mode must be one of {', '.join(MODES)}, got {mode!r}", hint="append adds rows to what is there."
+        )
+    return mode
 
 
 def _create(db: Database, table: str, columns: Mapping[str, str], kept: KeptColumns | None) -> None:
