@@ -66,6 +66,8 @@ class SourceColumn:
         How it travels; None where the type cannot be a feature.
     origin : str or None
         Its name in the query where that is another.
+    exact : bool
+        Whether its text is to be read back by its type: then no setting of the session decides how dates are written.
     """
 
     name: str
@@ -73,6 +75,7 @@ class SourceColumn:
     label: str
     kind: ColumnKind | None
     origin: str | None = None
+    exact: bool = False
 
     @property
     def schema(self) -> ColumnSchema:
@@ -232,6 +235,8 @@ def expression(column: SourceColumn, kind: ColumnKind, quoted: str, utf8: bool) 
         Whether the server's encoding is UTF-8.
     """
     if kind == "text":
+        if column.exact and column.type_name in _MOMENTS:
+            return f"pg_catalog.to_json({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
         return (
             f"{quoted}::pg_catalog.text"
             if utf8
