@@ -20,6 +20,9 @@ _PREDICTED: Final = {
     "probabilities": "pg_catalog.float8[]",
 }
 
+_PLAIN: Final = "ml.predict_batch($1, $2, id_column => $3, version => $4, tenant_id => $5) as p"
+_NUMBERED: Final = "ml.predict_batch($1, $2, $3, null::bigint, version => $4, tenant_id => $5) as p"
+
 _OTHER_TYPE = "42804"
 
 
@@ -47,9 +50,8 @@ def predict_into(
     keep : sequence of str or None
         Columns of the input that are written too, in their types; ``*`` stands for all.
     mode : str or None
-        ``append``, also for None, adds rows, to a new table where there is none; ``create`` refuses a table that is
-        there; ``replace`` puts the rows in place of those that are there, and keeps the table with its rights, indexes
-        and triggers.
+        ``append``, also for None, adds rows or makes the table; ``create`` refuses one that is there; ``replace`` puts
+        the rows in place of its own, and keeps the table with its rights, indexes and triggers.
 
     Returns
     -------
@@ -75,15 +77,13 @@ def predict_into(
         _create(db, table, columns, kept)
     else:
         columns = target.fitted(columns, whole=kept is not None)
-    source = "ml.predict_batch($1, $2, id_column => $3, version => $4, tenant_id => $5) as p"
-    if kept is not None:
-        numbered = "ml.predict_batch($1, $2, $3, null::bigint, version => $4, tenant_id => $5) as p"
-        source = f"{kept.rows} join {numbered} on {kept.joined}"
-        input_data, id_column = kept.table, None
     values = [model_id, input_data, id_column, version, tenant_id]
-    rows = _write(db, table, columns, source, values, replace=mode == "replace" and target is not None)
-    if kept is not None:
-        db.run(f"drop table {kept.table}")
+    replacing = mode == "replace" and target is not None
+    if kept is None:
+        return _write(db, table, columns, _PLAIN, values, replace=replacing)
+    source = f"{kept.rows} join {_NUMBERED} on {kept.joined}"
+    rows = _write(db, table, columns, source, [model_id, kept.table, None, version, tenant_id], replace=replacing)
+    db.run(f"drop table {kept.table}")
     return rows
 
 

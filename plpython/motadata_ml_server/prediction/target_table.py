@@ -79,7 +79,8 @@ class TargetTable:
         columns : mapping of str to str
             Name and expression of each column.
         whole : bool
-            Whether each column of the table has to get a value, from a row or from a default.
+            Whether the table has to have all of them, and a value or a default for each of its own; where not,
+            PostgreSQL decides (42703, 23502).
 
         Raises
         ------
@@ -89,7 +90,7 @@ class TargetTable:
             ML009: the table has a column that would stay empty.
         """
         lacking = [name for name in columns if name not in self.types]
-        if lacking:
+        if whole and lacking:
             raise ColumnNotFoundError(
                 f"target_table {self.argument!r} lacks the columns {', '.join(map(repr, lacking))}",
                 hint=f"Its columns are: {', '.join(self.types)}. Add them, keep others, or write to another table.",
@@ -101,7 +102,7 @@ class TargetTable:
                 hint="Name them in keep, give them a default, or write to another table.",
             )
         fitted = dict(columns)
-        if columns["id"].endswith("::pg_catalog.text") and self.types["id"] != "text":
+        if columns["id"].endswith("::pg_catalog.text") and self.types.get("id", "text") != "text":
             fitted["id"] = f"{columns['id']}::{self.types['id']}"
         return fitted
 
