@@ -140,7 +140,7 @@ def test_a_model_of_many_categories_as_sql(session: Session, algorithm: str) -> 
         'label ' || (i * 31) % 7 as y from generate_series(1, 9000) as i"""
     )
     session.execute("select ml.train(%s, 'classification', 'blue_own.many', 'y', algorithm => %s)", [algorithm] * 2)
-    session.execute("select ml.predict(%s, '{\"c\": null, \"n\": 1}'::jsonb)", [algorithm])
+    session.execute('select ml.predict(%s, \'{"c": null, "n": 1}\'::jsonb)', [algorithm])
     started = time.monotonic()
     state, grown = ended(session, "select ml.to_sql(%s, 'label')", algorithm)
     assert state in ("ML020", None)

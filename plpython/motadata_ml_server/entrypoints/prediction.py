@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from motadata_ml_server.entrypoints.required import required
-from motadata_ml_server.features.row_input import decode
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
+from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
     from motadata_ml_server.models.version import VisibleVersion

@@ -153,6 +153,7 @@ def occurrences(outputs: int) -> int:
 
 
 def too_large(why: str) -> UnsupportedOperationError:
+    """Return the error for a model that is not written as SQL, with why."""
     return UnsupportedOperationError(
         f"the model is too large to write as SQL: {why}",
         hint="Train fewer or shallower trees (n_estimators, max_depth), or use ml.predict_value.",
