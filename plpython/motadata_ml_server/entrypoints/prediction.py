@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from motadata_ml_server.entrypoints.required import required
-from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
+from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
     from motadata_ml_server.models.version import VisibleVersion
@@ -24,24 +24,6 @@ Input = str | list[Any]
 
 SIX_ARGUMENTS = "six arguments"
 """Tells the SQL body of version 0.2.0, which hands over the tenant last of six, until the extension is updated."""
-
-
-def _decode(value: Input) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    try:
-        if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
-            return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
-        decoded = json.loads(text)
-        if not isinstance(decoded, (dict, list)):
-            raise ValueError
-    except (ValueError, RecursionError):
-        raise InvalidInputError(
-            f"input must be a JSON object or an array of numbers, got {text[:100]!r}",
-            hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
-        ) from None
-    return decoded
 
 
 def _json_value(value: Any) -> Any:
@@ -67,7 +49,7 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
         visible = visibility.visible_version(db, model_id, version, tenant_id)
         entry = cache.entry_of(db, visible)
         try:
-            answer = ask(entry.predictor, _decode(input), visible)
+            answer = ask(entry.predictor, decode(input), visible)
         except Exception:
             entry.usage.fail()
             raise

@@ -15,7 +15,7 @@ from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.sql_features import FORMS, add, number
-from motadata_ml_server.export.sql_trees import tree_scores
+from motadata_ml_server.export.sql_trees import MAX_TERMS, occurrences, too_large, tree_scores
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.kinds import ArtifactKind
@@ -116,6 +116,10 @@ def written(expression: Expression, dialect: str) -> str:
 
 def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
     """Sum numbers first, then the other columns, as the row path does."""
+    terms = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
+    terms *= occurrences(len(model.intercepts))
+    if terms > MAX_TERMS:
+        raise too_large(f"with its categories it has {terms} branches, at most {MAX_TERMS}")
     plain = [column for column in columns if column.one_number]
     others = [column for column in columns if not column.one_number]
     scores = []

@@ -16,6 +16,7 @@ from motadata_ml_server.errors import (
     RelationNotFoundError,
 )
 from motadata_ml_server.postgres.database import Database, DatabaseError, ResultColumn
+from motadata_ml_server.postgres.identifiers import MAX_NAME_CHARACTERS
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _RELATION = re.compile(rf"\s*{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}}\s*")
@@ -156,7 +157,8 @@ def resolve(db: Database, text: str, argument: str) -> Source:
         )
     table = None
     try:
-        if _RELATION.fullmatch(text):
+        # The expression keeps a way back for each character, gigabytes for a text of megabytes, and no cancel ends it.
+        if len(text) <= MAX_NAME_CHARACTERS and _RELATION.fullmatch(text):
             table = _resolve_relation(db, text.strip(), argument)
             query = f"select * from {table}"  # noqa: S608 - quoted
         else:

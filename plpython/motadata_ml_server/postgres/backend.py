@@ -66,7 +66,7 @@ def getter(name: str) -> Callable[..., Any]:
 
 
 SNAPSHOT_BYTES: Final = 52
-"""What of a snapshot says which rows it shows: kind, bounds, lists and the command, from PostgreSQL 14 on."""
+"""What of a snapshot says which rows it shows: its kind, its bounds, its lists and the command; since PostgreSQL 14."""
 
 
 def snapshot_contents() -> Callable[[], bytes | None]:

@@ -11,6 +11,7 @@ import numpy as np
 from motadata_ml_server.administration import options
 from motadata_ml_server.columns import ColumnSchema, ColumnTable
 from motadata_ml_server.features.columns_of import feature_schemas
+from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.ingest.wire import decode_table
@@ -19,6 +20,9 @@ from motadata_ml_server.prediction.predictor import Predictor
 
 _ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
+
+COPIES = 4
+"""How often the numbers of an answer lie in memory at once on their way out, at the least."""
 
 
 def predict_chunks(
@@ -68,8 +72,9 @@ def predict_chunks(
     first, threads = 1, options.integer(db, "threads")
     for chunk in read_chunks(db, source, schemas, most, suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
-        yield _encode(predictor, table, names, id_name, first, threads)
-        first += chunk.rows
+        for _, part in row_chunks(table, COPIES * predictor.outputs):
+            yield _encode(predictor, part, names, id_name, first, threads)
+            first += part.rows
 
 
 def _with_id(source: Source, name: str, exact: bool) -> Source:
