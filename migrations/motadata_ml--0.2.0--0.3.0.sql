@@ -715,24 +715,6 @@ revoke all on all tables in schema ml from public;
 revoke all on all sequences in schema ml from public;
 revoke all on all functions in schema ml from public;
 
--- ml.predict_batch has to go on for those who may call it, before ml.refresh_usage as well.
-do $$
-declare
-    granted pg_catalog.text;
-begin
-    select pg_catalog.string_agg(
-        pg_catalog.format('grant execute on function ml._raise_failure() to %s;', a.grantee::pg_catalog.regrole), ' ')
-        into granted
-    from pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) a
-    where p.pronamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
-        and p.proname operator(pg_catalog.=) '_predict_chunks' and a.grantee operator(pg_catalog.<>) 0
-        and a.grantee operator(pg_catalog.<>) p.proowner;
-    if granted is not null then
-        execute granted;
-    end if;
-end
-$$;
-
 -- Decided anew, for a database that pg_upgrade has brought to 17 or later. CREATE OR REPLACE keeps neither.
 do $$
 begin
