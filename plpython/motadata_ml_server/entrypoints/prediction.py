@@ -152,12 +152,7 @@ def predict_into(
 def cache_status() -> Iterator[dict[str, Any]]:
     """List the models this session holds in memory, as far as the caller may use them."""
     held = cache.entries()
-    rows = database.current().query(
-        "select id from ml.model_version where id operator(pg_catalog.=) any ($1)",
-        ["bigint[]"],
-        [[entry.version.version_id for entry in held]],
-    )
-    allowed = {row["id"] for row in rows}
+    allowed = visibility.allowed(database.current(), [entry.version.version_id for entry in held])
     for entry in held:
         if entry.version.version_id not in allowed:
             continue

@@ -13,6 +13,7 @@ from motadata_ml_server.persistence.json_intake import read_json
 from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
+from motadata_ml_server.postgres.owner import query_as_owner
 
 Output = Literal["value", "label"]
 
@@ -87,7 +88,7 @@ def create_function(db: Database, visible: VisibleVersion, function_name: str, o
 
 
 def _load(db: Database, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
-    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    row = query_as_owner(db, _DESCRIBE, ["bigint"], [visible.version_id])[0]
     if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
             f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
@@ -168,7 +169,7 @@ def model_bytes(db: Database, visible: VisibleVersion) -> bytes:
     """
     from motadata_ml_server.export.onnx import export_onnx
 
-    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    row = query_as_owner(db, _DESCRIBE, ["bigint"], [visible.version_id])[0]
     if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
             f"model {visible.model_id!r} has no form in ONNX",

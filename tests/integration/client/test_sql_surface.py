@@ -20,6 +20,7 @@ OTHER_NAMES = {
     "model_versions": "versions",
     "train": "train_model, the documented name; train is an alias",
     "experiment_runs": "motadata_ml.mlops: ExperimentTracker.runs",
+    "experiment_metrics": "motadata_ml.mlops: Run.history",
 }
 """What has no method of the same name on a system, and where it is instead."""
 

@@ -44,8 +44,9 @@ SERVER = Contract(
     "The server package",
     ROOT / "plpython" / "motadata_ml_server",
     {
-        "entrypoints": "scheduling evaluation export prediction training algorithms administration models tenants "
-        "postgres errors",
+        "entrypoints": "experiments scheduling evaluation export prediction training algorithms administration models "
+        "tenants postgres errors",
+        "experiments": "tenants postgres errors",
         "scheduling": "evaluation training models ingest postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns errors",
         "export": "prediction/runtimes features models persistence postgres errors",
