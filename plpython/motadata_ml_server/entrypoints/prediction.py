@@ -14,6 +14,7 @@ from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows
 from motadata_ml_server.prediction import batch, cache
+from motadata_ml_server.values.numbers import ExactFloat
 
 if TYPE_CHECKING:
     from motadata_ml_server.models.version import VisibleVersion
@@ -23,14 +24,14 @@ T = TypeVar("T")
 Input = str | list[Any]
 
 
-def _decode(value: Input) -> Any:
+def _decode(value: Input, exact: bool = False) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
     try:
         if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
             return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
-        decoded = json.loads(text)
+        decoded = json.loads(text, parse_float=ExactFloat.parse) if exact else json.loads(text)
         if not isinstance(decoded, (dict, list)):
             raise ValueError
     except (ValueError, RecursionError):
@@ -64,7 +65,7 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
         visible = visibility.visible_version(db, model_id, version, tenant_id)
         entry = cache.entry_of(db, visible)
         try:
-            answer = ask(entry.predictor, _decode(input), visible)
+            answer = ask(entry.predictor, _decode(input, entry.predictor.exact_numbers), visible)
         except Exception:
             entry.usage.fail()
             raise

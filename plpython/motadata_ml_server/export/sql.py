@@ -89,8 +89,17 @@ def to_sql(
         result = value if output == "value" else _label_of_value(value, task)
     else:
         raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
+    _check_dialect(result, dialect)
     text: str = result.sql(dialect=dialect)
     return text
+
+
+def _check_dialect(result: Expression, dialect: str) -> None:
+    if dialect != "postgres" and any("pg_catalog." in written.name for written in result.find_all(exp.Var)):
+        raise UnsupportedOperationError(
+            f"a category is of a type whose text only PostgreSQL writes, not {dialect}",
+            hint="Cast it to text in the SELECT of the training, and call the expression with that text.",
+        )
 
 
 def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
