@@ -35,12 +35,15 @@ class ColumnSchema:
     raw : bool
         Whether a text is what PostgreSQL's cast gives, not the canonical one: an id, or a value without a canonical
         text.
+    label : bool
+        Whether a text is to come back from a prediction: floating-point numbers keep all their digits.
     """
 
     name: str
     kind: ColumnKind
     sql_type: str
     raw: bool = False
+    label: bool = False
 
 
 @dataclass(frozen=True)

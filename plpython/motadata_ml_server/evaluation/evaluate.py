@@ -210,7 +210,7 @@ class Evaluation:
 
 def _label_form(classes: Sequence[str] | None, target_type: str | None) -> TextForm | None:
     """Return what makes the canonical text of a label; None where the model has learned others."""
-    form = text_form(target_type or "text")
+    form = text_form(target_type or "text", label=True)
     return form if all(form(label) == label for label in classes or ()) else None
 
 

@@ -38,7 +38,8 @@ def nondeterministic(db: Database, source: Source, names: Sequence[str]) -> dict
         return {}
     known = {text: row["name"] for row in db.query(_AMONG) for text in (row["qualified"], row["name"])}
     asked = ", ".join(
-        f"pg_catalog.pg_collation_for(input.{quote_identifier(name)}) as c{at}" for at, name in enumerate(names)
+        f"pg_catalog.pg_collation_for(input.{quote_identifier(name)}::pg_catalog.text) as c{at}"
+        for at, name in enumerate(names)
     )
     row = db.query(
         f"select {asked} from (values (1)) as one (n) "  # noqa: S608 - quoted, checked

@@ -238,7 +238,7 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
     """
     kind = schema.kind
     if kind == "text":
-        return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted)
+        return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted, schema.label)
     if kind == "vector":
         cast = f"{quoted}::real[]" if column.type_name in _VECTORS else quoted
         return f"ml._bytes({cast}::pg_catalog.float8[])"

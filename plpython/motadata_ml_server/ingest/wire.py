@@ -96,8 +96,8 @@ def decode_table(schemas: Sequence[ColumnSchema], chunks: Sequence[tuple[int, Se
 def _decode(schema: ColumnSchema, rows: int, chunks: Sequence[tuple[int, Parts]]) -> Column:
     if schema.kind == "text":
         texts = _decode_text(chunks, rows)
-        if not schema.raw and completed_in_python(schema.sql_type):
-            texts = texts.mapped(text_form(schema.sql_type))
+        if not schema.raw and completed_in_python(schema.sql_type, schema.label):
+            texts = texts.mapped(text_form(schema.sql_type, schema.label))
         return Column(schema, texts)
     if schema.kind == "vector":
         return Column(schema, _decode_vectors(schema, chunks, rows))

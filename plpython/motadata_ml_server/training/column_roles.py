@@ -82,7 +82,7 @@ def target(source: Source, name: str, model_type: str) -> Target:
             hint="Use a text, integer, boolean, enum or date column.",
         )
     label_type = _LABEL_TYPES.get(column.type_name, "text")
-    return Target(ColumnSchema(column.name, "text", column.label), label_type)
+    return Target(ColumnSchema(column.name, "text", column.label, label=True), label_type)
 
 
 def group(source: Source, name: str, target: Target | None, helper: ColumnSchema | None) -> ColumnSchema:

@@ -94,5 +94,5 @@ def _classes(db: Database, source: Source, spec: dict[str, Any]) -> list[str] | 
         f"select distinct {text} as label from (\n{source.query}\n) as input "  # noqa: S608 - quoted, checked
         f"where {quoted} is not null limit {MAX_CLASSES + 1}"
     )
-    form = text_form(schema.sql_type)
+    form = text_form(schema.sql_type, label=True)
     return sorted({form(str(row["label"])) for row in rows})

@@ -80,6 +80,18 @@ def single_text(value: float) -> str:
     return _float_text(single(value), "%.6g")
 
 
+def all_digits(value: float) -> str:
+    """Return the text of a ``double precision`` label: the shortest that reads as the same number."""
+    return str(_plain(Decimal(repr(float(value)))))
+
+
+def all_single_digits(value: float) -> str:
+    """Return the text of a ``real`` label: the shortest that reads as the same number."""
+    number = single(value)
+    digits = (f"%.{count}g" % number for count in range(6, 10))
+    return str(_plain(Decimal(next((text for text in digits if single(float(text)) == number), repr(number)))))
+
+
 def _float_text(value: float, digits: str) -> str:
     if isfinite(value) and value.is_integer() and abs(value) < 2.0**63:
         return str(int(value))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from motadata_ml_server.values.text_forms import LABEL_FORMS
+
 Writer = Callable[[str], str]
 
 
@@ -22,6 +24,17 @@ def _double(value: str) -> str:
         f"case when {double} operator(pg_catalog.=) pg_catalog.trunc({double}) "
         f"and pg_catalog.abs({double}) operator(pg_catalog.<) 9223372036854775807::pg_catalog.float8 "
         f"then {value}::pg_catalog.int8::pg_catalog.text else {_numeric(value)} end"
+    )
+
+
+def _all_digits(value: str) -> str:
+    """Return all digits of a float and some more: what the 15 of a cast leave, exactly, is added to them."""
+    double = f"{value}::pg_catalog.float8"
+    cast = f"{double}::pg_catalog.numeric"
+    rest = f"({double} operator(pg_catalog.-) {cast}::pg_catalog.float8)"
+    return (
+        f"case when {double} operator(pg_catalog.=) {cast}::pg_catalog.float8 then {cast}::pg_catalog.text "
+        f"else ({cast} operator(pg_catalog.+) {rest}::pg_catalog.numeric)::pg_catalog.text end"
     )
 
 
@@ -72,10 +85,10 @@ WRITERS: Final[Mapping[str, Writer]] = {
 """By type, as ``format_type`` names it, what writes the expression; the cast to text of all others is canonical."""
 
 
-def sql_text(sql_type: str, value: str) -> str:
+def sql_text(sql_type: str, value: str, label: bool = False) -> str:
     """Return an expression for the text of a value, as `text_forms.text_form` gives it.
 
-    Two types are not finished by it, those of `text_forms.completed_in_python`: what it gives for them has to go
+    Some types are not finished by it, those of `text_forms.completed_in_python`: what it gives for them has to go
     through their form.
 
     Parameters
@@ -84,5 +97,9 @@ def sql_text(sql_type: str, value: str) -> str:
         The base type of the value, as ``format_type`` names it.
     value : str
         A quoted column, or an expression in parentheses.
+    label : bool
+        Whether the text is to come back from a prediction, as in `text_forms.text_form`.
     """
+    if label and sql_type in LABEL_FORMS:
+        return _all_digits(value)
     return WRITERS.get(sql_type, _text)(value)

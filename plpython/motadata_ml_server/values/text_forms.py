@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from motadata_ml_server.values.moments import MICROSECONDS, date_text, read_moment, timestamp_text
-from motadata_ml_server.values.numbers import double_text, exact_text, single_text
+from motadata_ml_server.values.numbers import all_digits, all_single_digits, double_text, exact_text, single_text
 from motadata_ml_server.values.spans import read_span, time_text
 
 Scalar: TypeAlias = "str | bool | int | float"
@@ -136,22 +136,34 @@ FORMS: Final[Mapping[str, TextForm]] = {
 """By type, as ``format_type`` names it, what makes the text of a value; other types than these have `plain`."""
 
 
+LABEL_FORMS: Final[Mapping[str, TextForm]] = {
+    "real": partial(_number, of_float=all_single_digits),
+    "double precision": partial(_number, of_float=all_digits),
+}
+"""By type, what makes the text of a label where it is not that of a category."""
+
+
 def is_citext(sql_type: str) -> bool:
     """Tell the type whose texts are equal without regard to case."""
     return _CITEXT.fullmatch(sql_type) is not None
 
 
-def text_form(sql_type: str) -> TextForm:
+def text_form(sql_type: str, label: bool = False) -> TextForm:
     """Return what makes the canonical text of values of a type.
 
     Parameters
     ----------
     sql_type : str
         The base type, as ``format_type`` names it.
+    label : bool
+        Whether the text is to come back from a prediction: floating-point numbers keep all their digits. In JSON, where
+        categories and groups come from, ``extra_float_digits`` may have cost some.
     """
+    if label and sql_type in LABEL_FORMS:
+        return LABEL_FORMS[sql_type]
     return FORMS.get(sql_type) or (_folded if is_citext(sql_type) else plain)
 
 
-def completed_in_python(sql_type: str) -> bool:
+def completed_in_python(sql_type: str, label: bool = False) -> bool:
     """Tell a type whose text in a table is made canonical here: SQL cannot, or folds case by another library."""
-    return sql_type == "interval" or is_citext(sql_type)
+    return sql_type == "interval" or is_citext(sql_type) or (label and sql_type in LABEL_FORMS)
