@@ -84,7 +84,15 @@ def _report(error: Exception) -> NoReturn:
     )
 
 
+def _sayable(plpy: Any, text: str) -> str:
+    """Return a text that plpy.error can pass on: it reads the database's encoding as UTF-8, and fails in any other."""
+    if text.isascii() or plpy.execute("select pg_catalog.getdatabaseencoding() as name")[0]["name"] == "UTF8":
+        return text
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def _raise(plpy: Any, message: str, sqlstate: str, detail: str | None, hint: str | None) -> NoReturn:
-    parts = {"sqlstate": sqlstate, "detail": detail, "hint": hint}
-    plpy.error(message, **{name: value for name, value in parts.items() if value})
+    parts = {"message": message, "sqlstate": sqlstate, "detail": detail, "hint": hint}
+    given = {name: _sayable(plpy, value) for name, value in parts.items() if value}
+    plpy.error(given.pop("message", ""), **given)
     raise AssertionError("plpy.error returned")
