@@ -26,6 +26,7 @@ _ISO: Final = re.compile(
     r"P(?:(?P<year>[+-]?[0-9]+)Y)?(?:(?P<mon>[+-]?[0-9]+)M)?(?:(?P<week>[+-]?[0-9]+)W)?(?:(?P<day>[+-]?[0-9]+)D)?"
     r"(?:T(?:(?P<hour>[+-]?[0-9]+)H)?(?:(?P<min>[+-]?[0-9]+)M)?(?:(?P<sec>[+-]?[0-9]+(?:\.[0-9]+)?)S)?)?"
 )
+_SECONDS: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _MICROS: Final = {"hour": 3600 * MICROSECONDS, "min": 60 * MICROSECONDS, "sec": MICROSECONDS}
 
 
@@ -68,10 +69,12 @@ class Span:
 
 
 def read_span(text: str) -> Span | None:
-    """Return an interval in any of PostgreSQL's four styles; None where it is none, or infinite."""
+    """Return an interval in any of PostgreSQL's four styles, or in seconds; None where it is none, or infinite."""
     text = text.strip()
     if not text:
         return None
+    if _SECONDS.fullmatch(text):
+        return Span(0, 0, _micros(text))
     if text.startswith("P"):
         return _iso(text)
     return _words(text) or _standard(text)

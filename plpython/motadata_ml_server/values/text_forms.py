@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
-from motadata_ml_server.values.moments import MICROSECONDS, date_text, read_moment, timestamp_text
+from motadata_ml_server.values.moments import MICROSECONDS, clock_text, date_text, read_moment, timestamp_text
 from motadata_ml_server.values.numbers import all_digits, all_single_digits, double_text, exact_text, single_text
 from motadata_ml_server.values.spans import read_span, time_text
 
@@ -75,12 +75,16 @@ def _moment(value: Scalar, write: Callable[[float], str | None]) -> str:
 
 
 def _time(value: Scalar, zoned: bool) -> str:
-    return (isinstance(value, str) and time_text(value, zoned=zoned)) or plain(value)
+    text = plain(value)
+    if not isinstance(value, (bool, str)) and 0 <= value < 86_400:
+        text = clock_text(round(value * MICROSECONDS))
+    return time_text(text, zoned=zoned) or text
 
 
 def _interval(value: Scalar) -> str:
-    span = read_span(value) if isinstance(value, str) else None
-    return plain(value) if span is None else span.text
+    text = plain(value)
+    span = None if isinstance(value, bool) else read_span(text)
+    return text if span is None else span.text
 
 
 def _uuid(value: Scalar) -> str:
