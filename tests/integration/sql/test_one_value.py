@@ -24,7 +24,7 @@ LONG = settings(deadline=None, max_examples=1000)
 
 LABELS = [name for name in EXAMPLES if name not in ONLY_FEATURES]
 
-OFTEN = ("numeric", "numeric(6,2)", "double precision", "boolean", "character(5)", "date", "timestamp")
+OFTEN: tuple[str, ...] = ("numeric", "numeric(6,2)", "double precision", "boolean", "character(5)", "date", "timestamp")
 OFTEN += ("timestamptz", "interval", "inet", "grade", "citext")
 """Types with a rule of their own, which every run tries as a group and a label too."""
 
