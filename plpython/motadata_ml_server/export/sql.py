@@ -19,6 +19,7 @@ from motadata_ml_server.export.sql_trees import tree_scores
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.kinds import ArtifactKind
+from motadata_ml_server.postgres.identifiers import quote_literal
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 
 Output = Literal["value", "label"]
@@ -89,13 +90,24 @@ def to_sql(
         result = value if output == "value" else _label_of_value(value, task)
     else:
         raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
-    _check_dialect(result, dialect)
+    if dialect == "postgres":
+        _escape(result)
+    else:
+        _check_dialect(result, dialect)
     text: str = result.sql(dialect=dialect)
     return text
 
 
+def _escape(result: Expression) -> None:
+    """Write each text with a backslash so that it means the same under all of ``standard_conforming_strings``."""
+    for literal in list(result.find_all(exp.Literal)):
+        if literal.is_string and "\\" in literal.name:
+            # a variable is written as it stands
+            literal.replace(exp.var(quote_literal(literal.name)))
+
+
 def _check_dialect(result: Expression, dialect: str) -> None:
-    if dialect != "postgres" and any("pg_catalog." in written.name for written in result.find_all(exp.Var)):
+    if any("pg_catalog." in written.name for written in result.find_all(exp.Var)):
         raise UnsupportedOperationError(
             f"a category is of a type whose text only PostgreSQL writes, not {dialect}",
             hint="Cast it to text in the SELECT of the training, and call the expression with that text.",
