@@ -90,6 +90,10 @@ def to_sql(
         result = value if output == "value" else _label_of_value(value, task)
     else:
         raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
+    return _written(result, dialect)
+
+
+def _written(result: Expression, dialect: str) -> str:
     if dialect == "postgres":
         _escape(result)
     else:
