@@ -162,7 +162,5 @@ LONGEST_MODULE = 350
 SIZED = ("plpython", "pyclient", "tools", "benchmarks", "supply")
 """Folders whose functions and modules are measured."""
 
-LONG: Mapping[str, str] = {
-    "benchmarks/native.py::_rows": "each small loop is what is timed, so it stands in line",
-}
+LONG: Mapping[str, str] = {}
 """Modules, or functions as ``path::name``, that may be longer, and why."""
