@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
 
-from psycopg import AsyncConnection, Connection, sql
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, sql
 from psycopg.errors import Diagnostic, InFailedSqlTransaction
 from psycopg.rows import dict_row
 
 from motadata_ml._frames.characters import REMEDY, nested_fault
+from motadata_ml._pipeline import outside_pipeline, outside_pipeline_async
 from motadata_ml.errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -99,10 +100,11 @@ def drive(connection: Connection[Any], call: Call[T]) -> T:
     if call.on_notice:
         connection.add_notice_handler(call.on_notice)
     try:
-        if call.transaction or not connection.autocommit:
-            with connection.transaction():
-                return _drive(connection, call.steps())
-        return _drive(connection, call.steps())
+        with outside_pipeline(connection):
+            if call.transaction or not connection.autocommit:
+                with connection.transaction():
+                    return _drive(connection, call.steps())
+            return _drive(connection, call.steps())
     finally:
         if call.on_notice:
             connection.remove_notice_handler(call.on_notice)
@@ -110,7 +112,8 @@ def drive(connection: Connection[Any], call: Call[T]) -> T:
 
 def _drive(connection: Connection[Any], steps: Steps[T]) -> T:
     answer: Any = None
-    with _in_utf8(connection), connection.cursor(row_factory=dict_row) as cursor:
+    # Our own kind of cursor: that of a lent connection may bind by $1, or in the client and never in binary.
+    with _in_utf8(connection), Cursor(connection, row_factory=dict_row) as cursor:
         while True:
             try:
                 step = steps.send(answer)
@@ -146,12 +149,12 @@ def _in_utf8(connection: Connection[Any]) -> Iterator[None]:
     if before is None:
         yield
         return
-    connection.execute(_SET_ENCODING, ["UTF8"])
+    Cursor(connection).execute(_SET_ENCODING, ["UTF8"])
     try:
         yield
     finally:
         with suppress(InFailedSqlTransaction):
-            connection.execute(_SET_ENCODING, [before])
+            Cursor(connection).execute(_SET_ENCODING, [before])
 
 
 @asynccontextmanager
@@ -161,12 +164,12 @@ async def _async_in_utf8(connection: AsyncConnection[Any]) -> AsyncIterator[None
     if before is None:
         yield
         return
-    await connection.execute(_SET_ENCODING, ["UTF8"])
+    await AsyncCursor(connection).execute(_SET_ENCODING, ["UTF8"])
     try:
         yield
     finally:
         with suppress(InFailedSqlTransaction):
-            await connection.execute(_SET_ENCODING, [before])
+            await AsyncCursor(connection).execute(_SET_ENCODING, [before])
 
 
 async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
@@ -174,10 +177,11 @@ async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
     if call.on_notice:
         connection.add_notice_handler(call.on_notice)
     try:
-        if call.transaction or not connection.autocommit:
-            async with connection.transaction():
-                return await _drive_async(connection, call.steps())
-        return await _drive_async(connection, call.steps())
+        async with outside_pipeline_async(connection):
+            if call.transaction or not connection.autocommit:
+                async with connection.transaction():
+                    return await _drive_async(connection, call.steps())
+            return await _drive_async(connection, call.steps())
     finally:
         if call.on_notice:
             connection.remove_notice_handler(call.on_notice)
@@ -185,7 +189,7 @@ async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
 
 async def _drive_async(connection: AsyncConnection[Any], steps: Steps[T]) -> T:
     answer: Any = None
-    async with _async_in_utf8(connection), connection.cursor(row_factory=dict_row) as cursor:
+    async with _async_in_utf8(connection), AsyncCursor(connection, row_factory=dict_row) as cursor:
         while True:
             try:
                 step = steps.send(answer)

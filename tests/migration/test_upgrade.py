@@ -186,3 +186,17 @@ def test_released_files_are_as_they_were() -> None:
     hops = {path.name for path in MIGRATIONS.glob("motadata_ml--*--*.sql")} - {newest}
     assert bases | hops <= listed.keys()
     assert newest.endswith(f"--{motadata_ml.__version__}.sql")
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_views_over_predictions_outlive_the_update(restored: Restored, version: str) -> None:
+    session = restored(version)
+    rest = ["", ", 'id'", ", 'id', null, null"]
+    for number, arguments in enumerate(f"'linear', 'rows'{more}" for more in rest):
+        query = f"select id, prediction, value from ml.predict_batch({arguments})"
+        session.execute(f"create view predicted_{number} as {query}".encode())
+    before = [session.execute(f"select * from predicted_{number}".encode()).fetchall() for number in range(3)]
+    session.execute("alter extension motadata_ml update")
+    assert [session.execute(f"select * from predicted_{number}".encode()).fetchall() for number in range(3)] == before
+    called = "select id, prediction, value from ml.predict_batch('linear', 'rows', 'id', null, null)"
+    assert session.execute(called.encode()).fetchall() == before[2]

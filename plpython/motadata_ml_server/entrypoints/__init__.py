@@ -44,7 +44,7 @@ from motadata_ml_server.entrypoints.prediction import (
 from motadata_ml_server.entrypoints.scheduling import run_schedule, schedule_training, unschedule_training
 from motadata_ml_server.entrypoints.training import train, training_progress
 from motadata_ml_server.errors import VersionMismatchError
-from motadata_ml_server.postgres.boundary import boundary
+from motadata_ml_server.postgres.boundary import boundary, raise_failure
 
 __all__ = [
     "algorithms",
@@ -69,6 +69,7 @@ __all__ = [
     "predict_label",
     "predict_proba",
     "predict_value",
+    "raise_failure",
     "refresh_usage",
     "revoke_usage",
     "rollback",

@@ -12,7 +12,7 @@ from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.boundary import boundary, boundary_rows
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
 from motadata_ml_server.values.numbers import ExactFloat
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Input = str | list[Any]
+
+SIX_ARGUMENTS = "six arguments"
+"""Tells the SQL body of version 0.2.0, which hands over the tenant last of six, until the extension is updated."""
 
 
 def _decode(value: Input, exact: bool = False) -> Any:
@@ -111,16 +114,28 @@ predict_proba = _one_row(
 )
 
 
-@boundary_rows
+@boundary_stream
 def predict_chunks(
-    model_id: str, input_data: str, id_column: str | None, version: str | None, tenant_id: str | None
+    model_id: str,
+    input_data: str,
+    id_column: str | None,
+    version: str | None,
+    tenant_id: str | None,
+    chunk_rows: int | None = None,
+    exact_ids: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Predict every row of a table, a view or a SELECT, in its order."""
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
     entry = cache.entry_of(db, visible)
-    chunks = batch.predict_chunks(db, entry.predictor, required("input_data", input_data), id_column)
-    yield from entry.usage.over(chunks, batch.rows_of)
+    chunks = batch.predict_chunks(
+        db, entry.predictor, required("input_data", input_data), id_column, chunk_rows, exact_ids=exact_ids
+    )
+    check = visibility.right_to(db, visible)
+    for number, chunk in enumerate(entry.usage.over(chunks, batch.rows_of)):
+        if number:  # a cursor may be read on long after it was opened
+            check()
+        yield chunk
 
 
 @boundary
@@ -130,9 +145,13 @@ def predict_into(
     target_table: str,
     id_column: str | None,
     version: str | None,
-    tenant_id: str | None,
+    keep: list[str | None] | str | None = None,
+    mode: str | None = SIX_ARGUMENTS,
+    tenant_id: str | None = None,
 ) -> int:
     """Write the predictions of every row to a new or an existing table, and return how many."""
+    if mode == SIX_ARGUMENTS:
+        keep, mode, tenant_id = None, None, None if keep is None else str(keep)
     from motadata_ml_server.prediction import predict_into as _predict_into
 
     return _predict_into.predict_into(
@@ -143,6 +162,8 @@ def predict_into(
         id_column,
         version,
         tenant_id,
+        [keep] if isinstance(keep, str) else keep,
+        mode,
     )
 
 

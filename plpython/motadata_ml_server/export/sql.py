@@ -90,24 +90,30 @@ def to_sql(
         result = value if output == "value" else _label_of_value(value, task)
     else:
         raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
-    return _written(result, dialect)
+    return written(result, dialect)
 
 
-def _written(result: Expression, dialect: str) -> str:
-    if dialect == "postgres":
-        _escape(result)
+def written(expression: Expression, dialect: str) -> str:
+    """Return an expression as SQL.
+
+    In PostgreSQL a backslash in plain quotes is itself or begins an escape, as the session's
+    ``standard_conforming_strings`` says; a text that has one is written so that it reads the same under both.
+
+    Parameters
+    ----------
+    expression : Expression
+        The expression; its literals may be replaced.
+    dialect : str
+        A dialect that sqlglot writes.
+    """
+    if dialect != "postgres":
+        _check_dialect(expression, dialect)
     else:
-        _check_dialect(result, dialect)
-    text: str = result.sql(dialect=dialect)
+        for literal in list(expression.find_all(exp.Literal)):
+            if literal.is_string and "\\" in literal.this:
+                literal.replace(exp.var(quote_literal(literal.this)))
+    text: str = expression.sql(dialect=dialect)
     return text
-
-
-def _escape(result: Expression) -> None:
-    """Write each text with a backslash so that it means the same under all of ``standard_conforming_strings``."""
-    for literal in list(result.find_all(exp.Literal)):
-        if literal.is_string and "\\" in literal.name:
-            # a variable is written as it stands
-            literal.replace(exp.var(quote_literal(literal.name)))
 
 
 def _check_dialect(result: Expression, dialect: str) -> None:

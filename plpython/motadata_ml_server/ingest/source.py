@@ -71,6 +71,8 @@ class SourceColumn:
         Its name in the query where that is another.
     has_text : bool
         Whether equal values of its type have one text: only then can they be categories, groups or labels.
+    exact : bool
+        Whether its text is to be read back by its type: then no setting of the session decides how dates are written.
     """
 
     name: str
@@ -79,6 +81,7 @@ class SourceColumn:
     kind: ColumnKind | None
     origin: str | None = None
     has_text: bool = True
+    exact: bool = False
 
     @property
     def schema(self) -> ColumnSchema:
@@ -238,6 +241,8 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
     """
     kind = schema.kind
     if kind == "text":
+        if column.exact and column.type_name in _MOMENTS:
+            return f"pg_catalog.to_json({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
         return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted, schema.label)
     if kind == "vector":
         cast = f"{quoted}::real[]" if column.type_name in _VECTORS else quoted

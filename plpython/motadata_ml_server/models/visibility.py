@@ -1,17 +1,19 @@
 """Which model version a call sees: asked as the caller, once per statement at most.
 
-The answer is remembered for the statement that asked. A statement is told apart from the next by its start time,
-and the answer also depends on the role, the subtransaction, the command and the snapshot, of which a function that
-fetches from open cursors uses several: each is read from the backend through a function that only returns a variable
-and cannot raise.
+The answer is remembered for the statement that asked, and depends on all that decides it. A statement is told apart
+from the next by its start time. Within one, the role can change, the transaction and the subtransaction, the setting
+that names the tenant, and the snapshot: a function that fetches from open cursors uses several, and so does a procedure
+that commits. Each is read from the backend through a function that only returns a variable and cannot raise.
 """
 
 from __future__ import annotations
 
-from motadata_ml_server.errors import VersionNotFoundError
+from collections.abc import Callable
+
+from motadata_ml_server.errors import TenantNotPermittedError, VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
 from motadata_ml_server.postgres import owner
-from motadata_ml_server.postgres.backend import getter
+from motadata_ml_server.postgres.backend import getter, snapshot_contents
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.tenants import resolution
 
@@ -24,26 +26,38 @@ left join ml.model_version v on v.model operator(pg_catalog.=) m.id
 where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
 
+_Question = tuple[str, str | None, str | bytes | None]
+"""Model, version and tenant: a text where the call names it, the bytes of the setting where it does not."""
+
+_TENANT = b"ml.tenant_id"
+
 
 class _Memory:
     """What was seen in the statement that is running."""
 
     def __init__(self) -> None:
         self._start = getter("GetCurrentStatementStartTimestamp")
+        self._transaction = getter("GetCurrentTransactionStartTimestamp")
         self._user = getter("GetUserId")
         self._subtransaction = getter("GetCurrentSubTransactionId")
-        self._command = getter("GetCurrentCommandId")
-        self._has_snapshot = getter("ActiveSnapshotSet")
-        self._snapshot = getter("GetActiveSnapshot")
-        self._moment: tuple[int, ...] | None = None
-        self.seen: dict[tuple[str, str | None, str | None], VisibleVersion] = {}
+        self._snapshot = snapshot_contents()
+        self._setting = getter("GetConfigOption")
+        self._moment: tuple[int | bytes | None, ...] | None = None
+        self.seen: dict[_Question, VisibleVersion] = {}
 
     def refresh(self) -> None:
-        snapshot = self._snapshot() if self._has_snapshot() else 0
-        moment = (self._start(), self._user(), self._subtransaction(), self._command(False), snapshot)
-        if moment != self._moment:
+        """Drop what was seen at another moment; without a snapshot every moment is another."""
+        snapshot = self._snapshot()
+        moment = (self._start(), self._transaction(), self._user(), self._subtransaction(), snapshot)
+        if moment != self._moment or snapshot is None:
             self._moment = moment
             self.seen.clear()
+
+    def question(self, model_id: str, version: str | None, tenant_id: str | None) -> _Question:
+        """Return all of a call that decides its answer: where it names no tenant, the setting may."""
+        if tenant_id is None:
+            return model_id, version, self._setting(_TENANT, True, False)
+        return model_id, version, tenant_id
 
     def forget(self) -> None:
         self._moment = None
@@ -87,12 +101,12 @@ def visible_version(db: Database, model_id: str, version: str | None, tenant_id:
     if _memory is None:
         _memory = _Memory()
     _memory.refresh()
-    key = (model_id, version, tenant_id)
+    key = _memory.question(model_id, version, tenant_id)
     found = _memory.seen.get(key)
     if found is None:
         found = look_up(db, model_id, version, resolution.resolve(db, tenant_id))
         _memory.refresh()
-        _memory.seen[key] = found
+        _memory.seen[_memory.question(model_id, version, tenant_id)] = found
     return found
 
 
@@ -109,3 +123,44 @@ def look_up(db: Database, model_id: str, version: str | None, tenant_id: str) ->
             hint="select version, deployed from ml.model_versions lists them; ml.deploy deploys one.",
         )
     return VisibleVersion(row["id"], tenant_id, model_id, row["version"], row["digest"])
+
+
+_STILL_PERMITTED = """
+select coalesce(
+        (select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) $2), false)
+    or exists (
+        select from ml.tenant_role r
+        where r.tenant_id operator(pg_catalog.=) $1 and pg_catalog.pg_has_role($2, r.role, 'usage')) as permitted
+"""
+
+
+def right_to(db: Database, visible: VisibleVersion) -> Callable[[], None]:
+    """Return a check that the caller's right to a version stands now, whatever snapshot the running cursor reads.
+
+    Who reads a cursor goes on in its snapshot, in which nothing is revoked. The check looks through a volatile function
+    of the owner's, which PostgreSQL gives a snapshot of its own (but for transactions that keep one for all they do).
+
+    Parameters
+    ----------
+    db : Database
+        The caller's session; its role of this moment is asked for.
+    visible : VisibleVersion
+        What `visible_version` answered.
+
+    Returns
+    -------
+    callable
+        Takes nothing; raises TenantNotPermittedError (ML012) once the right is revoked.
+    """
+    role = str(db.query("select current_user::pg_catalog.text as name")[0]["name"])
+
+    def check() -> None:
+        values = [visible.tenant_id, role]
+        rows = owner.write_as_owner(db, lambda own: own.query(_STILL_PERMITTED, ["text", "name"], values))
+        if not rows[0]["permitted"]:
+            raise TenantNotPermittedError(
+                f"the right of role {role!r} to act for tenant {visible.tenant_id!r} was revoked",
+                hint="The rows before were predicted while it stood. Ask an administrator for ml.grant_usage.",
+            )
+
+    return check

@@ -16,11 +16,13 @@ from motadata_ml.results import Record, ResultTable
 
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "admin": "boolean",
+    "chunk_rows": "integer",
     "cv": "integer",
     "deploy": "boolean",
     "execution": "jsonb",
     "features": "text[]",
     "hyperparameters": "jsonb",
+    "keep": "text[]",
     "max_age": "interval",
     "max_bytes": "bigint",
     "max_drift": "double precision",
@@ -132,7 +134,7 @@ def _bound(name: str, value: Any) -> Any:
     """Return an argument as psycopg binds it."""
     if ARGUMENT_TYPES.get(name) == "jsonb":
         return to_json(value, name)
-    if name == "features":
+    if name in ("features", "keep"):
         value = [str(feature) for feature in value]
     _sendable(value, name)
     return value

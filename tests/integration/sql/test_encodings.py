@@ -68,7 +68,7 @@ def test_a_database_of_another_encoding_gives_the_same_answers(encoded: tuple[st
         with pytest.raises(psycopg.Error) as caught:
             session.execute("select ml.predict_label(%s, '{}')", [words[0]])
         assert caught.value.sqlstate == "ML001"
-        assert words[0].encode("ascii", "backslashreplace").decode() in str(caught.value)
+        assert words[0] in str(caught.value)
 
 
 def test_sql_ascii_is_refused_with_a_sentence(server: PostgreSQLExecutor) -> None:
