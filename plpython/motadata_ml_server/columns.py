@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -32,11 +32,18 @@ class ColumnSchema:
         How its values travel.
     sql_type : str
         The type's name in PostgreSQL, domains resolved.
+    raw : bool
+        Whether a text is what PostgreSQL's cast gives, not the canonical one: an id, or a value without a canonical
+        text.
+    label : bool
+        Whether a text is to come back from a prediction: floating-point numbers keep all their digits.
     """
 
     name: str
     kind: ColumnKind
     sql_type: str
+    raw: bool = False
+    label: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,15 @@ class TextValues:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def mapped(self, change: Callable[[str], str]) -> TextValues:
+        """Return the values with each string changed; strings that become one have one code."""
+        changed = [change(text) for text in self.dictionary]
+        if changed == list(self.dictionary):
+            return self
+        position: dict[str, int] = {}
+        codes = np.array([position.setdefault(text, len(position)) for text in changed] + [-1], np.int32)
+        return TextValues(codes[self.codes], list(position))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ two drivers at the end perform the steps on a psycopg connection, blocking or aw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, sql
-from psycopg.errors import Diagnostic
+from psycopg.errors import Diagnostic, InFailedSqlTransaction
 from psycopg.rows import dict_row
 
 from motadata_ml._frames.characters import REMEDY, nested_fault
@@ -112,7 +113,7 @@ def drive(connection: Connection[Any], call: Call[T]) -> T:
 def _drive(connection: Connection[Any], steps: Steps[T]) -> T:
     answer: Any = None
     # Our own kind of cursor: that of a lent connection may bind by $1, or in the client and never in binary.
-    with Cursor(connection, row_factory=dict_row) as cursor:
+    with _in_utf8(connection), Cursor(connection, row_factory=dict_row) as cursor:
         while True:
             try:
                 step = steps.send(answer)
@@ -127,6 +128,48 @@ def _drive(connection: Connection[Any], steps: Steps[T]) -> T:
             else:
                 cursor.execute(step.statement, step.parameters or None, binary=step.binary)
                 answer = cursor.fetchall() if cursor.description else []
+
+
+_SET_ENCODING = "select pg_catalog.set_config('client_encoding', %s, false)"
+
+
+def _other_encoding(connection: Connection[Any] | AsyncConnection[Any]) -> str | None:
+    """Return the encoding of a lent connection, None where it is UTF-8.
+
+    In another one, most texts cannot be sent, and rows that are copied would be read as other characters.
+    """
+    name = connection.info.parameter_status("client_encoding")
+    return None if name in (None, "UTF8", "UNICODE") else name
+
+
+@contextmanager
+def _in_utf8(connection: Connection[Any]) -> Iterator[None]:
+    """Have texts travel as UTF-8, then as the caller had it; a transaction that fails takes the change back itself."""
+    before = _other_encoding(connection)
+    if before is None:
+        yield
+        return
+    Cursor(connection).execute(_SET_ENCODING, ["UTF8"])
+    try:
+        yield
+    finally:
+        with suppress(InFailedSqlTransaction):
+            Cursor(connection).execute(_SET_ENCODING, [before])
+
+
+@asynccontextmanager
+async def _async_in_utf8(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Do what `_in_utf8` does."""
+    before = _other_encoding(connection)
+    if before is None:
+        yield
+        return
+    await AsyncCursor(connection).execute(_SET_ENCODING, ["UTF8"])
+    try:
+        yield
+    finally:
+        with suppress(InFailedSqlTransaction):
+            await AsyncCursor(connection).execute(_SET_ENCODING, [before])
 
 
 async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
@@ -146,7 +189,7 @@ async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
 
 async def _drive_async(connection: AsyncConnection[Any], steps: Steps[T]) -> T:
     answer: Any = None
-    async with AsyncCursor(connection, row_factory=dict_row) as cursor:
+    async with _async_in_utf8(connection), AsyncCursor(connection, row_factory=dict_row) as cursor:
         while True:
             try:
                 step = steps.send(answer)

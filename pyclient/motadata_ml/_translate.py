@@ -161,6 +161,15 @@ def _without_sqlstate(error: psycopg.Error) -> MLError:
     return DatabaseError(str(error))
 
 
+def unsendable(error: UnicodeEncodeError) -> InvalidArgumentError:
+    """Return the error for a text that no encoding can write; `error` is what Python said of it."""
+    shown = ascii(error.object[error.start : error.end])
+    return InvalidArgumentError(
+        f"a text cannot be sent: it holds half of a surrogate pair, {shown}",
+        hint="read files with the encoding they were written in",
+    )
+
+
 @contextmanager
 def translated(model_id: str | None = None) -> Iterator[None]:
     """Raise every psycopg error of the block as an error of this package."""
@@ -168,3 +177,5 @@ def translated(model_id: str | None = None) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise translate(error, model_id=model_id) from error
+    except UnicodeEncodeError as error:
+        raise unsendable(error) from error

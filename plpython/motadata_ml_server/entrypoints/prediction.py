@@ -49,7 +49,7 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
         visible = visibility.visible_version(db, model_id, version, tenant_id)
         entry = cache.entry_of(db, visible)
         try:
-            answer = ask(entry.predictor, decode(input), visible)
+            answer = ask(entry.predictor, decode(input, exact=entry.predictor.exact_numbers), visible)
         except Exception:
             entry.usage.fail()
             raise

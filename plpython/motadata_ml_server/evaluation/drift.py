@@ -14,6 +14,7 @@ from motadata_ml_server.errors import InsufficientDataError, UnsupportedOperatio
 from motadata_ml_server.features.columns_of import feature_schemas
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import ColumnProfile, Profile
+from motadata_ml_server.features.trained_types import as_trained
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
@@ -108,7 +109,7 @@ def drift(db: Database, visible: VisibleVersion, input_data: str) -> list[Featur
     schemas = feature_schemas(plan, source)
     now = {column.name: np.zeros(len(column.counts), np.int64) for column in profile.columns}
     for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows")):
-        table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
+        table = as_trained(plan.columns, decode_table(schemas, [(chunk.rows, chunk.buffers)]))
         for column in profile.columns:
             now[column.name] += column.count(table.columns[column.name])
     if not any(counts.any() for counts in now.values()):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,11 @@ from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.training import arguments, column_roles
+from motadata_ml_server.values.text_forms import TextForm, text_form
 
 Array = NDArray[Any]
 
-_SUBJECT = "select model_type, target from ml.model_version where id operator(pg_catalog.=) $1"
+_SUBJECT = "select model_type, target, target_type from ml.model_version where id operator(pg_catalog.=) $1"
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,13 @@ class Evaluation:
         self._source = resolve(db, input_data, "input_data")
         self._features = feature_schemas(self._predictor.plan, self._source)
         self._target: ColumnSchema | None = None
+        self._form: TextForm | None = None
         self.left_out = self.unanswered = 0
         if self.model_type in arguments.SUPERVISED:
-            self._target = column_roles.target(self._source, target or row["target"], self.model_type).schema
+            found = column_roles.target(self._source, target or row["target"], self.model_type).schema
+            self._form = _label_form(self._predictor.classes, row["target_type"])
+            # labels that 0.2 learned as SQL's cast wrote them, such as 3.00, are compared as it writes them
+            self._target = replace(found, raw=found.kind == "text" and self._form is None)
             if self._target.name in {schema.name for schema in self._features}:
                 raise InvalidArgumentError(
                     f"target {self._target.name!r} is a feature of the model", hint="Name the column to predict."
@@ -155,13 +160,19 @@ class Evaluation:
                 if not there.all():
                     self.left_out += table.rows - int(there.sum())
                     table = table.take(np.asarray(there))
-                truth = table.columns[self._target.name]
+                truth = self._truth(table.columns[self._target.name])
             if table.rows:
                 yield from self._answered(truth, self._predictor.batch(table.select(names)), table.rows)
         if self.left_out:
             self._db.notice(f"{self.left_out} rows with a NULL target were left out")
         if self.unanswered:
             self._db.notice(f"{self.unanswered} rows whose group has no model were left out")
+
+    def _truth(self, column: Column) -> Column:
+        """Return labels in the canonical form of the type that was trained on."""
+        if self._form is None or column.schema.kind != "text":
+            return column
+        return Column(column.schema, column.texts.mapped(self._form))
 
     def _answered(self, truth: Column | None, predicted: BatchPrediction, rows: int) -> Iterator[_Chunk]:
         """Yield the rows that have a prediction: a model per group has none for a group it has not learned."""
@@ -196,6 +207,12 @@ class Evaluation:
             )
         if found.ranking_given_up:
             self._db.notice("roc_auc is left out: the probabilities do not fit into session_cache_mb")
+
+
+def _label_form(classes: Sequence[str] | None, target_type: str | None) -> TextForm | None:
+    """Return what makes the canonical text of a label; None where the model has learned others."""
+    form = text_form(target_type or "text", label=True)
+    return form if all(form(label) == label for label in classes or ()) else None
 
 
 def _some(values: Array | None, rows: NDArray[np.bool_]) -> Array | None:

@@ -14,6 +14,7 @@ from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
 from motadata_ml_server.postgres.owner import query_as_owner
+from motadata_ml_server.values.sql_text import WRITERS
 
 Output = Literal["value", "label"]
 
@@ -132,11 +133,13 @@ def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, 
 
 
 def _argument_type(column: dict[str, Any]) -> str:
-    """Return the type of a function's argument: double precision for numbers, else the column's own."""
+    """Return the type of a function's argument: double precision for numbers, text for most categories."""
     kind, sql_type = column["source"], str(column["sql_type"])
     if kind == "number" and not sql_type.startswith(("interval", "time")):
         return "double precision"
     if kind in ("number", "timestamp"):
+        return sql_type
+    if kind == "text" and column.get("form") and sql_type in WRITERS and sql_type != "character":
         return sql_type
     if kind in ("text", "boolean"):
         return str(kind)

@@ -106,7 +106,9 @@ def written(expression: Expression, dialect: str) -> str:
     dialect : str
         A dialect that sqlglot writes.
     """
-    if dialect == "postgres":
+    if dialect != "postgres":
+        _check_dialect(expression, dialect)
+    else:
         for literal in list(expression.find_all(exp.Literal)):
             if literal.is_string and "\\" in literal.this:
                 literal.replace(exp.var(quote_literal(literal.this)))
@@ -114,12 +116,20 @@ def written(expression: Expression, dialect: str) -> str:
     return text
 
 
+def _check_dialect(result: Expression, dialect: str) -> None:
+    if any("pg_catalog." in written.name for written in result.find_all(exp.Var)):
+        raise UnsupportedOperationError(
+            f"a category is of a type whose text only PostgreSQL writes, not {dialect}",
+            hint="Cast it to text in the SELECT of the training, and call the expression with that text.",
+        )
+
+
 def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
     """Sum numbers first, then the other columns, as the row path does."""
-    terms = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
-    terms *= occurrences(len(model.intercepts))
-    if terms > MAX_TERMS:
-        raise too_large(f"with its categories it has {terms} branches, at most {MAX_TERMS}")
+    branches = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
+    branches *= occurrences(len(model.intercepts))
+    if branches > MAX_TERMS:
+        raise too_large(f"with its categories it has {branches} branches, at most {MAX_TERMS}")
     plain = [column for column in columns if column.one_number]
     others = [column for column in columns if not column.one_number]
     scores = []

@@ -16,6 +16,8 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.features.category import category_rows
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
 from motadata_ml_server.prediction.runtimes.linear_row import category_shares
+from motadata_ml_server.values.sql_text import WRITERS, sql_text
+from motadata_ml_server.values.text_forms import completed_in_python, is_citext
 
 Numbers: TypeAlias = list[Callable[[], Expression]]
 """Each encoded number of a column, as a function that makes a fresh expression; NULL stands for NaN."""
@@ -162,6 +164,8 @@ def _raw_number(column: PlanColumn, source: Expression) -> list[Expression]:
         return [double(exp.Extract(this=exp.var("epoch"), expression=source))]
     if sql_type in {"smallint", "integer", "bigint"}:
         return [double(source)]
+    if column.single:
+        source = exp.cast(source, exp.DataType.Type.FLOAT)
     # NaN is a missing value, as in a float8 column that is read for training
     return [exp.Nullif(this=double(source), expression=double(exp.Literal.string("NaN")))]
 
@@ -189,7 +193,20 @@ def _part(source: Expression, sql_type: str, part: str) -> Expression:
 
 def _category_text(column: PlanColumn) -> Expression:
     """Return a category as text, as it was read at training."""
-    return exp.cast(exp.column(column.name, quoted=True), exp.DataType.Type.TEXT)
+    source = exp.column(column.name, quoted=True)
+    cast = exp.cast(source, exp.DataType.Type.TEXT)
+    sql_type = str(column.spec["sql_type"])
+    if not column.canonical:
+        return cast
+    if is_citext(sql_type):
+        return exp.Lower(this=cast)
+    if completed_in_python(sql_type):
+        raise UnsupportedOperationError(
+            f"feature {column.name!r} is a category of type {sql_type}, which has no form in SQL",
+            hint="Cast it to text in the SELECT of the training, and call the expression with that text.",
+        )
+    # a variable is written as it stands
+    return exp.var(f"({sql_text(sql_type, source.sql('postgres'))})") if sql_type in WRITERS else cast
 
 
 def _category_numbers(column: PlanColumn) -> Numbers:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 from motadata_ml_server.columns import Column, TextValues
 from motadata_ml_server.features.json_values import invalid
 from motadata_ml_server.features.kind import FittedColumn, Fitting, Kind, Writer
-from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.features.plan_column import TEXT_FORM, Matrix, PlanColumn
+from motadata_ml_server.values.text_forms import TextForm, plain
 
 if TYPE_CHECKING:
     from motadata_ml_server.features.preprocess import ColumnRule
@@ -31,7 +34,7 @@ MAX_SAID = 100
 """So many categories are shown to a person."""
 
 
-def read_category(name: str, value: Any) -> str | None:
+def read_category(name: str, value: Any, form: TextForm | None = None) -> str | None:
     """Read a category as text; None where it is missing.
 
     Parameters
@@ -39,7 +42,9 @@ def read_category(name: str, value: Any) -> str | None:
     name : str
         The feature, for the error.
     value : object
-        A parsed JSON value; numbers and booleans stand for their JSON text.
+        A parsed JSON value.
+    form : callable, optional
+        What makes the canonical text. Without one, numbers and booleans stand for their JSON text, as they did in 0.2.
 
     Returns
     -------
@@ -51,11 +56,29 @@ def read_category(name: str, value: Any) -> str | None:
     InvalidInputError
         If it is an array or an object.
     """
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, (bool, int, float)):
-        return json.dumps(value)
+    if value is None:
+        return None
+    if isinstance(value, (str, bool, int, float)):
+        if form is not None:
+            return form(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return value if isinstance(value, str) else json.dumps(value)
     raise invalid(name, "must be a text, a number or a boolean", value)
+
+
+def category_reader(column: PlanColumn) -> tuple[Callable[[Any], str | None], bool]:
+    """Return how values of a category are read.
+
+    Returns
+    -------
+    (callable, bool)
+        The function from a parsed JSON value to the category, None where it is missing; and whether a text is its own
+        category, so that it need not be called.
+    """
+    if not column.canonical:
+        return partial(read_category, column.name), True
+    return partial(read_category, column.name, form=column.form), column.form is plain
 
 
 def category_rows(column: PlanColumn) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
@@ -142,12 +165,13 @@ class CategoryKind(Kind):
             return _single_writer(column, cells)
         if column.spec["encode"] == "onehot":
             return _onehot_writer(column, row, cells)
-        name, (rows, other) = column.name, category_rows(column)
+        rows, other = category_rows(column)
+        read, own = category_reader(column)
         part = row[column.start : column.start + column.width]
 
         def write_values(value: Any) -> None:
-            if value.__class__ is not str:
-                value = read_category(name, value)
+            if not own or value.__class__ is not str:
+                value = read(value)
             part[:] = rows.get(value, other)
 
         return write_values
@@ -158,13 +182,14 @@ CATEGORY: Final = CategoryKind()
 
 def _single_writer(column: PlanColumn, cells: memoryview[float]) -> Writer:
     rows, other = category_rows(column)
-    name, at = column.name, column.start
+    read, own = category_reader(column)
+    at = column.start
     singles: dict[str | None, float] = {category: float(numbers[0]) for category, numbers in rows.items()}
     unknown = float(other[0])
 
     def write_single(value: Any) -> None:
-        if value.__class__ is not str:
-            value = read_category(name, value)
+        if not own or value.__class__ is not str:
+            value = read(value)
         cells[at] = singles.get(value, unknown)
 
     return write_single
@@ -173,14 +198,15 @@ def _single_writer(column: PlanColumn, cells: memoryview[float]) -> Writer:
 def _onehot_writer(column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> Writer:
     """Write the number of the category, and take back that of the category before."""
     rows, other = category_rows(column)
-    name, start = column.name, column.start
+    read, own = category_reader(column)
+    start = column.start
     spots = {category: (start + at, float(numbers[at])) for at, (category, numbers) in enumerate(rows.items())}
     row[start : start + column.width] = other
     previous = [(start, float(other[0]))]
 
     def write_onehot(value: Any) -> None:
-        if value.__class__ is not str:
-            value = read_category(name, value)
+        if not own or value.__class__ is not str:
+            value = read(value)
         at, unset = previous[0]
         cells[at] = unset
         spot = spots.get(value)
@@ -200,6 +226,7 @@ def _spec(column: Column, encode: str, categories: list[str]) -> dict[str, Any]:
         "sql_type": column.schema.sql_type,
         "width": len(categories),
         "encode": encode,
+        "form": TEXT_FORM,
         "categories": categories,
         "shift": None,
         "scale": None,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from motadata_ml_server.columns import ColumnTable, TextValues
+from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.features.kinds import KINDS
 from motadata_ml_server.features.plan_column import PlanColumn
+from motadata_ml_server.features.trained_types import as_trained
 
 
-def check_table(columns: Sequence[PlanColumn], table: ColumnTable) -> None:
-    """Refuse a table whose columns do not suit the model.
+def check_table(columns: Sequence[PlanColumn], table: ColumnTable) -> ColumnTable:
+    """Return a table in the types of the training; refuse one whose columns do not suit the model.
 
     Parameters
     ----------
@@ -24,20 +25,15 @@ def check_table(columns: Sequence[PlanColumn], table: ColumnTable) -> None:
     Raises
     ------
     InvalidInputError
-        If features are missing, travel as another kind, or hold infinite numbers.
+        If features are missing, do not convert to the type of the training, or hold infinite numbers.
     """
     absent = missing_features(columns, table.columns)
     if absent is not None:
         raise absent
+    suited = as_trained(columns, table)
     for column in columns:
-        given = table.columns[column.name]
-        wants_text = column.source == "text"
-        if wants_text != isinstance(given.values, TextValues):
-            raise InvalidInputError(
-                f"feature {column.name!r} was {column.spec['sql_type']} at training, got {given.schema.sql_type}",
-                hint="Cast the column to the type the model was trained on.",
-            )
-        KINDS[column.kind].check(column, given)
+        KINDS[column.kind].check(column, suited.columns[column.name])
+    return suited
 
 
 def missing_features(columns: Sequence[PlanColumn], row: Mapping[str, Any]) -> InvalidInputError | None:

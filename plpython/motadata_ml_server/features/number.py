@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,13 +14,9 @@ from motadata_ml_server.features.json_values import invalid
 from motadata_ml_server.features.kind import Writer
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed, most_frequent
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
-
-_SPAN: Final = re.compile(
-    r"(?:(?P<years>[+-]?\d+) years? ?)?(?:(?P<mons>[+-]?\d+) mons? ?)?(?:(?P<days>[+-]?\d+) days? ?)?"
-    r"(?:(?P<sign>[+-]?)(?P<h>\d+):(?P<m>\d\d):(?P<s>\d\d(?:\.\d+)?))?"
-)
-_TRUE: Final = frozenset({"t", "true", "yes", "y", "on", "1"})
-_FALSE: Final = frozenset({"f", "false", "no", "n", "off", "0"})
+from motadata_ml_server.values.numbers import single
+from motadata_ml_server.values.spans import seconds_of
+from motadata_ml_server.values.text_forms import FALSE_WORDS, TRUE_WORDS
 
 
 def read_number(name: str, value: Any) -> float:
@@ -64,14 +60,14 @@ def read_number(name: str, value: Any) -> float:
 
 
 def _read_span(name: str, value: str) -> float:
-    """Read what PostgreSQL prints for `time` and `interval`, in seconds as `extract(epoch)` counts."""
-    found = _SPAN.fullmatch(value.strip())
-    if found is None or not any(found.groups()):
+    """Read a time or an interval, in any style that PostgreSQL prints, or a boolean."""
+    word = value.strip().lower()
+    if word in ("true", "false"):
+        return float(word == "true")
+    seconds = seconds_of(value)
+    if seconds is None:
         raise invalid(name, "must be a number", value)
-    part = found.groupdict(default="0")
-    seconds = int(part["h"]) * 3600 + int(part["m"]) * 60 + float(part["s"])
-    days = int(part["years"]) * 365.25 + int(part["mons"]) * 30 + int(part["days"])
-    return days * 86400.0 + (-seconds if found["sign"] == "-" else seconds)
+    return seconds
 
 
 def read_boolean(name: str, value: Any) -> float:
@@ -103,9 +99,9 @@ def read_boolean(name: str, value: Any) -> float:
             return math.nan
     elif isinstance(value, str):
         word = value.strip().lower()
-        if word in _TRUE:
+        if word in TRUE_WORDS:
             return 1.0
-        if word in _FALSE:
+        if word in FALSE_WORDS:
             return 0.0
     raise invalid(name, "must be true or false", value)
 
@@ -138,9 +134,27 @@ class NumberKind(NumericKind):
         filled = imputed(numbers, column.spec["impute"])
         return np.hstack([filled, np.isnan(numbers)]) if column.indicator else filled
 
+    def unencoded(self, column: PlanColumn, value: Any) -> float:
+        """Return the number that a value stands for."""
+        return self._read_of(column)(value)
+
+    def _read_of(self, column: PlanColumn) -> Callable[[Any], float]:
+        """Return the function from a value to the number, rounded as the type of the training does."""
+        name, read = column.name, self.read_value
+        if not column.single:
+            return partial(read, name)
+
+        def read_single(value: Any) -> float:
+            number = single(read(name, value))
+            if math.isinf(number):
+                raise invalid(name, "must be a number within the range of real", value)
+            return number
+
+        return read_single
+
     def reader(self, column: PlanColumn) -> Reader:
         """Return the function from a value to the number, and the indicator."""
-        name, read, indicator = column.name, self.read_value, column.indicator
+        read, indicator = self._read_of(column), column.indicator
         impute: list[float] = column.impute.tolist()
 
         def read_scalar(value: Any) -> list[float]:
@@ -149,7 +163,7 @@ class NumberKind(NumericKind):
             elif value is False:
                 number = 0.0
             else:
-                number = read(name, value)
+                number = read(value)
                 if math.isnan(number):
                     return [*impute, 1.0] if indicator else impute
             return [number, 0.0] if indicator else [number]

@@ -47,6 +47,16 @@ class NumericKind(Kind):
         """Return the raw numbers of many rows, imputed, before shift and scale."""
 
     @abstractmethod
+    def unencoded(self, column: PlanColumn, value: Any) -> float | list[float] | None:
+        """Return the number, or the numbers of a vector, that a JSON value or a text stands for; NaN where missing.
+
+        Raises
+        ------
+        InvalidInputError
+            ML011: it stands for none.
+        """
+
+    @abstractmethod
     def reader(self, column: PlanColumn) -> Reader:
         """Return the function from a value to raw numbers; raising InvalidInputError for what does not suit."""
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnKind
+from motadata_ml_server.values.text_forms import TextForm, text_form
 
 Matrix: TypeAlias = NDArray[np.float64]
+
+TEXT_FORM: Final = 1
+"""Version of the canonical text that new plans are made of; see `values.text_forms`."""
+
+_SINGLE: Final = re.compile(r'real(\[\])*|(?:.+\.)?"?(?:half)?vec(?:tor)?"?')
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,29 @@ class PlanColumn:
     @property
     def one_number(self) -> bool:
         """Whether it is a number without an indicator: the common case, which the row paths take in one loop."""
-        return self.kind == "number" and self.width == 1
+        return self.kind == "number" and self.width == 1 and not self.single
+
+    @cached_property
+    def single(self) -> bool:
+        """Whether its numbers were of single precision at training: JSON has digits that they had not."""
+        return _SINGLE.fullmatch(str(self.spec.get("sql_type"))) is not None
+
+    @cached_property
+    def form(self) -> TextForm:
+        """What makes the canonical text of a category's or a free text's value, a parsed JSON value."""
+        return text_form(str(self.spec.get("sql_type")))
+
+    @cached_property
+    def canonical(self) -> bool:
+        """Whether its texts are canonical: not where 0.2 learned texts that SQL's cast gave, such as ``3.00``."""
+        if self.spec.get("form", 0) >= 1:
+            return True
+        return all(self.form(text) == text for text in self.spec.get("categories", ()))
+
+    @property
+    def exact(self) -> bool:
+        """Whether its categories are numbers of more digits than a float has."""
+        return self.kind == "category" and self.canonical and self.spec.get("sql_type") == "numeric"
 
     @property
     def indicator(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from math import log, sqrt
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from motadata_ml_server.columns import Column
 from motadata_ml_server.features.json_values import invalid
 from motadata_ml_server.features.kind import Entries, FittedColumn, Fitting, Kind, Writer
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.values.text_forms import plain
 
 if TYPE_CHECKING:
     from motadata_ml_server.features.preprocess import ColumnRule
@@ -65,6 +67,14 @@ def read_text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     raise invalid(name, "must be a text", value)
+
+
+def text_reader(column: PlanColumn) -> Callable[[Any], str]:
+    """Return the function from a parsed JSON value to the free text, for a column that was text or of another type."""
+    name, form = column.name, column.form
+    if form is plain:
+        return partial(read_text, name)
+    return lambda value: form(value) if isinstance(value, (bool, int, float, str)) else read_text(name, value)
 
 
 class TextWeights:
@@ -196,7 +206,7 @@ class TextKind(Kind):
 
     def writer(self, column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> Writer:
         """Return the function that encodes one value into one row."""
-        name, start, weigh = column.name, column.start, TextWeights(column.spec).weigh
+        read, start, weigh = text_reader(column), column.start, TextWeights(column.spec).weigh
         part = row[start : start + column.width]
         empty = column.encode(np.zeros(column.width))
         base: list[float] = empty.tolist()
@@ -204,7 +214,7 @@ class TextKind(Kind):
 
         def write_text(value: Any) -> None:
             part[:] = empty
-            for at, weight in weigh(read_text(name, value)):
+            for at, weight in weigh(read(value)):
                 cells[start + at] = base[at] + weight / scale[at]
 
         return write_text

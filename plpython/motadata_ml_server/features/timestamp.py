@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from math import floor, isnan, nan
+from datetime import datetime
+from math import floor, isinf, isnan, nan
 from typing import Any, Final
 
 import numpy as np
@@ -14,12 +14,15 @@ from motadata_ml_server.features.json_values import invalid
 from motadata_ml_server.features.number import read_number
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.values.moments import read_moment
 
 PARTS: Final = ("days", "year", "month", "day", "dow", "hour", "minute")
 """The parts a plan may ask for, in its order."""
 
+EXACT_YEARS: Final = (1750, 2200)
+"""Years in which seconds since 1970, as a float, keep microseconds; beyond, tables round some up to the next minute."""
+
 _EPOCH_NAIVE: Final = datetime(1970, 1, 1)
-_EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_DATETIME: Final[dict[str, Callable[[datetime], float]]] = {
     "days": lambda moment: (moment - _EPOCH_NAIVE).total_seconds() / 86400.0,
     "year": lambda moment: float(moment.year),
@@ -39,7 +42,8 @@ def read_timestamp(name: str, value: Any) -> float:
     name : str
         The feature, for the error.
     value : object
-        An ISO 8601 date or timestamp (without an offset: UTC), or epoch seconds.
+        An ISO 8601 date or timestamp (without an offset: UTC), also beyond the year 9999 and before Christ as
+        PostgreSQL prints them, or epoch seconds.
 
     Returns
     -------
@@ -52,13 +56,13 @@ def read_timestamp(name: str, value: Any) -> float:
         If it is no point in time, or an infinite one.
     """
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise invalid(name, "must be an ISO 8601 date or timestamp", value) from None
-        if moment.tzinfo is None:
-            return (moment - _EPOCH_NAIVE).total_seconds()
-        return (moment - _EPOCH_UTC).total_seconds()
+        micros = read_moment(value)
+        if micros is None:
+            raise invalid(name, "must be an ISO 8601 date or timestamp", value)
+        if isinf(micros):
+            raise invalid(name, "must be an ISO 8601 date or timestamp that is finite", value)
+        # as PostgreSQL divides, so that both get the same float
+        return micros / 1e6
     if value is None:
         return nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -93,9 +97,10 @@ def moment_reader(name: str, parts: tuple[str, ...], impute: list[float]) -> Rea
                 offset = moment.utcoffset()
                 if offset is not None:
                     moment = moment.replace(tzinfo=None) - offset
-                return [getter(moment) for getter in getters]
+                if EXACT_YEARS[0] <= moment.year < EXACT_YEARS[1]:
+                    return [getter(moment) for getter in getters]
             except (ValueError, OverflowError):
-                pass  # the careful way below, for its error or its wider range
+                pass  # the way below, for its error or its wider range
         seconds = read_timestamp(name, value)
         return list(impute) if isnan(seconds) else calendar_parts(seconds, parts)
 
@@ -205,6 +210,10 @@ class TimestampKind(NumericKind):
     def raw(self, column: PlanColumn, values: NDArray[np.float64]) -> Matrix:
         """Return the parts, imputed."""
         return imputed(calendar_columns(values, column.spec["parts"]), column.spec["impute"])
+
+    def unencoded(self, column: PlanColumn, value: Any) -> float:
+        """Return the seconds since 1970 that a value stands for."""
+        return read_timestamp(column.name, value)
 
     def reader(self, column: PlanColumn) -> Reader:
         """Return the function from a value to its parts."""

@@ -15,6 +15,7 @@ from motadata_ml_server.features.json_values import invalid
 from motadata_ml_server.features.number import read_number
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.values.numbers import single
 
 
 def read_vector(name: str, size: int, value: Any) -> list[float] | None:
@@ -41,11 +42,21 @@ def read_vector(name: str, size: int, value: Any) -> list[float] | None:
     """
     if value is None:
         return None
+    if isinstance(value, str):
+        value = _listed(value)
     if not isinstance(value, list):
         raise invalid(name, f"must be an array of {size} numbers", value)
     if len(value) != size:
         raise invalid(name, f"must be an array of {size} numbers", f"{len(value)} numbers")
     return [read_number(name, item) for item in value]
+
+
+def _listed(text: str) -> Any:
+    """Return the list that a text holds, as a vector of pgvector or an array is printed; the text where it is none."""
+    inner = text.strip()
+    if inner[:1] + inner[-1:] not in ("[]", "{}"):
+        return text
+    return [None if item.strip().lower() == "null" else item for item in inner[1:-1].split(",") if item.strip()]
 
 
 class VectorKind(NumericKind):
@@ -102,13 +113,17 @@ class VectorKind(NumericKind):
                 )
         return imputed(values, column.spec["impute"])
 
+    def unencoded(self, column: PlanColumn, value: Any) -> list[float] | None:
+        """Return the numbers that a value stands for."""
+        items = read_vector(column.name, int(column.spec["size"]), value)
+        return [*map(single, items)] if column.single and items is not None else items
+
     def reader(self, column: PlanColumn) -> Reader:
         """Return the function from an array to its numbers."""
-        name, size = column.name, int(column.spec["size"])
         impute: list[float] = column.impute.tolist()
 
         def read(value: Any) -> list[float]:
-            items = read_vector(name, size, value)
+            items = self.unencoded(column, value)
             if items is None:
                 return impute
             return [default if math.isnan(item) else item for item, default in zip(items, impute, strict=True)]

@@ -96,7 +96,7 @@ def _buffers(row: Row, parts: int) -> list[bytes]:
 def _by_pages(
     db: Database, source: Source, schemas: Sequence[ColumnSchema], step: int, utf8: bool, suspended: bool
 ) -> Iterator[Row]:
-    inner = _columns(source, schemas, utf8)
+    inner = _columns(source, schemas)
     packed = _packed(schemas, utf8)
     table = str(source.table)
 
@@ -111,7 +111,7 @@ def _by_pages(
 def _by_cursor(
     db: Database, source: Source, schemas: Sequence[ColumnSchema], max_rows: int, utf8: bool
 ) -> Iterator[Row]:
-    query = f"select {_columns(source, schemas, utf8)} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
+    query = f"select {_columns(source, schemas)} from (\n{source.query}\n) as input"  # noqa: S608 - names quoted, query checked
     cursor = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]
     types = {"text": "pg_catalog.text", "vector": "pg_catalog.bytea"}
     columns = [f"c{n} {types.get(schema.kind, 'pg_catalog.float8')}" for n, schema in enumerate(schemas)]
@@ -141,13 +141,13 @@ def _size(piece: Row) -> int:
     return sum(sum(len(part or b"") for part in value) if isinstance(value, list) else len(value) for value in values)
 
 
-def _columns(source: Source, schemas: Sequence[ColumnSchema], utf8: bool) -> str:
+def _columns(source: Source, schemas: Sequence[ColumnSchema]) -> str:
     """Return the columns c0, c1... of the input, each as it travels."""
     expressions = []
     for number, schema in enumerate(schemas):
         column = source.column(schema.name, "column")
         quoted = quote_identifier(column.origin or column.name)
-        expressions.append(f"{expression(column, schema.kind, 'input.' + quoted, utf8)} as c{number}")
+        expressions.append(f"{expression(column, schema, 'input.' + quoted)} as c{number}")
     return ", ".join(expressions) or "1 as c0"
 
 

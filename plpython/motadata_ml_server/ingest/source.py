@@ -17,6 +17,7 @@ from motadata_ml_server.errors import (
 )
 from motadata_ml_server.postgres.database import Database, DatabaseError, ResultColumn
 from motadata_ml_server.postgres.identifiers import MAX_NAME_CHARACTERS
+from motadata_ml_server.values.sql_text import sql_text
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _RELATION = re.compile(rf"\s*{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}}\s*")
@@ -49,6 +50,8 @@ _DURATIONS = {"time", "timetz", "interval"}
 _MOMENTS = {"date", "timestamp", "timestamptz"}
 _VECTORS = {"vector", "halfvec"}
 _TEXTS = {"uuid", "inet", "cidr", "macaddr", "macaddr8", "char", "name", "citext"}
+_ONLY_TEXTS = {"bit", "varbit", "oid"}
+"""Types that are a feature only where ``preprocess`` calls them a category."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class SourceColumn:
         How it travels; None where the type cannot be a feature.
     origin : str or None
         Its name in the query where that is another.
+    has_text : bool
+        Whether equal values of its type have one text: only then can they be categories, groups or labels.
     exact : bool
         Whether its text is to be read back by its type: then no setting of the session decides how dates are written.
     """
@@ -76,6 +81,7 @@ class SourceColumn:
     label: str
     kind: ColumnKind | None
     origin: str | None = None
+    has_text: bool = True
     exact: bool = False
 
     @property
@@ -204,7 +210,8 @@ def _typed(db: Database, described: Sequence[ResultColumn]) -> tuple[SourceColum
     for column in described:
         found = types[column.type_oid]
         kind = _kind(found["name"], found["type"], found["category"], found["element"])
-        columns.append(SourceColumn(column.name, found["name"], found["label"], kind))
+        has_text = kind not in (None, "vector") or found["name"] in _ONLY_TEXTS
+        columns.append(SourceColumn(column.name, found["name"], found["label"], kind, has_text=has_text))
     return tuple(columns)
 
 
@@ -222,33 +229,28 @@ def _kind(name: str, typtype: str, category: str, element: str | None) -> Column
     return None
 
 
-def expression(column: SourceColumn, kind: ColumnKind, quoted: str, utf8: bool) -> str:
-    """Return the SQL that makes a column travel as a kind.
+def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
+    """Return the SQL that makes a column travel.
 
     Parameters
     ----------
     column : SourceColumn
         The column.
-    kind : ColumnKind
-        How it is to travel; text takes any type.
+    schema : ColumnSchema
+        How it is to travel; text takes any type, and is the canonical one unless the schema says raw.
     quoted : str
         The column's name, quoted.
-    utf8 : bool
-        Whether the server's encoding is UTF-8.
     """
+    kind = schema.kind
     if kind == "text":
         if column.exact and column.type_name in _MOMENTS:
             return f"pg_catalog.to_json({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
-        return (
-            f"{quoted}::pg_catalog.text"
-            if utf8
-            else f"pg_catalog.convert_from(pg_catalog.convert_to({quoted}::pg_catalog.text, 'UTF8'), 'UTF8')"
-        )
+        return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted, schema.label)
     if kind == "vector":
         cast = f"{quoted}::real[]" if column.type_name in _VECTORS else quoted
         return f"ml._bytes({cast}::pg_catalog.float8[])"
-    if kind == "boolean":
-        return f"{quoted}::integer::pg_catalog.float8"
+    if "boolean" in (kind, column.kind):
+        return f"{quoted}::pg_catalog.int4::pg_catalog.float8"
     if kind == "timestamp" or column.type_name in _DURATIONS:
         return f"pg_catalog.date_part('epoch', {quoted})"
     return f"{quoted}::pg_catalog.float8"

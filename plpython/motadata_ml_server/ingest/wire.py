@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import UnsupportedColumnError
 from motadata_ml_server.ingest.string_codes import StringIndex
+from motadata_ml_server.values.text_forms import completed_in_python, text_form
 
 Buffer: TypeAlias = bytes | memoryview
 Parts: TypeAlias = tuple[Buffer, ...]
@@ -94,7 +95,10 @@ def decode_table(schemas: Sequence[ColumnSchema], chunks: Sequence[tuple[int, Se
 
 def _decode(schema: ColumnSchema, rows: int, chunks: Sequence[tuple[int, Parts]]) -> Column:
     if schema.kind == "text":
-        return Column(schema, _decode_text(chunks, rows))
+        texts = _decode_text(chunks, rows)
+        if not schema.raw and completed_in_python(schema.sql_type, schema.label):
+            texts = texts.mapped(text_form(schema.sql_type, schema.label))
+        return Column(schema, texts)
     if schema.kind == "vector":
         return Column(schema, _decode_vectors(schema, chunks, rows))
     numbers = np.empty(rows, np.float64)

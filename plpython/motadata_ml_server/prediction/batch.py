@@ -18,6 +18,9 @@ from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction.predictor import Predictor
 
+_SAME_TEXT = ("text", "character varying")
+"""Types whose canonical text is the one that an id has to have: that of a cast."""
+
 _ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
 
@@ -65,10 +68,11 @@ def predict_chunks(
     id_name = None
     if id_column is not None:
         id_name = source.column(id_column, "id_column").name
-        if id_name not in names or next(s for s in schemas if s.name == id_name).kind != "text":
+        own = next((schema for schema in schemas if schema.name == id_name), None)
+        if own is None or own.kind != "text" or own.sql_type not in _SAME_TEXT:
             source = _with_id(source, id_name, exact_ids)
             id_name = _ID
-            schemas.append(ColumnSchema(_ID, "text", "text"))
+            schemas.append(ColumnSchema(_ID, "text", "text", raw=True))
     first, threads = 1, options.integer(db, "threads")
     for chunk in read_chunks(db, source, schemas, most, suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])

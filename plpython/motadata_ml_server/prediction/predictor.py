@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -83,6 +84,11 @@ class Predictor:
         )
         self._to_value = self._value_finisher()
         self._to_label = self._label_finisher()
+
+    @cached_property
+    def exact_numbers(self) -> bool:
+        """Whether the digits of a JSON number matter beyond those of a float: a feature is a category of numerics."""
+        return any(column.exact for column in self.plan.columns)
 
     @property
     def nbytes(self) -> int:
@@ -214,10 +220,10 @@ class Predictor:
         Raises
         ------
         InvalidInputError
-            If the table lacks features, or has them in another type.
+            If the table lacks features, or has them in a type that does not convert.
         """
-        check_table(self.plan.columns, table)
-        return self._answers(self._runtime.batch(table, threads))
+        suited = check_table(self.plan.columns, table)
+        return self._answers(self._runtime.batch(suited, threads))
 
     def _answers(self, scores: NDArray[np.float64]) -> BatchPrediction:
         if self.task == "classification":

@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.values.numbers import ExactFloat
 
 MAX_CHARACTERS: Final = 8_000_000
 """Of a row as JSON: what is made of it takes up to thirty times as much memory, in one step that no cancel ends."""
@@ -14,13 +15,15 @@ MAX_NUMBERS: Final = 100_000
 """Of an array in the form of a text, such as '{1, 2.5}'."""
 
 
-def decode(value: str | list[Any]) -> Any:
+def decode(value: str | list[Any], *, exact: bool = False) -> Any:
     """Return the object or the array of numbers that a row's input means.
 
     Parameters
     ----------
     value : str or list
         JSON, an array in PostgreSQL's form, or the numbers themselves.
+    exact : bool
+        Whether numbers of JSON keep their digits, for a model whose categories are numbers.
 
     Raises
     ------
@@ -38,7 +41,7 @@ def decode(value: str | list[Any]) -> Any:
     try:
         if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
             return _numbers(text[1:-1])
-        decoded = json.loads(text)
+        decoded = json.loads(text, parse_float=ExactFloat.parse) if exact else json.loads(text)
         if not isinstance(decoded, (dict, list)):
             raise ValueError
     except (ValueError, RecursionError):

@@ -14,9 +14,22 @@ from motadata_ml_server.errors import (
     InvalidTargetError,
     UnsupportedColumnError,
 )
+from motadata_ml_server.ingest.collations import nondeterministic
 from motadata_ml_server.ingest.source import Source, SourceColumn
+from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.identifiers import quote_identifier
+from motadata_ml_server.training.remedies import text_remedy
 
-_LABEL_TYPES = {"int2": "integer", "int4": "integer", "int8": "integer", "bool": "boolean"}
+_LABEL_TYPES = {
+    "int2": "integer",
+    "int4": "integer",
+    "int8": "integer",
+    "bool": "boolean",
+    "float4": "number",
+    "float8": "number",
+    "numeric": "number",
+}
+"""What labels are by their type; those of all others are text."""
 
 _OVERRIDES: Mapping[str, ColumnKind] = {
     "number": "number",
@@ -68,8 +81,8 @@ def target(source: Source, name: str, model_type: str) -> Target:
             f"target {column.name!r} must hold one label a row, it is {column.label}",
             hint="Use a text, integer, boolean, enum or date column.",
         )
-    label_type = _LABEL_TYPES.get(column.type_name, "number" if column.kind == "number" else "text")
-    return Target(ColumnSchema(column.name, "text", column.label), label_type)
+    label_type = _LABEL_TYPES.get(column.type_name, "text")
+    return Target(ColumnSchema(column.name, "text", column.label, label=True), label_type)
 
 
 def group(source: Source, name: str, target: Target | None, helper: ColumnSchema | None) -> ColumnSchema:
@@ -164,6 +177,24 @@ def features(
     return [_feature(column, types.get(column.name)) for column in columns]
 
 
+def refuse_collations(db: Database, source: Source, columns: Sequence[ColumnSchema]) -> None:
+    """Refuse texts whose collation calls different ones equal.
+
+    Raises
+    ------
+    UnsupportedColumnError
+        ML010: there is one.
+    """
+    texts = [column.name for column in columns if column.kind == "text"]
+    for name, collation in nondeterministic(db, source, texts).items():
+        raise UnsupportedColumnError(
+            f"column {name!r} has the collation {collation!r}, which calls different texts equal: it cannot be a "
+            "category, a group or a label",
+            hint=f"Make equal texts the same in a SELECT, such as lower({quote_identifier(name)}), and give it another "
+            f'collation: {quote_identifier(name)} collate "C".',
+        )
+
+
 def _name(name: str | None) -> str:
     if name is None:
         raise InvalidArgumentError("features must not contain NULL", hint="Name columns: ARRAY['a', 'b'].")
@@ -201,8 +232,14 @@ def _type_of(name: str, rule: Any) -> ColumnKind | None:
 
 def _feature(column: SourceColumn, override: ColumnKind | None) -> ColumnSchema:
     kind = override or column.kind
+    if kind == "text" and not column.has_text:
+        raise UnsupportedColumnError(
+            f"column {column.name!r} of type {column.label} cannot be a category or a text: equal values of the type "
+            "have several texts",
+            hint=f"Make one text of them in a SELECT: {text_remedy(column)}.",
+        )
     if kind is None:
-        hint = "Name the features without it, or cast or unpack it in a SELECT."
+        hint = f"Write {text_remedy(column)} in a SELECT, or name the features without it."
         if column.type_name in ("json", "jsonb"):
             hint = f"Unpack its fields in a SELECT, such as {column.name} ->> 'field', or name the features without it."
         raise UnsupportedColumnError(f"column {column.name!r} of type {column.label} cannot be a feature", hint=hint)

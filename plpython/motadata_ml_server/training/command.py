@@ -166,6 +166,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         validation = resolve(db, arguments.validation_data, "validation_data")
     roles = _columns(training, arguments, model_type, target_name, preprocess, entry)
     columns = roles.all()
+    column_roles.refuse_collations(db, training, columns)
     if validation is not None:
         for column in columns:
             validation.column(column.name, "column")

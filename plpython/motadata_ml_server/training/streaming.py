@@ -11,12 +11,13 @@ from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.ingest.reader import read_chunks
-from motadata_ml_server.ingest.source import Source
+from motadata_ml_server.ingest.source import Source, expression
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier
 from motadata_ml_server.training.messages import Layout, NextChunk, Order, Result, Taken
 from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.supervisor import Worker
+from motadata_ml_server.values.text_forms import text_form
 
 MAX_CLASSES = 10_000
 
@@ -86,9 +87,12 @@ def _classes(db: Database, source: Source, spec: dict[str, Any]) -> list[str] | 
     """Return the labels of a classifier, which has to know them before the first chunk."""
     if spec["model_type"] != "classification":
         return None
-    column = "input." + quote_identifier(spec["target"]["name"])
+    schema = ColumnSchema(**spec["target"])
+    quoted = "input." + quote_identifier(schema.name)
+    text = expression(source.column(schema.name, "target"), schema, quoted)
     rows = db.query(
-        f"select distinct {column}::pg_catalog.text as label from (\n{source.query}\n) as input "  # noqa: S608 - quoted, checked
-        f"where {column} is not null limit {MAX_CLASSES + 1}"
+        f"select distinct {text} as label from (\n{source.query}\n) as input "  # noqa: S608 - quoted, checked
+        f"where {quoted} is not null limit {MAX_CLASSES + 1}"
     )
-    return [str(row["label"]) for row in rows]
+    form = text_form(schema.sql_type, label=True)
+    return sorted({form(str(row["label"])) for row in rows})

@@ -19,6 +19,7 @@ from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import TrainingError
 from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.features.plan_column import TEXT_FORM
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
 from motadata_ml_server.training.specification import Progress, TrainingSpec
@@ -51,6 +52,7 @@ def with_group(plan: FeaturePlan, column: Column) -> FeaturePlan:
         "sql_type": column.schema.sql_type,
         "width": 1,
         "encode": "ordinal",
+        "form": TEXT_FORM,
         "categories": groups,
         "unknown": None,
         "shift": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -121,4 +122,10 @@ def _check_classes(name: str, classes: list[str]) -> None:
 
 def _order(label_type: str | None) -> Callable[[str], Any] | None:
     """Return the key that sorts labels as PostgreSQL would sort what they stand for."""
-    return (lambda label: (float(label), label)) if label_type in ("integer", "number") else None
+    return _number_order if label_type in ("integer", "number") else None
+
+
+def _number_order(label: str) -> tuple[bool, Decimal]:
+    """Return the key of a number's text: exact, and NaN behind all others."""
+    number = Decimal(label)
+    return number.is_nan(), Decimal(0) if number.is_nan() else number

@@ -17,6 +17,9 @@ from motadata_ml._frames.characters import REMEDY, text_fault
 from motadata_ml._frames.normalise import to_frame
 from motadata_ml.errors import InvalidInputError
 
+FLOAT_DIGITS = 15
+"""A decimal number of more digits goes as text, which the server reads to the last one: a float would lose some."""
+
 Row: TypeAlias = dict[str, Any] | list[float | None]
 
 
@@ -95,7 +98,7 @@ def numbers(values: list[Any]) -> list[float | None]:
     """Return a row of numbers by position."""
     found: list[float | None] = []
     for position, value in enumerate(values):
-        simple = plain(value, f"at position {position}")
+        simple = plain(float(value) if _is_long(value) else value, f"at position {position}")
         if simple is not None and not isinstance(simple, bool | int | float):
             raise InvalidInputError(
                 f"a row without names must be numbers, got {value!r} at position {position}",
@@ -117,8 +120,13 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item, name) for item in value]
     if isinstance(value, float | decimal.Decimal):
-        return _number(float(value), name)
+        return str(value) if _is_long(value) else _number(float(value), name)
     return None if pd.isna(value) else _written(value, name)
+
+
+def _is_long(value: Any) -> bool:
+    """Tell a decimal number of more digits than a float keeps."""
+    return isinstance(value, decimal.Decimal) and value.is_finite() and len(value.as_tuple().digits) > FLOAT_DIGITS
 
 
 def _python(value: Any) -> Any:
@@ -139,12 +147,12 @@ def _text(value: str, name: str) -> str:
 
 
 def _written(value: Any, name: str) -> Any:
-    """Return a date, a span of time (in seconds) or an identifier by what JSON has for it."""
-    if isinstance(value, datetime.date):
+    """Return a date, a time, a span of time (in seconds), an identifier or an address by what JSON has for it."""
+    if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
-    if isinstance(value, uuid.UUID):
+    if isinstance(value, uuid.UUID) or type(value).__module__ == "ipaddress":
         return str(value)
     raise InvalidInputError(
         f"the value of {name} has type {type(value).__name__}, which no feature takes",

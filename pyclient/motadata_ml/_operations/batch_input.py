@@ -71,6 +71,8 @@ def _column(series: pd.Series[Any], name: str, source: str) -> Column:
             return empty_column(name, _EMPTY[source], len(series))
         if source == "timestamp" and pd.api.types.is_string_dtype(series.dtype):
             series = pd.to_datetime(series, format="ISO8601", utc=True)
+        if source == "text" and pd.api.types.infer_dtype(series, skipna=True) == "decimal":
+            series = series.map(str, na_action="ignore")  # a category of numbers that a float would cut
         return to_column(series, name, "input_data")
     except UnsupportedColumnError as error:
         raise InvalidInputError(error.message, hint=error.hint) from error

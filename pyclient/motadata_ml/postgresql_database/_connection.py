@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from motadata_ml._calls import Call, Fetch, Row, Statement, Steps, drive
 from motadata_ml._printable import printable
-from motadata_ml._translate import translate, translate_connect, translated
+from motadata_ml._translate import translate, translate_connect, translated, unsendable
 from motadata_ml.errors import ConnectionLostError, InvalidArgumentError
 from motadata_ml.postgresql_database._asynchronous import AsyncDatabaseConnection
 from motadata_ml.postgresql_database._config import DatabaseConfig
@@ -200,6 +200,8 @@ class DatabaseConnection:
             _log.info("connection lost, trying once more: %s", printable(str(error)))
         except psycopg.Error as error:
             raise translate(error, model_id=call.model_id) from error
+        except UnicodeEncodeError as error:
+            raise unsendable(error) from error
         if self._pool is not None:
             self._pool.check()
         with translated(call.model_id):

@@ -16,12 +16,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.features.category import category_rows, read_category
+from motadata_ml_server.features.category import category_reader, category_rows
 from motadata_ml_server.features.check import array_splitter, missing_features
 from motadata_ml_server.features.number import BOOLEAN, NUMBER, read_number
 from motadata_ml_server.features.numeric import NumericKind
 from motadata_ml_server.features.plan_column import PlanColumn
-from motadata_ml_server.features.text import TextWeights, read_text
+from motadata_ml_server.features.text import TextWeights, text_reader
 from motadata_ml_server.features.timestamp import TIMESTAMP
 from motadata_ml_server.features.vector import VECTOR
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
@@ -204,11 +204,12 @@ def _numeric_share(kind: NumericKind, column: PlanColumn, block: NDArray[np.floa
 
 def _category_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
     table, unknown = category_shares(column, block)
-    find, name = table.get, column.name
+    find = table.get
+    read, own = category_reader(column)
 
     def category_share(value: Any) -> Sequence[float]:
-        if value.__class__ is not str:
-            value = read_category(name, value)
+        if not own or value.__class__ is not str:
+            value = read(value)
         return find(value, unknown)
 
     return category_share
@@ -242,7 +243,7 @@ def category_shares(
 
 
 def _text_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
-    weigh, name = TextWeights(column.spec).weigh, column.name
+    weigh, read = TextWeights(column.spec).weigh, text_reader(column)
     base: list[float] = (block @ column.encode(np.zeros(column.width))).tolist()
     scaled = block / column.scale
     if len(base) == 1:
@@ -250,14 +251,14 @@ def _text_share(column: PlanColumn, block: NDArray[np.float64]) -> Share:
         start = base[0]
 
         def one_share(value: Any) -> Sequence[float]:
-            return (sum([single[at] * weight for at, weight in weigh(read_text(name, value))], start),)
+            return (sum([single[at] * weight for at, weight in weigh(read(value))], start),)
 
         return one_share
     by_token: list[list[float]] = scaled.T.tolist()
 
     def many_shares(value: Any) -> Sequence[float]:
         scores = base.copy()
-        for at, weight in weigh(read_text(name, value)):
+        for at, weight in weigh(read(value)):
             for output, coefficient in enumerate(by_token[at]):
                 scores[output] += coefficient * weight
         return scores
