@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 
 
 @boundary
-def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None) -> str:
+def evaluate(
+    model_id: str,
+    input_data: str,
+    target: str | None,
+    version: str | None,
+    positive_class: str | None,
+    tenant_id: str | None,
+) -> str:
     """Score a model on a table, a view or a SELECT that has its target."""
-    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id).metrics())
+    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id, positive_class).metrics())
 
 
 @boundary_rows
@@ -32,13 +39,18 @@ def confusion_matrix(
 
 
 def _evaluation(
-    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+    model_id: str,
+    input_data: str,
+    target: str | None,
+    version: str | None,
+    tenant_id: str | None,
+    positive_class: str | None = None,
 ) -> Evaluation:
     from motadata_ml_server.evaluation.evaluate import Evaluation
 
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
-    return Evaluation(db, visible, required("input_data", input_data), target)
+    return Evaluation(db, visible, required("input_data", input_data), target, positive_class)
 
 
 @boundary_rows

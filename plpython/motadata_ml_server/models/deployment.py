@@ -41,12 +41,13 @@ def record_deployment(db: Database, model: int, tenant_id: str, version_id: int,
         ["bigint", "text", "bigint", "name"],
         [model, tenant_id, version_id, role],
     )
-    db.query(
-        "update ml.model set deployed_version_id = $2 where id = $1",
-        ["bigint", "bigint"],
-        [model, version_id],
-    )
+    db.query(_PREDICTS, ["bigint", "bigint"], [model, version_id])
 
+
+_PREDICTS = """
+update ml.model set deployed_version_id = $2, model_type = (select v.model_type from ml.model_version v where v.id = $2)
+where id = $1
+"""
 
 _STANDING = """
 select d.id, d.version_id, v.version from ml.deployment d join ml.model_version v on v.id = d.version_id
@@ -77,11 +78,7 @@ def rollback(db: Database, tenant_id: str, model_id: str) -> str:
             ["bigint"],
             [present["id"]],
         )
-        owner.query(
-            "update ml.model set deployed_version_id = $2 where id = $1",
-            ["bigint", "bigint"],
-            [model, earlier["version_id"]],
-        )
+        owner.query(_PREDICTS, ["bigint", "bigint"], [model, earlier["version_id"]])
         return str(earlier["version"])
 
     return write_as_owner(db, operation)

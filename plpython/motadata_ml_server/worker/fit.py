@@ -21,10 +21,11 @@ from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.messages import ModelReport
+from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.artifacts import library_versions_of
-from motadata_ml_server.worker.cross_validation import cross_validate, score
+from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
 from motadata_ml_server.worker.groups import ModelPerGroup
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
@@ -115,19 +116,21 @@ class _Training:
         spec = self.spec
         rows = self._usable(train)
         learn, goal, held, held_goal = self._sides(rows, validation)
+        if goal is not None and goal.classes is not None:
+            positive_class(goal.classes, spec.label_type, spec.positive_class)
         self.progress("encode", 0.1, {"rows": rows.table.rows})
         needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
         fitted = self._plan(learn, goal, needs)
         sparse = fitted.plan.sparse
         encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)
         weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
-        hyperparameters, trials = self._search(learn.rows, encoded, goal, weights)
+        hyperparameters, trials = self._search(learn, encoded, goal, weights)
         fit_seconds = self._fit(encoded, goal, weights, hyperparameters, fitted.plan)
         self.progress("score", 0.7, {"rows": held.rows})
         checked = encoded if held is learn else encode_table(fitted.plan, held, sparse)
         metrics = self._metrics(checked, held_goal, learn.rows, None if held is learn else held)
         if spec.cv is not None:
-            metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress)
+            metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress, self.notices)
         self.progress("compile", 0.85, {"rows": learn.rows})
         artifacts, runtime = self.fitter.compile(fitted, Rows(encoded, learn), Rows(checked, held))
         metrics |= self.fitter.metrics()
@@ -198,7 +201,7 @@ class _Training:
         return fitted
 
     def _search(
-        self, rows: int, encoded: Any, goal: EncodedTarget | None, weights: Array | None
+        self, learn: ColumnTable, encoded: Any, goal: EncodedTarget | None, weights: Array | None
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the hyperparameters to use, and the trials of a search."""
         spec = self.spec
@@ -206,11 +209,16 @@ class _Training:
         if spec.search is None:
             return hyperparameters, []
         from motadata_ml_server.worker import search
+        from motadata_ml_server.worker.folds import folds
 
-        self.progress("search", 0.2, {"rows": rows})
-        classes, values = (None, None) if goal is None else (goal.classes, goal.values)
+        self.progress("search", 0.2, {"rows": learn.rows})
+        search.check(spec.search)
+        drawn = folds(spec, learn, goal, spec.search.get("cv", search.FOLDS))
+        self.notices.extend(f"search: {notice}" for notice in drawn.notices)
+        classes = None if goal is None else goal.classes
         base = estimators.make(self.entry, hyperparameters, spec.threads, spec.random_state, classes)
-        best, trials = search.run(self.entry, base, spec.search, encoded, values, weights, spec.random_state)
+        rows = search.Rows(encoded, goal, weights)
+        best, trials = search.run(self.entry, base, spec.search, rows, drawn, spec)
         return hyperparameters | best, trials
 
     def _fit(
@@ -229,10 +237,13 @@ class _Training:
 
     def _metrics(
         self, checked: Any, goal: EncodedTarget | None, learned: int, held: ColumnTable | None
-    ) -> dict[str, float]:
+    ) -> dict[str, Any]:
         """Return the scores; `held` is None where they are of the training rows."""
         scored, scored_goal = self.fitter.scorable(checked, goal)
         found = score(self.spec, self.fitter.estimator, scored, scored_goal) if scored.shape[0] else {}
+        lacking = unranked(self.fitter.estimator, found, scored_goal) if scored.shape[0] else None
+        if lacking is not None:
+            self.notices.append(lacking)
         if held is None:
             self.notices.append("the scores are of the training rows themselves: none were held out")
         return found | {"n_train": learned, "n_test": 0 if held is None else scored.shape[0]}
