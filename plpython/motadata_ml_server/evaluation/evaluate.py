@@ -115,7 +115,7 @@ class Evaluation:
         if self.model_type == "decomposition":
             raise UnsupportedOperationError(
                 "a decomposition has no scores on other rows",
-                hint="ml.get_model_info shows under components how much variance they explain; ml.predict gives a row's.",
+                hint="ml.get_model_info shows under components what they explain; ml.predict gives those of a row.",
             )
         return self._unsupervised()
 

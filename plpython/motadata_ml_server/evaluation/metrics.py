@@ -68,8 +68,9 @@ METRICS: Final = (
         "mcc",
         True,
         ROWS,
-        "Matthews correlation of truth and prediction: (c s - sum of p t) / sqrt((s^2 - sum of p^2) (s^2 - sum of t^2)), "
-        "c right rows of s, p and t predicted and true rows of each class; 0 where one class alone is predicted",
+        "Matthews correlation of truth and prediction: (c s - sum of p t) / sqrt((s^2 - sum of p^2) "
+        "(s^2 - sum of t^2)), c right rows of s, p and t predicted and true rows of each class; 0 where one "
+        "class alone is predicted",
     ),
     _classification(
         "roc_auc",
@@ -82,15 +83,15 @@ METRICS: Final = (
         "average_precision",
         True,
         POSITIVE_OR_ALIKE,
-        "sum of (recall - recall before) times precision over the thresholds from the highest probability down; guessing "
-        "reaches the share of the class",
+        "sum of (recall - recall before) times precision over the thresholds from the highest probability down; "
+        "guessing reaches the share of the class",
     ),
     _classification("log_loss", False, ROWS, "mean of -ln(probability of the true class)"),
     _classification(
         "brier",
         False,
         ROWS,
-        "mean of (probability of the positive class - 1 or 0)^2; for more than two classes the sum of that over classes",
+        "mean of (probability of the positive class - 1 or 0)^2; for more than two classes the sum of it over classes",
     ),
     _classification(
         "majority_class_accuracy", None, ROWS, "share of the most frequent class: what guessing would reach", False

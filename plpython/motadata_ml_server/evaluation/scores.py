@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import TextValues
 from motadata_ml_server.prediction.predictions import BatchPrediction
-from motadata_ml_server.training.label_scores import LabelCounts, brier_sum, class_details, label_scores
+from motadata_ml_server.training.label_scores import (
+    RANKED_DECIMALS,
+    LabelCounts,
+    brier_sum,
+    class_details,
+    label_scores,
+)
 
 Array = NDArray[np.float64]
 
@@ -80,13 +86,13 @@ class ClassificationScores:
             own = np.clip(chances[np.arange(len(actual)), actual], _EPSILON, 1.0 - _EPSILON)
             self._loss -= float(np.log(own).sum())
             self._brier += brier_sum(chances, actual)
-        kept = np.asarray(chances[:, 1:] if self._known == 2 else chances, dtype=np.float64)
+        kept = np.asarray(chances[:, 1:] if self._known == 2 else chances, dtype=np.float64).round(RANKED_DECIMALS)
         self._room -= kept.nbytes + actual.nbytes
         if self._room < 0:
             self._ranking = None
         if self._ranking is not None:
             self._truth.append(actual)
-            self._ranking.append(kept.copy())
+            self._ranking.append(kept)
 
     @property
     def unknown_rows(self) -> int:

@@ -19,6 +19,11 @@ MAX_LISTED: Final = 100
 """Of so many classes each is listed; a target of more is one whose list nobody reads."""
 
 
+RANKED_DECIMALS: Final = 10
+"""Rows are ranked by probabilities rounded to so many decimals: a compiled model adds the trees of a forest in another
+order than scikit-learn, and rows that tie in one would not in the other."""
+
+
 @dataclass(frozen=True)
 class LabelCounts:
     """Rows by class.

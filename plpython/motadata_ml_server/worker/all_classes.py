@@ -69,7 +69,7 @@ class AllClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def __getattr__(self, name: str) -> Any:
         """Offer probabilities, and the scores of two classes, where the estimator inside does."""
-        inside = self.__dict__.get("estimator")
+        inside: Any = self.__dict__.get("estimator")
         if name == "predict_proba" and hasattr(inside, name):
             return self._probabilities
         if name == "decision_function" and hasattr(inside, name) and len(self.classes_) == 2:

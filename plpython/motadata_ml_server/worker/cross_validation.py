@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.features.fit_plan import EncodingNeeds, fit_plan
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.training.label_scores import DETAILS, LabelCounts, class_details
-from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.training.scoring import positive_class, quantile_of
+from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators, metrics
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.rows import UsableRows, sample_weights
@@ -86,8 +87,11 @@ def cross_validate(
     gaps = drawn.lack_classes(rows.target)
     scores: list[dict[str, Any]] = []
     names = [schema.name for schema in spec.features]
+    started = time.monotonic()
     for number, (train, test) in enumerate(drawn.pairs):
-        progress("cross-validate", 0.7 + 0.1 * number / len(drawn.pairs), {"rows": len(train), "fold": number + 1})
+        left = (time.monotonic() - started) / number * (len(drawn.pairs) - number) if number else None
+        more = {"rows": len(train), "fold": number + 1, "seconds_left": left}
+        progress("cross-validate", 0.7 + 0.1 * number / len(drawn.pairs), more)
         learn = rows.table.take(train)
         own = None if rows.target is None else rows.target.take(train)
         fitted = fit_plan(
@@ -115,9 +119,7 @@ def cross_validate(
         lacking = ["average_precision", "roc_auc"]
     if lacking:
         notices.append(f"cv: {' and '.join(lacking)} left out: not every fold has {why or 'them'}")
-    return {
-        key: value for name in everywhere for key, value in _spread(f"cv_{name}", [fold[name] for fold in scores])
-    }
+    return {key: value for name in everywhere for key, value in _spread(f"cv_{name}", [fold[name] for fold in scores])}
 
 
 def all_classes(estimator: Any, classes: Sequence[str] | None) -> Any:

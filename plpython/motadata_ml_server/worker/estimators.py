@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.errors import InvalidHyperparameterError
 
-
 ROUNDING = 1e-3
 """Probabilities whose sum is nearer to 1 than this are made to sum to it."""
 

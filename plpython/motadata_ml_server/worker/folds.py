@@ -77,7 +77,9 @@ def folds(spec: TrainingSpec, table: ColumnTable, goal: EncodedTarget | None, co
     if goal is not None and goal.classes is not None:
         able = [pair for pair in pairs if len(np.unique(goal.values[pair[0]])) > 1]
         if len(able) < len(pairs):
-            notices.append(f"{len(pairs) - len(able)} of {len(pairs)} folds would learn from one class and are left out")
+            notices.append(
+                f"{len(pairs) - len(able)} of {len(pairs)} folds would learn from one class and are left out"
+            )
         pairs = able
     pairs = [(train, test) for train, test in pairs if len(train) and len(test)]
     if not pairs:

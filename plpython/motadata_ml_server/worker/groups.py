@@ -111,7 +111,7 @@ class GroupedEstimator:
             ML015: all of them failed.
         """
         rows = _apart(encoded)
-        told = time.monotonic()
+        told = started = time.monotonic()
         for number, (code, own) in enumerate(rows.of_group.items()):
             try:
                 self.fitted[code] = self._fit_one(
@@ -126,7 +126,9 @@ class GroupedEstimator:
                 self.failed[code] = str(error).strip().split("\n")[0][:200]
             if time.monotonic() - told > 0.5:
                 told = time.monotonic()
-                report(number / len(rows.of_group), {"rows": encoded.shape[0], "groups": number})
+                done = (number + 1) / len(rows.of_group)
+                left = (told - started) * (1.0 - done) / done
+                report(done, {"rows": encoded.shape[0], "groups": number + 1, "seconds_left": left})
         if not self.fitted:
             code, reason = next(iter(self.failed.items()))
             raise TrainingError(
@@ -136,9 +138,7 @@ class GroupedEstimator:
         if hasattr(next(iter(self.fitted.values())), "predict_proba"):
             self.predict_proba = self._probabilities
 
-    def _fit_one(
-        self, code: int, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None
-    ) -> Any:
+    def _fit_one(self, code: int, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None) -> Any:
         if encoded.shape[0] < 2:
             raise ValueError("it has one row only")
         if self._classes is not None and goal is not None and (goal == goal[0]).all():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.training.label_scores import LabelCounts, brier_sum, label_scores
+from motadata_ml_server.training.label_scores import RANKED_DECIMALS, LabelCounts, brier_sum, label_scores
 
 Array = NDArray[np.float64]
 
@@ -56,6 +56,7 @@ def _ranked(truth: NDArray[np.intp], ranking: Array, normalised: bool, positive:
     """Return what the order of the scores is worth; of more than two classes each against the rest."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
+    ranking = ranking.round(RANKED_DECIMALS)
     if positive is not None:
         score = ranking[:, 1] if ranking.ndim == 2 else ranking
         score = score if positive == 1 else -score
@@ -66,9 +67,10 @@ def _ranked(truth: NDArray[np.intp], ranking: Array, normalised: bool, positive:
         return found
     if not normalised:
         return {}
+    each = [(truth == code, ranking[:, code]) for code in range(ranking.shape[1])]
     return {
-        "roc_auc": float(roc_auc_score(truth, ranking, multi_class="ovr", average="macro")),
-        "average_precision": float(average_precision_score(truth, ranking, average="macro")),
+        "roc_auc": float(np.mean([roc_auc_score(actual, score) for actual, score in each])),
+        "average_precision": float(np.mean([average_precision_score(actual, score) for actual, score in each])),
     }
 
 

@@ -68,8 +68,8 @@ def scorer(name: Any, classes: int | None, positive: int | None) -> str | Scorer
         return named
     if classes > 2:
         named = SEVERAL.get(named, named)
-    if named in ("roc_auc_ovr", "roc_auc_ovr_weighted") and classes > 2:
-        return _one_against_rest(classes, weighted=named.endswith("weighted"))
+    if named in ("roc_auc_ovr", "roc_auc_ovr_weighted", "average_precision") and classes > 2:
+        return _one_against_rest(classes, area=named.startswith("roc_auc"), weighted=named.endswith("weighted"))
     return _had(_of_two(named, positive) if classes == 2 else _of_all(named, classes) or get_scorer(named))
 
 
@@ -106,21 +106,22 @@ def _of_all(name: str, classes: int) -> Any:
     return None
 
 
-def _one_against_rest(classes: int, *, weighted: bool) -> Scorer:
-    """Return the scorer that averages the areas of the classes that a fold has."""
+def _one_against_rest(classes: int, *, area: bool, weighted: bool) -> Scorer:
+    """Return the scorer that averages over the classes that a fold has, each against the rest."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
 
-    def area(estimator: Any, encoded: Any, truth: Any) -> float:
-        from sklearn.metrics import roc_auc_score
+    score = roc_auc_score if area else average_precision_score
 
+    def against_rest(estimator: Any, encoded: Any, truth: Any) -> float:
         chances = np.asarray(estimator.predict_proba(encoded), dtype=np.float64)
         rows = np.bincount(np.asarray(truth, dtype=np.intp), minlength=classes)
         there = [code for code in range(classes) if 0 < rows[code] < len(truth)]
         if not there:
             return math.nan
-        areas = [roc_auc_score(truth == code, chances[:, code]) for code in there]
-        return float(np.average(areas, weights=rows[there] if weighted else None))
+        found = [score(truth == code, chances[:, code]) for code in there]
+        return float(np.average(found, weights=rows[there] if weighted else None))
 
-    return area
+    return against_rest
 
 
 def _had(found: Any) -> Scorer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker.cross_validation import all_classes
 from motadata_ml_server.worker.folds import Folds
+from motadata_ml_server.worker.inside_fit import Report, Tasks, watched
 from motadata_ml_server.worker.scoring import scorer
 from motadata_ml_server.worker.target import EncodedTarget
 
@@ -42,6 +44,7 @@ def run(
     rows: Rows,
     drawn: Folds,
     spec: TrainingSpec,
+    report: Report,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Search, and return the best hyperparameters with every trial.
 
@@ -59,6 +62,8 @@ def run(
         The folds that every trial is scored on.
     spec : TrainingSpec
         random_state, the seed of the draws, and the positive class.
+    report : callable
+        Told the share of fits done, and the seconds left.
 
     Returns
     -------
@@ -83,8 +88,20 @@ def run(
     scoring = scorer(asked.get("scoring"), None if classes is None else len(classes), positive)
     search = _search(estimator, asked, space, spec.random_state, {"cv": drawn.pairs, "scoring": scoring})
     given = {} if rows.weights is None else {"sample_weight": rows.weights}
-    search.fit(rows.encoded, None if rows.goal is None else rows.goal.values, **given)
+    total = _fits(asked, space, len(drawn.pairs))
+    with Tasks(total or 1) as tasks, watched(tasks.share if total else lambda: None, report):
+        search.fit(rows.encoded, None if rows.goal is None else rows.goal.values, **given)
     return _plain(search.best_params_), _trials(search.cv_results_, asked)
+
+
+def _fits(asked: Mapping[str, Any], space: Mapping[str, Any], folds: int) -> int | None:
+    """Return how many fits a search takes; None for halving, whose fits differ."""
+    method = asked.get("method", "grid")
+    if method == "halving":
+        return None
+    if method == "random":
+        return int(asked.get("n_iter", 10)) * folds
+    return math.prod(len(values) for values in space.values()) * folds
 
 
 def _trials(results: Mapping[str, Any], asked: Mapping[str, Any]) -> list[dict[str, Any]]:

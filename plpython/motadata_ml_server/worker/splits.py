@@ -74,6 +74,12 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
     if how == "time":
         order = np.argsort(table.columns[column].numbers, kind="stable")
         return Split(np.sort(order[:-held]), np.sort(order[-held:]), held_out=True)
+    return _drawn(spec, table, codes, held)
+
+
+def _drawn(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] | None, held: int) -> Split:
+    """Split by chance: whole groups, the same share of each class, or any rows."""
+    how, _, column = (spec.split or "").partition(":")
     random = np.random.default_rng(None if spec.random_state is None else [spec.random_state, SPLIT_STREAM])
     if how == "group":
         return _by_group(table.columns[column].texts.codes, column, held, random)

@@ -53,7 +53,8 @@ class Evaluator(Component):
         InsufficientDataError
             If no row has an outcome.
         """
-        return self.db.run(evaluation.evaluate(self.settings, model_id, data, target, version, positive_class, tenant_id))
+        call = evaluation.evaluate(self.settings, model_id, data, target, version, positive_class, tenant_id)
+        return self.db.run(call)
 
     def confusion_matrix(
         self,
