@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 INTERVAL: Final = 0.5
 """Seconds between two looks."""
+
+SECONDS_A_NODE: Final = 1.5e-6
+"""What compiling, comparing and storing a tree takes for each of its nodes: for deep forests as long as the fit."""
 
 LEAST_DONE: Final = 0.02
 """From this share on, the time so far tells how long the rest takes."""
@@ -27,7 +30,7 @@ Share = Callable[[], float | None]
 
 
 @contextmanager
-def watched(share: Share, report: Report) -> Iterator[None]:
+def watched(share: Share, report: Report, after: Callable[[], float] = float) -> Iterator[None]:
     """Report how far the block is, from a thread, as long as it runs.
 
     Parameters
@@ -36,6 +39,8 @@ def watched(share: Share, report: Report) -> Iterator[None]:
         Asked every `INTERVAL`.
     report : callable
         Told what follows from it.
+    after : callable
+        Returns the seconds that follow the block.
     """
     started = time.monotonic()
     over = threading.Event()
@@ -44,7 +49,7 @@ def watched(share: Share, report: Report) -> Iterator[None]:
         while not over.wait(INTERVAL):
             done = share()
             if done is not None and LEAST_DONE <= done <= 1.0:
-                report(done, (time.monotonic() - started) * (1.0 - done) / done)
+                report(done, (time.monotonic() - started) * (1.0 - done) / done + after())
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -67,6 +72,7 @@ class Tasks:
     def __init__(self, total: int) -> None:
         self._total = total
         self._outermost: Any = None
+        self._subjects: list[Any] = []
 
     def __enter__(self) -> Tasks:
         from joblib import Parallel
@@ -77,6 +83,7 @@ class Tasks:
         def counted(loop: Any, tasks: Any) -> Any:
             if self._outermost is None:
                 self._outermost = loop
+                tasks = self._noted(tasks)
             return call(loop, tasks)
 
         Parallel.__call__ = counted
@@ -92,13 +99,25 @@ class Tasks:
         done = getattr(self._outermost, "n_completed_tasks", None)
         return None if done is None else float(done) / self._total
 
+    def seconds_of_trees(self) -> float:
+        """Return what the trees, as many as there will be and like those fitted so far, take after the fit."""
+        nodes = [tree.node_count for of in self._subjects if (tree := getattr(of, "tree_", None)) is not None]
+        return sum(nodes) / len(nodes) * self._total * SECONDS_A_NODE if nodes else 0.0
+
+    def _noted(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Yield the tasks, and keep what each is about: of a forest a tree, which is fitted in place."""
+        for task in tasks:
+            if task[1]:
+                self._subjects.append(task[1][0])
+            yield task
+
 
 @contextmanager
 def watched_fit(estimator: Any, report: Report) -> Iterator[None]:
     """Report how far the fit of an estimator is, where that can be told."""
     total = getattr(estimator, "n_estimators", None)
     if type(estimator).__name__.startswith(("RandomForest", "ExtraTrees", "IsolationForest")) and total:
-        with Tasks(total) as tasks, watched(tasks.share, report):
+        with Tasks(total) as tasks, watched(tasks.share, report, tasks.seconds_of_trees):
             yield
     elif type(estimator).__module__.startswith("xgboost.") and not _stops_early(estimator):
         rounds = _Rounds(total or 100)

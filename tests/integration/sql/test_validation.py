@@ -129,9 +129,7 @@ def test_a_search_by_the_positive_class_depends_on_it(rows: Session) -> None:
     found = {}
     for positive in ("low", "high"):
         search = {"method": "grid", "cv": 3, "params": {"max_depth": [1, 2]}, "scoring": "recall"}
-        train(
-            rows, "classification", "level", ["noise"], "decision_tree", search=search, positive_class=positive, cv=3
-        )
+        train(rows, "classification", "level", ["noise"], "decision_tree", search=search, positive_class=positive, cv=3)
         found[positive] = trials(rows)
     assert found["low"] != found["high"]
 

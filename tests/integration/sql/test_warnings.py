@@ -18,8 +18,8 @@ Session = psycopg.Connection[Any]
 SETUP = """
 create table told as
 select i as id, 1200 - i as "down", i as serial, sin(i) as a, cos(i * 2) as b, 7 as same, null::float8 as nothing,
-    case when sin(i) > 0 then 'yes' else 'no' end as label, 'n' || i as unique_label, i * 10 as big, sin(i) + i % 3 as y,
-    (i * 7919) % 1201 as mixed
+    case when sin(i) > 0 then 'yes' else 'no' end as label, 'n' || i as unique_label, i * 10 as big,
+    sin(i) + i % 3 as y, (i * 7919) % 1201 as mixed
 from generate_series(1, 1200) as i
 """
 
@@ -73,7 +73,9 @@ def test_probabilities_of_xgboost_warn_of_nothing(rows: Session) -> None:
 
 
 def deployed(session: Session) -> Any:
-    row = session.execute("select model_type, deployed_version, versions from ml.models where model_id = 'w'").fetchone()
+    row = session.execute(
+        "select model_type, deployed_version, versions from ml.models where model_id = 'w'"
+    ).fetchone()
     assert row
     return row
 
@@ -98,10 +100,8 @@ def test_another_model_type_is_deployed_only_when_asked(rows: Session) -> None:
 
 
 LONG = {
-    "random_forest": {"n_estimators": 1200},
-    "gradient_boosting": {"n_estimators": 700},
-    "hist_gradient_boosting": {"max_iter": 900, "early_stopping": False},
-    "xgboost": {"n_estimators": 700, "max_depth": 9, "learning_rate": 0.01},
+    "random_forest": {"n_estimators": 300},
+    "gradient_boosting": {"n_estimators": 500},
 }
 
 
@@ -145,7 +145,8 @@ def test_the_estimate_of_the_seconds_left_is_not_wild(
 
 def test_a_long_training_says_little(db: Session) -> None:
     db.execute(
-        "create table long as select sin(i) as a, cos(i * 3) as b, sin(i) + cos(i * i) as y from generate_series(1, 3000) i"
+        "create table long as select sin(i) as a, cos(i * 3) as b, sin(i) + cos(i * i) as y "
+        "from generate_series(1, 3000) as i"
     )
     said = messages_of(db)
     db.execute(
