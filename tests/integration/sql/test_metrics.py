@@ -1,4 +1,4 @@
-"""Metrics that do not flatter: of each class, of the positive one, of quantiles; the same from training and evaluation."""
+"""Metrics that do not flatter: of each class, of the positive one, of quantiles; training and evaluation agree."""
 
 from __future__ import annotations
 

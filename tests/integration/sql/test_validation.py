@@ -1,4 +1,4 @@
-"""Splits, folds and searches that tell the truth: shuffled, stratified, in time, by groups; rare classes end nothing."""
+"""Splits, folds and searches that tell the truth: shuffled, in time, by groups; rare classes end nothing."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def train(session: Session, kind: str, target: str, features: list[str], algorit
         name: json.dumps(value) if name in ("search", "hyperparameters") else value for name, value in more.items()
     }
     named = "".join(f", {name} => %({name})s" for name in given)
+    arguments = f"'v', %(kind)s, 'ordered', %(target)s, %(features)s, %(algorithm)s{named}"
     row = session.execute(
-        f"select metrics from ml.train('v', %(kind)s, 'ordered', %(target)s, %(features)s, %(algorithm)s{named})".encode(),
+        f"select metrics from ml.train({arguments})".encode(),
         {"kind": kind, "target": target, "features": features, "algorithm": algorithm, **given},
     ).fetchone()
     assert row
