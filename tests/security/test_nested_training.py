@@ -66,7 +66,9 @@ def test_who_catches_the_refusal_has_one_training_and_the_session_trains_on(blue
     blue.execute(outer("blue_own.levels").encode())
     assert {notice for notice in heard if notice.startswith("refused")} == {"refused ML020"}
     blue.execute(f"select {TRAIN}".encode())
-    assert blue.execute("select model_id from ml.models where model_id in ('inner', 'outer') order by 1").fetchall() == [
+    assert blue.execute(
+        "select model_id from ml.models where model_id in ('inner', 'outer') order by 1"
+    ).fetchall() == [
         ("inner",),
         ("outer",),
     ]

@@ -15,7 +15,7 @@ from motadata_ml_server.errors import InvalidArgumentError, ReadOnlyError, out_o
 from motadata_ml_server.ingest import lineage
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
-from motadata_ml_server.models import store
+from motadata_ml_server.models import deployment, store
 from motadata_ml_server.models.artifacts import StoredArtifact
 from motadata_ml_server.models.version import VersionFields, as_json
 from motadata_ml_server.postgres.database import Database
@@ -97,7 +97,7 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
         result = _run(db, worker, job, report)
         _tell(db, result.model)
         fields = _fields(db, job, result, arguments, time.monotonic() - started)
-        deploys = _deploys(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
+        deploys = deployment.is_to_predict(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
         artifacts, trials = _artifacts(result.artifacts, worker.artifacts), _trials(result.model)
         new = store.NewVersion(tenant_id, model_id, job.spec.model_type, deploys, role, fields, artifacts, trials)
         number = store.store(db, new)
@@ -116,20 +116,6 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
         "training_time": time.monotonic() - started,
         "model_version": number,
     }
-
-
-_DEPLOYED_TYPE = """
-select v.model_type from ml.model m join ml.model_version v on v.id operator(pg_catalog.=) m.deployed_version_id
-where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
-"""
-
-
-def _deploys(db: Database, tenant_id: str, model_id: str, model_type: str, asked: bool | None) -> bool:
-    """Return whether the new version is to predict; unasked, it does not take the place of another model type."""
-    if asked is not None:
-        return asked
-    deployed = db.query(_DEPLOYED_TYPE, ["text", "text"], [tenant_id, model_id])
-    return not deployed or bool(deployed[0]["model_type"] == model_type)
 
 
 def _require_writable(db: Database) -> None:

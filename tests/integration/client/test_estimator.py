@@ -67,11 +67,11 @@ def test_client_and_server_score_alike(system: MLSystem) -> None:
     rng = np.random.default_rng(0)
     X = rng.random((200, 2))
     y = X[:, 0] + rng.random(200) > 1.4
-    system.train_model("alike", "classification", (X, y), positive_class=False, progress=False)
+    system.train_model("alike", "classification", (X, y), positive_class="false", progress=False)
     scores = system.evaluate("alike", (X, y))
     assert scores["positive_class"] == "false"
     predicted = system.batch("alike", X).predictions
-    turned = system.evaluate("alike", (X, y), positive_class=True)
+    turned = system.evaluate("alike", (X, y), positive_class="true")
     assert turned["recall_positive"] == pytest.approx(np.mean([p for p, t in zip(predicted, y, strict=True) if t]))
     assert [one["class"] for one in turned["per_class"]] == ["false", "true"]
 
