@@ -450,7 +450,7 @@ comment on column ml.model.id is 'Key of the model.';
 comment on column ml.model.tenant_id is 'The tenant that owns it.';
 comment on column ml.model.model_id is 'The model''s name, unique within its tenant.';
 comment on column ml.model.model_type is
-    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+    'classification, regression, clustering, anomaly or decomposition; that of the deployed version.';
 comment on column ml.model.deployed_version_id is 'Key of the version that predicts; NULL where none is deployed.';
 comment on column ml.model.created_at is 'When the first version was trained.';
 comment on column ml.model.created_by is 'The role that trained it.';
@@ -531,7 +531,7 @@ comment on column ml.training_progress.seconds_left is
 comment on column ml.models.tenant_id is 'The tenant that owns it.';
 comment on column ml.models.model_id is 'The model''s name.';
 comment on column ml.models.model_type is
-    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+    'classification, regression, clustering, anomaly or decomposition; that of the deployed version.';
 comment on column ml.models.deployed_version is 'Number of the version that predicts; NULL where none is deployed.';
 comment on column ml.models.algorithm is 'Name of the deployed version''s estimator.';
 comment on column ml.models.target is 'The column that it predicts.';
@@ -1000,6 +1000,55 @@ comment on column ml.tenant_roles.role is 'The role.';
 comment on column ml.tenant_roles.access is
     'predict: nothing else; train: also train and manage models; admin: also grant the tenant to others.';
 comment on column ml.tenant_roles.granted_at is 'When ml.grant_usage was first called for the pair.';
+
+-- ml.train: deploy asks nothing unless it is given, so that it can be told from true; positive_class.
+drop function ml.train(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text,
+    pg_catalog.jsonb, pg_catalog.text, pg_catalog.float8, pg_catalog.text, integer, pg_catalog.jsonb, pg_catalog.jsonb,
+    integer, boolean, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text
+);
+create function ml.train(
+    model_id pg_catalog.text,
+    model_type pg_catalog.text,
+    training_data pg_catalog.text,
+    target pg_catalog.text default null,
+    features pg_catalog.text[] default null,
+    algorithm pg_catalog.text default null,
+    hyperparameters pg_catalog.jsonb default '{}',
+    validation_data pg_catalog.text default null,
+    test_size pg_catalog.float8 default 0.2,
+    split pg_catalog.text default null,
+    cv integer default null,
+    search pg_catalog.jsonb default null,
+    preprocess pg_catalog.jsonb default null,
+    random_state integer default 42,
+    deploy boolean default null,
+    execution pg_catalog.jsonb default '{}',
+    group_by pg_catalog.text default null,
+    positive_class pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.training_result
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import train
+return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, positive_class, tenant_id)
+$$;
+comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
+
+-- ml.evaluate: positive_class.
+drop function ml.evaluate(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text);
+create function ml.evaluate(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    target pg_catalog.text default null,
+    version pg_catalog.text default null,
+    positive_class pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.jsonb
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import evaluate
+return evaluate(model_id, input_data, target, version, positive_class, tenant_id)
+$$;
+comment on function ml.evaluate is 'Score a model on a table, a view or a SELECT that has its target.';
 
 -- What is new is granted by ml.refresh_usage alone.
 revoke all on all tables in schema ml from public;

@@ -46,7 +46,7 @@ comment on column ml.model.id is 'Key of the model.';
 comment on column ml.model.tenant_id is 'The tenant that owns it.';
 comment on column ml.model.model_id is 'The model''s name, unique within its tenant.';
 comment on column ml.model.model_type is
-    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+    'classification, regression, clustering, anomaly or decomposition; that of the deployed version.';
 comment on column ml.model.deployed_version_id is 'Key of the version that predicts; NULL where none is deployed.';
 comment on column ml.model.created_at is 'When the first version was trained.';
 comment on column ml.model.created_by is 'The role that trained it.';

@@ -5,11 +5,12 @@ create function ml.evaluate(
     input_data pg_catalog.text,
     target pg_catalog.text default null,
     version pg_catalog.text default null,
+    positive_class pg_catalog.text default null,
     tenant_id pg_catalog.text default null
 ) returns pg_catalog.jsonb
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import evaluate
-return evaluate(model_id, input_data, target, version, tenant_id)
+return evaluate(model_id, input_data, target, version, positive_class, tenant_id)
 $$;
 comment on function ml.evaluate is 'Score a model on a table, a view or a SELECT that has its target.';
 

@@ -20,7 +20,7 @@ comment on view ml.models is 'Models the caller may use, each with its deployed 
 comment on column ml.models.tenant_id is 'The tenant that owns it.';
 comment on column ml.models.model_id is 'The model''s name.';
 comment on column ml.models.model_type is
-    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+    'classification, regression, clustering, anomaly or decomposition; that of the deployed version.';
 comment on column ml.models.deployed_version is 'Number of the version that predicts; NULL where none is deployed.';
 comment on column ml.models.algorithm is 'Name of the deployed version''s estimator.';
 comment on column ml.models.target is 'The column that it predicts.';

@@ -122,10 +122,12 @@ def _metrics(metrics: Sequence[Metric]) -> list[str]:
     """Return the table of metrics, in the order of the list."""
     better = {True: "higher", False: "lower", None: "neither"}
     rows = [
-        f"| `{metric.name}` | {metric.model_type} | {better[metric.higher_is_better]} | {_cell(metric.formula)} |"
+        f"| `{metric.name}` | {metric.model_type} | {better[metric.higher_is_better]} | {metric.averaging} "
+        f"| {_cell(metric.formula)} |"
         for metric in metrics
     ]
-    return ["\n".join(["| metric | model type | better | what it is |", "| --- | --- | --- | --- |", *rows, ""])]
+    head = ["| metric | model type | better | taken over | what it is |", "| --- | --- | --- | --- | --- |"]
+    return ["\n".join([*head, *rows, ""])]
 
 
 def _cell(text: str | None) -> str:

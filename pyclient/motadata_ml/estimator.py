@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -55,6 +56,9 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
         Whether a fit becomes the version that predicts in SQL. Leave it off in cross validation.
     random_state : int, optional
         Seed of the fit.
+    keep_versions : int, optional
+        How many versions of `model_id` to keep beside the deployed one: each fit deletes the oldest others, so that a
+        search leaves these few. At least as many as fits run at once. None keeps all.
 
     Attributes
     ----------
@@ -77,6 +81,7 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
         hyperparameters: Mapping[str, Any] | None = None,
         deploy: bool = False,
         random_state: int | None = None,
+        keep_versions: int | None = None,
     ) -> None:
         self.system = system
         self.model_id = model_id
@@ -85,6 +90,7 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
         self.hyperparameters = hyperparameters
         self.deploy = deploy
         self.random_state = random_state
+        self.keep_versions = keep_versions
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on all rows and store a version.
@@ -107,6 +113,11 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
             raise InvalidArgumentError(
                 "this estimator requires y to be passed, but the target y is None", hint="fit(X, y)"
             )
+        keep = self.keep_versions
+        if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int | np.integer) or keep < 1):
+            raise InvalidArgumentError(
+                f"keep_versions must be a whole number from 1, or None, got {keep!r}", hint="None keeps all"
+            )
         system = self._connected()
         y = _labels(y, self.model_type)
         rows, preprocess = _weighted(X, sample_weight)
@@ -123,6 +134,7 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
             deploy=self.deploy,
         )
         self.model_version_: str = self.result_["model_version"]
+        self._prune(system)
         self._check_features(X, reset=True)
         if self.model_type == "classification":
             info = system.get_model_info(self.model_id, version=self.model_version_)
@@ -201,6 +213,19 @@ class PgEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's classe
         else:
             tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
         return tags
+
+    def _prune(self, system: MLSystem) -> None:
+        """Delete the oldest versions beyond those to keep; never the deployed one or this object's own."""
+        if self.keep_versions is None:
+            return
+        others = [
+            version["version"]
+            for version in system.versions(self.model_id)
+            if not version["deployed"] and version["version"] != self.model_version_
+        ]
+        for version in others[: max(0, len(others) - (self.keep_versions - 1))]:
+            with contextlib.suppress(LookupError):  # another fit of the same search has deleted it
+                system.delete_model(self.model_id, version=version)
 
     def _batch(self, X: Any) -> Batch:
         """Return the predictions column by column."""

@@ -34,7 +34,8 @@ class Prediction(Record):
     """What a prediction returns.
 
     Keys are ``prediction`` (of the label's own type), ``probabilities`` (a list in the order of the model's
-    classes, or None), ``confidence``, ``model_id`` and ``model_version``.
+    classes, or None), ``confidence``, ``model_id`` and ``model_version``; of an anomaly model also ``score``: the
+    lower, the more unusual, below 0 an outlier.
 
     Attributes
     ----------

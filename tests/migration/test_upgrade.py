@@ -26,7 +26,7 @@ ANSWERS_OF = {"0.1.0": 200, "0.2.0": 366}
 
 
 ANSWERS = """
-select count(*), count(*) filter (where answer = ml.predict(e.model, to_jsonb(r), tenant_id => e.tenant))
+select count(*), count(*) filter (where answer = ml.predict(e.model, to_jsonb(r), tenant_id => e.tenant) - 'score')
 from expected e join {rows} r using (id)
 """
 

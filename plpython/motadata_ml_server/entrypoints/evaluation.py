@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 
 
 @boundary
-def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None) -> str:
-    """Score a model on a table, a view or a SELECT that has its target."""
-    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id).metrics())
+def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, *others: str | None) -> str:
+    """Score a model on a table, a view or a SELECT that has its target.
+
+    Parameters
+    ----------
+    model_id, input_data, target, version
+        As `ml.evaluate` takes them.
+    *others
+        The positive class and the tenant; the tenant alone from the SQL body of version 0.2.0.
+    """
+    positive_class, tenant_id = (None, *others) if len(others) == 1 else others
+    return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id, positive_class).metrics())
 
 
 @boundary_rows
@@ -32,13 +41,18 @@ def confusion_matrix(
 
 
 def _evaluation(
-    model_id: str, input_data: str, target: str | None, version: str | None, tenant_id: str | None
+    model_id: str,
+    input_data: str,
+    target: str | None,
+    version: str | None,
+    tenant_id: str | None,
+    positive_class: str | None = None,
 ) -> Evaluation:
     from motadata_ml_server.evaluation.evaluate import Evaluation
 
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
-    return Evaluation(db, visible, required("input_data", input_data), target)
+    return Evaluation(db, visible, required("input_data", input_data), target, positive_class)
 
 
 @boundary_rows

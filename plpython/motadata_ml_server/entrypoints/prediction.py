@@ -64,9 +64,11 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
 def _whole_answer(predictor: Predictor, row: Any, visible: VisibleVersion) -> str:
     answer = predictor.one(row)
     probabilities = answer.probabilities
+    score = {} if answer.score is None else {"score": _json_value(answer.score)}
     return json.dumps(
         {
             "prediction": _json_value(answer.prediction),
+            **score,
             "probabilities": None
             if probabilities is None
             else dict(zip(predictor.classes or (), map(_json_value, probabilities), strict=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from motadata_ml_server.postgres import database
@@ -16,11 +17,14 @@ def train(*values: Any) -> dict[str, Any]:
     Parameters
     ----------
     *values
-        The arguments of ``ml.train`` in their order, as `training.arguments.Arguments` lists them.
+        The arguments of ``ml.train`` in their order, as `training.arguments.Arguments` lists them; without
+        `positive_class` from the SQL body of version 0.2.0.
     """
     from motadata_ml_server.training import command
     from motadata_ml_server.training.arguments import Arguments
 
+    if len(values) == len(fields(Arguments)) - 1:
+        values = (*values[:-1], None, values[-1])
     return command.train(database.current(), Arguments(*values))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,12 +23,16 @@ from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.predictions import BatchPrediction
-from motadata_ml_server.training import arguments, column_roles
+from motadata_ml_server.training import arguments, column_roles, scoring
 from motadata_ml_server.values.text_forms import TextForm, text_form
 
 Array = NDArray[Any]
 
-_SUBJECT = "select model_type, target, target_type from ml.model_version where id operator(pg_catalog.=) $1"
+_SUBJECT = """
+select model_type, target, target_type, algorithm, hyperparameters,
+    metrics operator(pg_catalog.->>) 'positive_class' as positive_class
+from ml.model_version where id operator(pg_catalog.=) $1
+"""
 
 
 @dataclass(frozen=True)
@@ -52,19 +57,35 @@ class Evaluation:
         A table, a view or a SELECT.
     target : str or None
         Its column to compare with; None takes the name of the training target.
+    positive_class : str or None
+        The label that the scores of two classes are about; None takes that of the training.
 
     Raises
     ------
     InvalidArgumentError
-        ML009: a target where the model type has none, or one that is a feature.
+        ML009: a target where the model type has none, or one that is a feature; a positive class that is none.
     """
 
-    def __init__(self, db: Database, visible: VisibleVersion, input_data: str, target: str | None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        visible: VisibleVersion,
+        input_data: str,
+        target: str | None,
+        positive_class: str | None = None,
+    ) -> None:
         self._db = db
         row = query_as_owner(db, _SUBJECT, ["bigint"], [visible.version_id])[0]
         self.model_type: str = row["model_type"]
+        asked = scoring.check_positive_class(positive_class, self.model_type) or row["positive_class"]
+        self._quantile = scoring.quantile_of(row["algorithm"], json.loads(row["hyperparameters"]))
         self._predictor = cache.predictor_of(db, visible)
         self._source = resolve(db, input_data, "input_data")
+        self._positive = (
+            scoring.positive_class(self._predictor.classes, self._predictor.label_type, asked)
+            if self.model_type == "classification" and self._predictor.classes is not None
+            else None
+        )
         self._features = feature_schemas(self._predictor.plan, self._source)
         self._target: ColumnSchema | None = None
         self._form: TextForm | None = None
@@ -81,8 +102,8 @@ class Evaluation:
         else:
             arguments.target_of(target, self.model_type)
 
-    def metrics(self) -> dict[str, float]:
-        """Return the scores, always with n_test.
+    def metrics(self) -> dict[str, Any]:
+        """Return the scores, always with n_test; of a classifier those of each class too.
 
         Raises
         ------
@@ -94,13 +115,13 @@ class Evaluation:
         if self.model_type == "classification":
             classified = self.classification()
             self._tell(classified)
-            return {**classified.scores(), "n_test": classified.rows}
+            return {**classified.scores(), **classified.details(), "n_test": classified.rows}
         if self.model_type == "regression":
             return self._regression()
         if self.model_type == "decomposition":
             raise UnsupportedOperationError(
                 "a decomposition has no scores on other rows",
-                hint="ml.evaluate scores classification, regression, clustering and anomaly models.",
+                hint="ml.get_model_info shows under components what they explain; ml.predict gives those of a row.",
             )
         return self._unsupervised()
 
@@ -117,8 +138,8 @@ class Evaluation:
                 f"a confusion matrix needs a classification model, this one is {self.model_type}",
                 hint="Use ml.evaluate.",
             )
-        room = options.integer(self._db, "session_cache_mb") * 1024 * 1024
-        found = ClassificationScores(self._predictor.classes or (), room)
+        room = self._room()
+        found = ClassificationScores(self._predictor.classes or (), room, self._positive)
         for chunk in self._chunks():
             assert chunk.truth is not None  # noqa: S101 - supervised
             found.add(chunk.truth.texts, chunk.predicted)
@@ -126,13 +147,19 @@ class Evaluation:
         return found
 
     def _regression(self) -> dict[str, float]:
-        found = RegressionScores()
+        found = RegressionScores(self._room(), self._quantile)
         for chunk in self._chunks():
             assert chunk.truth is not None  # noqa: S101 - supervised
             assert chunk.predicted.values is not None  # noqa: S101 - a regressor
             found.add(chunk.truth.numbers, chunk.predicted.values)
         self._require(found.rows)
+        if found.median_given_up:
+            self._db.notice("median_absolute_error is left out: the errors do not fit into session_cache_mb")
         return {**found.scores(), "n_test": found.rows}
+
+    def _room(self) -> int:
+        """Return how many bytes of scores may be kept."""
+        return options.integer(self._db, "session_cache_mb") * 1024 * 1024
 
     def _unsupervised(self) -> dict[str, float]:
         rows = outliers = 0
@@ -203,10 +230,12 @@ class Evaluation:
         if found.unknown_rows:
             self._db.notice(
                 f"{found.unknown_rows} rows have a class that the model has not learned: they count as wrong, "
-                "and roc_auc and log_loss are left out"
+                "and roc_auc, average_precision, log_loss and brier are left out"
             )
         if found.ranking_given_up:
-            self._db.notice("roc_auc is left out: the probabilities do not fit into session_cache_mb")
+            self._db.notice(
+                "roc_auc and average_precision are left out: the probabilities do not fit into session_cache_mb"
+            )
 
 
 def _label_form(classes: Sequence[str] | None, target_type: str | None) -> TextForm | None:

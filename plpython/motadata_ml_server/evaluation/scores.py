@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import TextValues
 from motadata_ml_server.prediction.predictions import BatchPrediction
+from motadata_ml_server.training.label_scores import (
+    RANKED_DECIMALS,
+    LabelCounts,
+    brier_sum,
+    class_details,
+    label_scores,
+)
 
 Array = NDArray[np.float64]
 
@@ -29,11 +36,21 @@ class ClassificationScores:
     classes : sequence of str
         The model's labels, in the order of its probabilities.
     max_bytes : int
-        The most memory for probabilities; beyond it ``roc_auc`` is given up.
+        The most memory for probabilities; beyond it ``roc_auc`` and ``average_precision`` are given up.
+    positive : int or None
+        Position of the positive class of two.
+
+    Attributes
+    ----------
+    labels : list of str
+        The model's labels, then those of rows that it has not learned.
+    rows : int
+        Rows taken in.
     """
 
-    def __init__(self, classes: Sequence[str], max_bytes: int) -> None:
+    def __init__(self, classes: Sequence[str], max_bytes: int, positive: int | None = None) -> None:
         self.labels = list(classes)
+        self._positive = 1 if positive is None and len(self.labels) == 2 else positive
         self._known = len(self.labels)
         self._position = {label: number for number, label in enumerate(self.labels)}
         self._pairs: Counter[int] = Counter()
@@ -41,6 +58,7 @@ class ClassificationScores:
         self._truth: list[NDArray[np.intp]] = []
         self._ranking: list[Array] | None = []
         self._loss: float | None = 0.0
+        self._brier = 0.0
         self.rows = 0
 
     def add(self, truth: TextValues, predicted: BatchPrediction) -> None:
@@ -67,13 +85,14 @@ class ClassificationScores:
         if self._loss is not None:
             own = np.clip(chances[np.arange(len(actual)), actual], _EPSILON, 1.0 - _EPSILON)
             self._loss -= float(np.log(own).sum())
-        kept = np.asarray(chances[:, 1:] if self._known == 2 else chances, dtype=np.float64)
+            self._brier += brier_sum(chances, actual)
+        kept = np.asarray(chances[:, 1:] if self._known == 2 else chances, dtype=np.float64).round(RANKED_DECIMALS)
         self._room -= kept.nbytes + actual.nbytes
         if self._room < 0:
             self._ranking = None
         if self._ranking is not None:
             self._truth.append(actual)
-            self._ranking.append(kept.copy())
+            self._ranking.append(kept)
 
     @property
     def unknown_rows(self) -> int:
@@ -94,42 +113,44 @@ class ClassificationScores:
 
     def scores(self) -> dict[str, float]:
         """Return the scores by their names in ``ml.train``; there must be a row."""
-        size = len(self.labels)
-        actual, predicted, hits = np.zeros(size), np.zeros(size), np.zeros(size)
-        for pair, count in self._pairs.items():
-            truth, label = divmod(pair, self._known)
-            actual[truth] += count
-            predicted[label] += count
-            if truth == label:
-                hits[truth] += count
-        found = {"accuracy": float(hits.sum() / self.rows)}
-        present = (actual > 0) | (predicted > 0)
-        by_label = {
-            "precision": _ratio(hits, predicted),
-            "recall": _ratio(hits, actual),
-            "f1": _ratio(2 * hits, actual + predicted),
-        }
-        for name, values in by_label.items():
-            found["f1_score" if name == "f1" else name] = float((values * actual).sum() / self.rows)
-            found[f"{name}_macro"] = float(values[present].mean())
-        found["balanced_accuracy"] = found["recall_macro"]
-        found["majority_class_accuracy"] = float(actual.max() / self.rows)
-        if self._ranking and (actual[: self._known] > 0).all():
-            found["roc_auc"] = self._roc_auc()
+        counts = self._counts()
+        found = label_scores(counts, self._positive)
+        if self._ranking and (counts.actual[: self._known] > 0).all():
+            found |= self._ranked()
         if self._loss is not None:
             found["log_loss"] = self._loss / self.rows
+            found["brier"] = self._brier / self.rows
         return found
 
-    def _roc_auc(self) -> float:
+    def details(self) -> dict[str, Any]:
+        """Return what is to be known of each class, and which one is positive; see `class_details`."""
+        return class_details(self._counts(), self.labels, self._positive)
+
+    def _counts(self) -> LabelCounts:
+        counts = LabelCounts.none(len(self.labels))
+        for pair, count in self._pairs.items():
+            truth, label = divmod(pair, self._known)
+            counts.actual[truth] += count
+            counts.predicted[label] += count
+            if truth == label:
+                counts.hits[truth] += count
+        return counts
+
+    def _ranked(self) -> dict[str, float]:
         assert self._ranking  # noqa: S101 - the caller looked
         truth, ranking = np.concatenate(self._truth), np.vstack(self._ranking)
         if self._known == 2:
-            return area_under_curve(truth == 1, ranking[:, 0])
-        return float(np.mean([area_under_curve(truth == j, ranking[:, j]) for j in range(self._known)]))
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+            positive, score = truth == self._positive, ranking[:, 0] * (1.0 if self._positive == 1 else -1.0)
+            return {
+                "roc_auc": area_under_curve(positive, score),
+                "average_precision": average_precision(positive, score),
+            }
+        return {
+            "roc_auc": float(np.mean([area_under_curve(truth == j, ranking[:, j]) for j in range(self._known)])),
+            "average_precision": float(
+                np.mean([average_precision(truth == j, ranking[:, j]) for j in range(self._known)])
+            ),
+        }
 
 
 def area_under_curve(positive: NDArray[np.bool_], score: Array) -> float:
@@ -153,36 +174,102 @@ def area_under_curve(positive: NDArray[np.bool_], score: Array) -> float:
     return float((rank[place][positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-class RegressionScores:
-    """Errors of the rows seen so far; means and squares are merged as Chan, Golub and LeVeque (1979) do."""
+def average_precision(positive: NDArray[np.bool_], score: Array) -> float:
+    """Return the area under the curve of precision over recall, in steps: guessing reaches the share of positive rows.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    positive : ndarray of bool, shape (rows,)
+        One has to be true.
+    score : ndarray of float64, shape (rows,)
+        Higher for rows that are more likely positive; rows of one score share a threshold.
+    """
+    order = np.argsort(-score, kind="stable")
+    ranked = score[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    found = np.cumsum(positive[order])[last]
+    recall = found / found[-1]
+    return float((np.diff(recall, prepend=0.0) * found / (last + 1)).sum())
+
+
+class RegressionScores:
+    """Errors of the rows seen so far; means and squares are merged as Chan, Golub and LeVeque (1979) do.
+
+    Parameters
+    ----------
+    max_bytes : int
+        The most memory for errors; beyond it ``median_absolute_error`` is given up.
+    quantile : float or None
+        The quantile that the model predicts, for ``pinball_loss``.
+
+    Attributes
+    ----------
+    rows : int
+        Rows taken in.
+    """
+
+    def __init__(self, max_bytes: int = 1 << 30, quantile: float | None = None) -> None:
         self.rows = 0
-        self._mean = self._spread = self._squares = self._absolute = self._relative = 0.0
+        self._truth, self._error = _Spread(), _Spread()
+        self._squares = self._absolute = self._relative = self._pinball = 0.0
         self._nonzero = 0
+        self._quantile = quantile
+        self._room = max_bytes
+        self._errors: list[Array] = []
+
+    @property
+    def median_given_up(self) -> bool:
+        """Whether errors took more memory than allowed."""
+        return self._room < 0
 
     def add(self, truth: Array, predicted: Array) -> None:
         """Take in some rows, none of whose true values is NULL."""
         if not len(truth):
             return
-        mean = float(truth.mean())
-        together = self.rows + len(truth)
-        distance = mean - self._mean
-        self._spread += float(((truth - mean) ** 2).sum()) + distance**2 * self.rows * len(truth) / together
-        self._mean += distance * len(truth) / together
-        self.rows = together
         error = predicted - truth
+        self._truth.add(truth)
+        self._error.add(error)
+        self.rows += len(truth)
         self._squares += float((error**2).sum())
         self._absolute += float(np.abs(error).sum())
         there = truth != 0
         self._nonzero += int(np.count_nonzero(there))
         self._relative += float(np.abs(error[there] / truth[there]).sum())
+        if self._quantile is not None:
+            self._pinball += float(np.maximum(-self._quantile * error, (1.0 - self._quantile) * error).sum())
+        self._room -= error.nbytes
+        if self._room < 0:
+            self._errors = []
+        else:
+            self._errors.append(np.abs(error))
 
     def scores(self) -> dict[str, float]:
         """Return the scores by their names in ``ml.train``; there must be a row."""
         found = {"rmse": (self._squares / self.rows) ** 0.5, "mae": self._absolute / self.rows}
-        if self._spread > 0:
-            found["r2"] = 1.0 - self._squares / self._spread
+        if self._errors:
+            found["median_absolute_error"] = float(np.median(np.concatenate(self._errors)))
+        if self._truth.squares > 0:
+            found["r2"] = 1.0 - self._squares / self._truth.squares
+            found["explained_variance"] = 1.0 - self._error.squares / self._truth.squares
         if self._nonzero:
             found["mape"] = self._relative / self._nonzero
+        if self._quantile is not None:
+            found["pinball_loss"] = self._pinball / self.rows
         return found
+
+
+class _Spread:
+    """Sum of squared distances from the mean, of values that come in parts."""
+
+    def __init__(self) -> None:
+        self.squares = 0.0
+        self._rows = 0
+        self._mean = 0.0
+
+    def add(self, values: Array) -> None:
+        mean = float(values.mean())
+        together = self._rows + len(values)
+        distance = mean - self._mean
+        self.squares += float(((values - mean) ** 2).sum()) + distance**2 * self._rows * len(values) / together
+        self._mean += distance * len(values) / together
+        self._rows = together

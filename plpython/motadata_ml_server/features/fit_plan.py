@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import InsufficientDataError
+from motadata_ml_server.features.findings import MIN_ROWS, Findings, numbers_rows
 from motadata_ml_server.features.kind import Fitting
 from motadata_ml_server.features.kinds import KINDS
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.preprocess import ColumnRule, rule_for
 from motadata_ml_server.features.text import is_free_text
-
-MIN_ID_ROWS = 20
-"""From more rows on, a text that differs in every one is an id."""
 
 SAMPLE = 20_000
 """Rows that are looked at first for a column that equals the target."""
@@ -66,13 +64,18 @@ class PlanFit:
         The plan.
     overrides : dict
         Raw encodings that the training rows take instead of the plan's, by column.
-    warnings : list of str
+    findings : Findings
         Columns that were left out or look wrong.
     """
 
     plan: FeaturePlan
     overrides: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on columns that were left out or look wrong."""
+        return self.findings.sentences()
 
 
 def fit_plan(
@@ -116,10 +119,10 @@ def fit_plan(
         column = table.columns[name]
         rule = rule_for(name, preprocess.get(name), needs.scaling)
         if _is_empty(column):
-            fitted.warnings.append(f"column {name!r} is NULL in every training row and was left out")
+            fitted.findings.add("empty", name)
             continue
         if rule.kind is None and _looks_like_id(column):
-            fitted.warnings.append(f"column {name!r} differs in every row, like an id, and was left out")
+            fitted.findings.add("id", name)
             left_out.append((column, rule))
             continue
         columns.append(_fit_column(column, rule, target, needs, seed, fitted))
@@ -144,7 +147,7 @@ def _looks_like_id(column: Column) -> bool:
     if column.schema.kind != "text":
         return False
     codes = column.texts.codes
-    return len(codes) > MIN_ID_ROWS and len(np.unique(codes)) == len(codes) and not is_free_text(column)
+    return len(codes) > MIN_ROWS and len(np.unique(codes)) == len(codes) and not is_free_text(column)
 
 
 def _fit_column(
@@ -156,7 +159,7 @@ def _fit_column(
     fitted: PlanFit,
 ) -> dict[str, Any]:
     """Return the column's form in the plan, by the first kind that it suits and that makes something of it."""
-    _inspect(column, target, fitted)
+    _inspect(column, rule, target, fitted.findings)
     fitting = Fitting(rule, needs.nan_ok, None if target is None else target.values, seed)
     found = next(
         done for kind in KINDS.values() if kind.suits(column, rule) and (done := kind.fit(column, fitting)) is not None
@@ -166,17 +169,19 @@ def _fit_column(
     return found.spec
 
 
-def _inspect(column: Column, target: TargetValues | None, fitted: PlanFit) -> None:
-    """Report a constant, an id or a column that gives the target away."""
+def _inspect(column: Column, rule: ColumnRule, target: TargetValues | None, findings: Findings) -> None:
+    """Note a constant, a row number or a column that gives the target away."""
     name = column.schema.name
     if column.schema.kind == "vector":
         return
     values = column.texts.codes if column.schema.kind == "text" else column.numbers
     there = values[values >= 0] if column.schema.kind == "text" else values[~np.isnan(values)]
     if len(there) == len(values) and (there == there[0]).all():
-        fitted.warnings.append(f"column {name!r} has one value only, which no model learns from")
+        findings.add("constant", name)
     elif target is not None and len(there) == len(values) and _gives_away(values, target.key):
-        fitted.warnings.append(f"column {name!r} determines the target exactly: is it known before the target is?")
+        findings.add("leak", name)
+    elif column.schema.kind == "number" and rule.kind is None and numbers_rows(column.numbers):
+        findings.add("numbering", name)
 
 
 def _gives_away(values: NDArray[Any], key: NDArray[Any]) -> bool:

@@ -34,6 +34,20 @@ def deploy(db: Database, visible: VisibleVersion, role: str) -> str:
     return write_as_owner(db, operation)
 
 
+_DEPLOYED_TYPE = """
+select v.model_type from ml.model m join ml.model_version v on v.id operator(pg_catalog.=) m.deployed_version_id
+where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
+"""
+
+
+def is_to_predict(db: Database, tenant_id: str, model_id: str, model_type: str, asked: bool | None) -> bool:
+    """Return whether a new version is to predict; unasked, it does not take the place of another model type."""
+    if asked is not None:
+        return asked
+    deployed = db.query(_DEPLOYED_TYPE, ["text", "text"], [tenant_id, model_id])
+    return not deployed or bool(deployed[0]["model_type"] == model_type)
+
+
 def record_deployment(db: Database, model: int, tenant_id: str, version_id: int, role: str) -> None:
     """Write down that a version was deployed, and make it the one that predicts; runs as the owner."""
     db.query(
@@ -41,12 +55,13 @@ def record_deployment(db: Database, model: int, tenant_id: str, version_id: int,
         ["bigint", "text", "bigint", "name"],
         [model, tenant_id, version_id, role],
     )
-    db.query(
-        "update ml.model set deployed_version_id = $2 where id = $1",
-        ["bigint", "bigint"],
-        [model, version_id],
-    )
+    db.query(_PREDICTS, ["bigint", "bigint"], [model, version_id])
 
+
+_PREDICTS = """
+update ml.model set deployed_version_id = $2, model_type = (select v.model_type from ml.model_version v where v.id = $2)
+where id = $1
+"""
 
 _STANDING = """
 select d.id, d.version_id, v.version from ml.deployment d join ml.model_version v on v.id = d.version_id
@@ -77,11 +92,7 @@ def rollback(db: Database, tenant_id: str, model_id: str) -> str:
             ["bigint"],
             [present["id"]],
         )
-        owner.query(
-            "update ml.model set deployed_version_id = $2 where id = $1",
-            ["bigint", "bigint"],
-            [model, earlier["version_id"]],
-        )
+        owner.query(_PREDICTS, ["bigint", "bigint"], [model, earlier["version_id"]])
         return str(earlier["version"])
 
     return write_as_owner(db, operation)

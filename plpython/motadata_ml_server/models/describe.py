@@ -20,6 +20,9 @@ from ml.model_version v join ml.model m on m.id operator(pg_catalog.=) v.model w
 """
 
 _FIELDS = [item for item in fields(VersionFields) if item.name != "arguments"]
+_OF_ITS_TYPE = ("components", "anomaly_score")
+"""What a version of one model type says of itself; stored beside the runtime."""
+
 _JSON = [item.name for item in _FIELDS if item.metadata["type"] == "jsonb"]
 _PLAIN = ["version", "model_type", "trained_by", "deployed", *(item.name for item in _FIELDS if item.name not in _JSON)]
 
@@ -47,6 +50,7 @@ def model_info(db: Database, visible: VisibleVersion) -> str:
     info: dict[str, Any] = {"tenant_id": visible.tenant_id, "model_id": visible.model_id}
     info |= {name: row[name] for name in _PLAIN}
     info |= {name: json.loads(row[name]) for name in _JSON}
+    info |= {name: info["runtime"].pop(name) for name in _OF_ITS_TYPE if name in info["runtime"]}
     info["trained_at"] = str(row["trained_at"])
     if predicts_only:
         info |= dict.fromkeys(_TOLD_TO_TRAINERS)

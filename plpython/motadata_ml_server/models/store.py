@@ -41,7 +41,7 @@ class NewVersion:
 
 _UPSERT_MODEL = """
 insert into ml.model (tenant_id, model_id, model_type, created_by) values ($1, $2, $3, $4)
-on conflict (tenant_id, model_id) do update set model_type = excluded.model_type
+on conflict (tenant_id, model_id) do update set model_id = excluded.model_id
 returning id
 """
 

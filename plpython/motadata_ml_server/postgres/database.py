@@ -44,7 +44,7 @@ class Database(Protocol):
         """Return the columns of a statement's result, running it for no row that matters."""
         ...
 
-    def notice(self, message: str, detail: str | None = None) -> None:
+    def notice(self, message: str, detail: str | None = None, hint: str | None = None) -> None:
         """Send a NOTICE to the client at once."""
         ...
 
@@ -162,10 +162,10 @@ class PlpyDatabase:
             raise translate(error) from None
         return [ResultColumn(*pair) for pair in zip(result.colnames(), result.coltypes(), strict=True)]
 
-    def notice(self, message: str, detail: str | None = None) -> None:
+    def notice(self, message: str, detail: str | None = None, hint: str | None = None) -> None:
         """Send a NOTICE to the client at once."""
-        shown = printable(message, lines=True)
-        self._plpy.notice(shown, detail=detail) if detail else self._plpy.notice(shown)
+        more = {name: text for name, text in (("detail", detail), ("hint", hint)) if text}
+        self._plpy.notice(printable(message, lines=True), **more)
 
     def warning(self, message: str, hint: str | None = None) -> None:
         """Send a WARNING to the client at once."""

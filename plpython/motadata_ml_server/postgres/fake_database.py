@@ -256,9 +256,9 @@ class FakeDatabase:
         cursor = self._execute(self._script.translate(sql, not self.is_superuser(self.role)), ())
         return [ResultColumn(column[0], 25) for column in cursor.description or ()]
 
-    def notice(self, message: str, detail: str | None = None) -> None:
+    def notice(self, message: str, detail: str | None = None, hint: str | None = None) -> None:
         """Keep what would be sent to the client."""
-        self.notices.append(message if detail is None else f"{message}: {detail}")
+        self.notices.append(": ".join(text for text in (message, detail, hint) if text is not None))
 
     def warning(self, message: str, hint: str | None = None) -> None:
         """Keep what would be sent to the client."""

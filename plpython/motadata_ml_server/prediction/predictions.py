@@ -23,11 +23,14 @@ class Prediction:
         In the order of the model's classes.
     confidence : float or None
         The largest probability.
+    score : float or None
+        The anomaly score: the lower, the more unusual, below 0 an outlier. None for other model types.
     """
 
     prediction: Any
     probabilities: list[float] | None = None
     confidence: float | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = Mapping[str, Any] | Sequence[Any]
 Scores: TypeAlias = Sequence[float]
+_INSTEAD: Final = {
+    "classification": "Use ml.predict_label, or train an algorithm with probabilities.",
+    "regression": "Use ml.predict_value.",
+    "clustering": "Use ml.predict_value, which gives the cluster.",
+    "anomaly": "Use ml.predict_value, which gives the score: below 0 is an outlier.",
+    "decomposition": "Use ml.predict, whose prediction is the list of components.",
+}
+"""What to call where there are no probabilities."""
+
 _TRUE_LABELS: Final = frozenset({"true", "t"})
 
 
@@ -164,10 +173,7 @@ class Predictor:
             If the model has no probabilities.
         """
         if self._chances is None:
-            raise UnsupportedOperationError(
-                "the model gives no probabilities",
-                hint="Use ml.predict_label or ml.predict_value, or train an algorithm with probabilities.",
-            )
+            raise UnsupportedOperationError("the model gives no probabilities", hint=_INSTEAD[self.task])
         return self._chances(self._scores(row))
 
     def one(self, row: Row) -> Prediction:
@@ -200,7 +206,7 @@ class Predictor:
         if self.task == "decomposition":
             return Prediction(list(scores))
         value = self._to_value(scores)
-        return Prediction(value < 0.0 if self.task == "anomaly" else value)
+        return Prediction(value < 0.0, score=value) if self.task == "anomaly" else Prediction(value)
 
     def batch(self, table: ColumnTable, threads: int = 1) -> BatchPrediction:
         """Predict every row of a table.

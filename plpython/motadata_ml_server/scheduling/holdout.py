@@ -36,8 +36,9 @@ class Holdout:
 def divide(db: Database, arguments: Mapping[str, Any]) -> Holdout:
     """Divide the training rows as the deployed version's own training did.
 
-    Its ``validation_data``, or its ``split`` by a column or by time. A random split becomes one by the row's content,
-    so that a row that is held out stays held out in every later run, however the table grows.
+    Its ``validation_data``, or its ``split`` by a column, by time or by groups. A random split becomes one by the
+    row's content, so that a row that is held out stays held out in every later run, however the table grows; one by
+    groups goes by the group's, so that its rows stay together.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def divide(db: Database, arguments: Mapping[str, Any]) -> Holdout:
             f"from (\n{query}\n) as {_ROW})"
         )
     else:
-        hashed = f"pg_catalog.hashtextextended({_ROW}::pg_catalog.text, 0) operator(pg_catalog.&) {_BITS - 1}"
+        content = f"coalesce({name}::pg_catalog.text, '')" if how == "group" else f"{_ROW}::pg_catalog.text"
+        hashed = f"pg_catalog.hashtextextended({content}, 0) operator(pg_catalog.&) {_BITS - 1}"
         held = f"({hashed}) operator(pg_catalog.<) {round(share * _BITS)}"
     rows = f"select {_ROW}.* from (\n{query}\n) as {_ROW}"  # noqa: S608 - checked as one SELECT
     return Holdout(f"{rows} where not coalesce({held}, false)", f"{rows} where {held}")

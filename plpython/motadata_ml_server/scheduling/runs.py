@@ -33,7 +33,9 @@ where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=
 """
 
 # One statement, so that both versions see the same rows.
-_COMPARE = "select ml.evaluate($1, $2, $3, $4, $6) as old, ml.evaluate($1, $2, $3, $5, $6) as new"
+_COMPARE = """
+select ml.evaluate($1, $2, $3, $4, tenant_id => $6) as old, ml.evaluate($1, $2, $3, $5, tenant_id => $6) as new
+"""
 
 _STORE = """
 insert into ml.schedule_run

@@ -43,6 +43,7 @@ class Arguments:
     deploy: bool | None = field(metadata={"type": "boolean"})
     execution: str | None = field(metadata=_JSON)
     group_by: str | None = field(metadata=_TEXT)
+    positive_class: str | None = field(metadata=_TEXT)
     tenant_id: str | None = field(metadata=_TEXT)
 
     def to_json(self) -> dict[str, Any]:

@@ -109,6 +109,22 @@ def group(source: Source, name: str, target: Target | None, helper: ColumnSchema
     return ColumnSchema(column.name, "text", column.label)
 
 
+def split_group(column: SourceColumn) -> ColumnSchema:
+    """Return the column whose values stay on one side of the split together.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: it has a type without distinct values.
+    """
+    if column.kind in (None, "vector"):
+        raise InvalidArgumentError(
+            f"split column {column.name!r} must hold one value a row, it is {column.label}",
+            hint="Use a text, integer, boolean, enum or date column.",
+        )
+    return ColumnSchema(column.name, "text", column.label)
+
+
 def weight(source: Source, preprocess: Mapping[str, Any], entry: AlgorithmEntry | None) -> ColumnSchema | None:
     """Return the column that says how much each row counts in the fit: the one whose preprocess type is weight.
 

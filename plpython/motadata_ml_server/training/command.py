@@ -15,10 +15,11 @@ from motadata_ml_server.errors import InvalidArgumentError, ReadOnlyError, out_o
 from motadata_ml_server.ingest import lineage
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
-from motadata_ml_server.models import store
+from motadata_ml_server.models import deployment, store
 from motadata_ml_server.models.artifacts import StoredArtifact
 from motadata_ml_server.models.version import VersionFields, as_json
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.identifiers import quote_literal
 from motadata_ml_server.postgres.server_log import TrainingLog
 from motadata_ml_server.tenants import quotas, resolution
 from motadata_ml_server.tenants.training_budget import TrainingClock
@@ -39,6 +40,7 @@ from motadata_ml_server.training.arguments import (
 from motadata_ml_server.training.messages import Layout, Layouts, ModelReport, Order, Result
 from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.protocol import MemoryFile
+from motadata_ml_server.training.scoring import check_positive_class
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.supervisor import Worker
 from motadata_ml_server.training.turn import turn
@@ -95,11 +97,17 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
         result = _run(db, worker, job, report)
         _tell(db, result.model)
         fields = _fields(db, job, result, arguments, time.monotonic() - started)
-        deploys = arguments.deploy is not False
+        deploys = deployment.is_to_predict(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
         artifacts, trials = _artifacts(result.artifacts, worker.artifacts), _trials(result.model)
         new = store.NewVersion(tenant_id, model_id, job.spec.model_type, deploys, role, fields, artifacts, trials)
         number = store.store(db, new)
         resolution.resolve(db, tenant_id)  # what is revoked by now is not stored: the error undoes it
+        if arguments.deploy is None and not deploys:
+            db.notice(
+                f"version {number} is stored but not deployed: the deployed version is no {job.spec.model_type} model",
+                hint=f"To deploy it: select ml.deploy({quote_literal(model_id)}, '{number}'), or train with "
+                "deploy => true.",
+            )
         log.found(version=number, rows=fields.training_rows)
     return {
         "model_id": model_id,
@@ -148,6 +156,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
     """Check all arguments, before a row is read."""
     model_type = model_type_of(arguments.model_type)
     target_name = target_of(arguments.target, model_type)
+    positive = check_positive_class(arguments.positive_class, model_type)
     preprocess = json_object(arguments.preprocess, "preprocess")
     search = None if arguments.search is None else json_object(arguments.search, "search")
     test_size = test_size_of(arguments.test_size)
@@ -187,6 +196,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         random_state=random_state,
         threads=execution.threads,
         max_memory_mb=execution.max_memory_mb,
+        positive_class=positive,
     )
     return _Job(spec, columns, training, validation, execution)
 
@@ -232,12 +242,15 @@ def _split(source: Source, split: str | None) -> tuple[str | None, ColumnSchema 
     if split is None or split in ("stratified", "random", "none"):
         return split, None
     how, _, name = split.partition(":")
-    if how not in ("time", "column") or not name:
+    if how not in ("time", "group", "column") or not name:
         raise InvalidArgumentError(
-            f"split must be stratified, random, none, time:<column> or column:<column>, got {split!r}",
-            hint="time:<column> scores on the last rows, column:<column> on those where a boolean is true.",
+            f"split must be stratified, random, none, time:<column>, group:<column> or column:<column>, got {split!r}",
+            hint="time:<column> scores on the last rows, group:<column> on groups that the model has not seen, "
+            "column:<column> on rows where a boolean is true.",
         )
     column = source.column(name, "split column")
+    if how == "group":
+        return f"group:{column.name}", column_roles.split_group(column)
     wanted = ("boolean",) if how == "column" else ("number", "timestamp")
     if column.kind not in wanted:
         raise InvalidArgumentError(

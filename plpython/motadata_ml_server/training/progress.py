@@ -21,6 +21,10 @@ PREFIX = "motadata_ml_training_"
 INTERVAL = 0.5
 """The shortest time between two reports, in seconds."""
 
+NOTICE_SHARE = 0.05
+"""A NOTICE on a step that goes on comes after this share of the time so far: a long training says no more than a short
+one's few."""
+
 _SESSION = """
 select pg_catalog.pg_backend_pid() as pid, d.oid::bigint as database,
     pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) as now
@@ -50,6 +54,9 @@ class ProgressReport:
         self._started = time.monotonic()
         self._due = self._started + INTERVAL
         self._latest: dict[str, Any] | None = None
+        self._left: float | None = None
+        self._told = self._started
+        self._noticed = ("", self._started)
 
     def __enter__(self) -> ProgressReport:
         session_files.forget_dead(PREFIX)
@@ -59,7 +66,7 @@ class ProgressReport:
     def __exit__(self, *_: object) -> None:
         self._file.remove()
 
-    def tell(self, step: str, fraction: float, rows: int, **more: Any) -> None:
+    def tell(self, step: str, fraction: float, rows: int, seconds_left: float | None = None, **more: Any) -> None:
         """Take note of a step; it is reported at once or as soon as the last report is old enough.
 
         Parameters
@@ -70,10 +77,13 @@ class ProgressReport:
             How much of the training is done, 0 to 1.
         rows : int
             Rows it is about.
+        seconds_left : float or None
+            How long the training may still take, as far as the step itself knows: nobody else does.
         **more
             Further facts.
         """
         self._latest = {"step": step, "fraction": round(fraction, 4), "rows": rows, **more}
+        self._left, self._told = seconds_left, time.monotonic()
         self.flush()
 
     def flush(self) -> None:
@@ -83,31 +93,36 @@ class ProgressReport:
         if self._latest is None or now < self._due:
             return
         self._due = now + INTERVAL
-        seconds, fraction = now - self._started, self._latest["fraction"]
-        facts = {
-            **self._latest,
-            "seconds": round(seconds, 3),
-            "seconds_left": round(seconds * (1.0 - fraction) / fraction, 3) if fraction > 0 else None,
-        }
+        seconds = now - self._started
+        left = None if self._left is None else round(max(0.0, self._left - (now - self._told)), 3)
+        facts = {**self._latest, "seconds": round(seconds, 3), "seconds_left": left}
         self._latest = None
         self._write(facts)
-        self._db.notice(f"training: {facts['step']}", detail=json.dumps(facts))
+        step, at = self._noticed
+        if facts["step"] != step or now - at >= NOTICE_SHARE * seconds:
+            self._noticed = (facts["step"], now)
+            self._db.notice(f"training: {facts['step']}", detail=json.dumps(facts))
 
     def _write(self, facts: dict[str, Any]) -> None:
-        self._file.write({**self._fixed, **facts})
+        self._file.write({**self._fixed, "written": self._fixed["started"] + facts.get("seconds", 0.0), **facts})
 
 
 def running(db: Database) -> Iterator[dict[str, Any]]:
     """Yield the trainings of this database that run now, of the tenants the caller may act for."""
-    here = db.query(_SESSION)[0]["database"]
+    session = db.query(_SESSION)[0]
+    here, now = session["database"], session["now"]
     caller = caller_of(db)
     tenants = set(read_as_owner(db, lambda owner: membership.tenants_of(owner, caller)))
     for facts in session_files.read_all(PREFIX):
         if facts["database"] != here or not processes.runs(facts["worker"], "motadata_ml_server.worker"):
             continue
         if caller.superuser or facts["tenant_id"] in tenants:
+            left = facts.get("seconds_left")
             yield {
                 **{name: facts.get(name) for name in _SHOWN},
+                # The file is as old as its last step: a fit may say nothing for hours.
+                "seconds": max(0.0, now - facts["started"]),
+                "seconds_left": None if left is None else max(0.0, left - (now - facts["written"])),
                 "started_at": _timestamp(db, facts["started"]),
             }
 
@@ -121,8 +136,6 @@ _SHOWN = (
     "step",
     "fraction",
     "rows",
-    "seconds",
-    "seconds_left",
 )
 
 

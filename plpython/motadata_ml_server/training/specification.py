@@ -37,7 +37,8 @@ class TrainingSpec:
     test_size : float
         Share of the rows held out for scoring, 0 to 1.
     split : str or None
-        stratified, random, none, ``time:<column>`` or ``column:<column>``; None takes the best that fits.
+        stratified, random, none, ``time:<column>``, ``group:<column>`` or ``column:<column>``; None takes the best
+        that fits.
     cv : int or None
         Folds of a cross-validation beside the split.
     search : dict or None
@@ -50,6 +51,8 @@ class TrainingSpec:
         The most threads to use.
     max_memory_mb : int
         The worker's memory cap, in MB.
+    positive_class : str or None
+        The label that the scores of two classes are about; None takes the last.
     """
 
     model_type: str
@@ -68,6 +71,7 @@ class TrainingSpec:
     random_state: int | None
     threads: int
     max_memory_mb: int
+    positive_class: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification as plain data."""

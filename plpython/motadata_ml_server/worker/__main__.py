@@ -90,8 +90,11 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
     _allow_threads(spec.threads)
     schemas = [ColumnSchema(**column) for column in order.columns]
 
+    turns = threading.Lock()
+
     def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
-        protocol.send(replies, Step(step, fraction, more))
+        with turns:  # a thread watches the fit, and tells too
+            protocol.send(replies, Step(step, fraction, more))
 
     if order.stream:
         model, fingerprint_of_chunks = _stream(requests, replies, rows_fd, spec, schemas, order.classes, progress)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.errors import InvalidHyperparameterError
 
+ROUNDING = 1e-3
+"""Probabilities whose sum is nearer to 1 than this are made to sum to it."""
+
 
 def estimator_class(entry: AlgorithmEntry) -> Any:
     """Import an estimator's class by its entry in the catalogue."""
@@ -86,7 +89,12 @@ def probabilities(estimator: Any, encoded: Any) -> NDArray[np.float64] | None:
     """Return class probabilities, None where the estimator has none."""
     if not hasattr(estimator, "predict_proba"):
         return None
-    return np.asarray(estimator.predict_proba(encoded), dtype=np.float64)
+    found = np.asarray(estimator.predict_proba(encoded), dtype=np.float64)
+    if len(found):
+        sums = found.sum(axis=1, keepdims=True)
+        # Those of XGBoost are float32, whose sum is 1 but for rounding, and scikit-learn's metrics warn of that.
+        found = np.divide(found, sums, out=found.copy(), where=(sums > 0) & (np.abs(sums - 1.0) < ROUNDING))
+    return found
 
 
 def decision(estimator: Any, encoded: Any) -> NDArray[np.float64] | None:

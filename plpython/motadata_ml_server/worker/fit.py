@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,16 +16,19 @@ from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.algorithms.choose import AUTO
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import MotadataError, TrainingError
+from motadata_ml_server.features.findings import MIN_ROWS
 from motadata_ml_server.features.fit_plan import EncodingNeeds, PlanFit, fit_plan
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.messages import ModelReport
+from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.artifacts import library_versions_of
-from motadata_ml_server.worker.cross_validation import cross_validate, score
+from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
+from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.groups import ModelPerGroup
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
@@ -32,6 +36,11 @@ from motadata_ml_server.worker.target import EncodedTarget
 
 Array = NDArray[np.float64]
 MAX_WARNINGS = 20
+OF_A_KIND = 3
+"""So many warnings of one category are told."""
+
+FEW_ROWS_A_CLASS = 2
+"""With fewer rows a class than this on average, a target is no label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +99,22 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
                 f"{spec.algorithm} failed on this data: {type(error).__name__}: {error}",
                 hint="The text is the library's own; check the data and the hyperparameters.",
             ) from error
-    said = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught if concerns_user(item))
-    found.extend(list(said)[:MAX_WARNINGS])
+    found.extend(said(caught))
     return model
+
+
+def said(caught: Iterable[warnings.WarningMessage]) -> list[str]:
+    """Return what libraries warned of, a few of each kind: fits of many groups or trials say much the same."""
+    kinds: dict[str, dict[str, None]] = {}
+    for item in caught:
+        if concerns_user(item):
+            kinds.setdefault(item.category.__name__, {})[str(item.message).strip()] = None
+    sentences: list[str] = []
+    for kind, messages in kinds.items():
+        sentences += [f"{kind}: {message}" for message in list(messages)[:OF_A_KIND]]
+        if len(messages) > OF_A_KIND:
+            sentences.append(f"{kind}: and {len(messages) - OF_A_KIND} more")
+    return sentences[:MAX_WARNINGS]
 
 
 def concerns_user(item: warnings.WarningMessage) -> bool:
@@ -115,19 +137,22 @@ class _Training:
         spec = self.spec
         rows = self._usable(train)
         learn, goal, held, held_goal = self._sides(rows, validation)
+        if goal is not None and goal.classes is not None:
+            positive_class(goal.classes, spec.label_type, spec.positive_class)
+            self._look_at_classes(len(goal.classes), learn.rows)
         self.progress("encode", 0.1, {"rows": rows.table.rows})
         needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
         fitted = self._plan(learn, goal, needs)
         sparse = fitted.plan.sparse
         encoded = encode_table(fitted.plan, learn, sparse, fitted.overrides)
         weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
-        hyperparameters, trials = self._search(learn.rows, encoded, goal, weights)
+        hyperparameters, trials = self._search(learn, encoded, goal, weights)
         fit_seconds = self._fit(encoded, goal, weights, hyperparameters, fitted.plan)
         self.progress("score", 0.7, {"rows": held.rows})
         checked = encoded if held is learn else encode_table(fitted.plan, held, sparse)
         metrics = self._metrics(checked, held_goal, learn.rows, None if held is learn else held)
         if spec.cv is not None:
-            metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress)
+            metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress, self.notices)
         self.progress("compile", 0.85, {"rows": learn.rows})
         artifacts, runtime = self.fitter.compile(fitted, Rows(encoded, learn), Rows(checked, held))
         metrics |= self.fitter.metrics()
@@ -152,6 +177,15 @@ class _Training:
             fit_seconds=fit_seconds,
             trials=trials,
         )
+
+    def _look_at_classes(self, classes: int, rows: int) -> None:
+        """Warn of a target that hardly repeats."""
+        assert self.spec.target is not None  # noqa: S101 - a classifier's
+        if rows > MIN_ROWS and rows < FEW_ROWS_A_CLASS * classes:
+            self.warnings.append(
+                f"target {self.spec.target.name!r} has {classes} classes in {rows} rows, so hardly one repeats: "
+                "is it a number for model_type => 'regression', or an id?"
+            )
 
     def _usable(self, train: ColumnTable) -> UsableRows:
         """Return the rows that can be used, having chosen the algorithm and what is fitted of it."""
@@ -198,7 +232,7 @@ class _Training:
         return fitted
 
     def _search(
-        self, rows: int, encoded: Any, goal: EncodedTarget | None, weights: Array | None
+        self, learn: ColumnTable, encoded: Any, goal: EncodedTarget | None, weights: Array | None
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the hyperparameters to use, and the trials of a search."""
         spec = self.spec
@@ -207,10 +241,18 @@ class _Training:
             return hyperparameters, []
         from motadata_ml_server.worker import search
 
-        self.progress("search", 0.2, {"rows": rows})
-        classes, values = (None, None) if goal is None else (goal.classes, goal.values)
+        self.progress("search", 0.2, {"rows": learn.rows})
+        search.check(spec.search)
+        drawn = folds(spec, learn, goal, spec.search.get("cv", search.FOLDS))
+        self.notices.extend(f"search: {notice}" for notice in drawn.notices)
+        classes = None if goal is None else goal.classes
         base = estimators.make(self.entry, hyperparameters, spec.threads, spec.random_state, classes)
-        best, trials = search.run(self.entry, base, spec.search, encoded, values, weights, spec.random_state)
+        rows = search.Rows(encoded, goal, weights)
+
+        def report(done: float, left: float) -> None:
+            self.progress("search", 0.2 + 0.1 * done, {"rows": learn.rows, "seconds_left": left})
+
+        best, trials = search.run(self.entry, base, spec.search, rows, drawn, spec, report)
         return hyperparameters | best, trials
 
     def _fit(
@@ -229,10 +271,13 @@ class _Training:
 
     def _metrics(
         self, checked: Any, goal: EncodedTarget | None, learned: int, held: ColumnTable | None
-    ) -> dict[str, float]:
+    ) -> dict[str, Any]:
         """Return the scores; `held` is None where they are of the training rows."""
         scored, scored_goal = self.fitter.scorable(checked, goal)
         found = score(self.spec, self.fitter.estimator, scored, scored_goal) if scored.shape[0] else {}
+        lacking = unranked(self.fitter.estimator, found, scored_goal) if scored.shape[0] else None
+        if lacking is not None:
+            self.notices.append(lacking)
         if held is None:
             self.notices.append("the scores are of the training rows themselves: none were held out")
         return found | {"n_train": learned, "n_test": 0 if held is None else scored.shape[0]}

@@ -24,6 +24,7 @@ from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
+from motadata_ml_server.worker.all_classes import numbered, weights_of_present
 from motadata_ml_server.worker.artifacts import check_rows, dump_plan
 from motadata_ml_server.worker.one_model import Rows
 from motadata_ml_server.worker.target import EncodedTarget
@@ -100,6 +101,7 @@ class GroupedEstimator:
         self._groups = groups
         self._classes = classes
         self.fitted: dict[int, Any] = {}
+        self.present: dict[int, NDArray[np.intp]] = {}
         self.failed: dict[int, str] = {}
 
     def fit(self, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None, report: Report) -> None:
@@ -111,11 +113,14 @@ class GroupedEstimator:
             ML015: all of them failed.
         """
         rows = _apart(encoded)
-        told = time.monotonic()
+        told = started = time.monotonic()
         for number, (code, own) in enumerate(rows.of_group.items()):
             try:
                 self.fitted[code] = self._fit_one(
-                    rows.encoded[own], None if goal is None else goal[own], None if weights is None else weights[own]
+                    code,
+                    rows.encoded[own],
+                    None if goal is None else goal[own],
+                    None if weights is None else weights[own],
                 )
             except MemoryError:
                 raise
@@ -123,7 +128,9 @@ class GroupedEstimator:
                 self.failed[code] = str(error).strip().split("\n")[0][:200]
             if time.monotonic() - told > 0.5:
                 told = time.monotonic()
-                report(number / len(rows.of_group), {"rows": encoded.shape[0], "groups": number})
+                done = (number + 1) / len(rows.of_group)
+                left = (told - started) * (1.0 - done) / done
+                report(done, {"rows": encoded.shape[0], "groups": number + 1, "seconds_left": left})
         if not self.fitted:
             code, reason = next(iter(self.failed.items()))
             raise TrainingError(
@@ -133,15 +140,15 @@ class GroupedEstimator:
         if hasattr(next(iter(self.fitted.values())), "predict_proba"):
             self.predict_proba = self._probabilities
 
-    def _fit_one(self, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None) -> Any:
+    def _fit_one(self, code: int, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None) -> Any:
         if encoded.shape[0] < 2:
             raise ValueError("it has one row only")
         if self._classes is not None and goal is not None and (goal == goal[0]).all():
             raise ValueError("its target has one class only")
         estimator = self._make()
-        if goal is not None and isinstance(getattr(estimator, "class_weight", None), dict):
-            present = set(np.unique(goal).tolist())
-            estimator.class_weight = {key: value for key, value in estimator.class_weight.items() if key in present}
+        if self._classes is not None and goal is not None:
+            self.present[code], goal = numbered(goal)
+            weights_of_present(estimator, self.present[code])
         estimators.fit(estimator, encoded, goal, weights)
         if encoded.shape[0] < FEW_ROWS:
             estimator.predict(encoded[:1])
@@ -156,23 +163,28 @@ class GroupedEstimator:
 
     def predict(self, encoded: Any) -> NDArray[Any]:
         """Predict rows whose groups are known."""
-        return self._each(encoded, lambda estimator, rows: np.asarray(estimator.predict(rows), dtype=np.float64))
+
+        def answers(code: int, rows: Any) -> NDArray[np.float64]:
+            own = np.asarray(self.fitted[code].predict(rows), dtype=np.float64)
+            return own if code not in self.present else self.present[code][own.astype(np.intp)].astype(np.float64)
+
+        return self._each(encoded, answers)
 
     def _probabilities(self, encoded: Any) -> NDArray[np.float64]:
         """Return the probability of each class of all groups; 0 for one that a row's group has not."""
 
-        def chances(estimator: Any, rows: Any) -> NDArray[np.float64]:
+        def chances(code: int, rows: Any) -> NDArray[np.float64]:
             wide = np.zeros((rows.shape[0], self._classes or 0))
-            wide[:, estimator.classes_.astype(int)] = estimator.predict_proba(rows)
+            wide[:, self.present[code]] = estimators.probabilities(self.fitted[code], rows)
             return wide
 
         return self._each(encoded, chances)
 
-    def _each(self, encoded: Any, ask: Callable[[Any, Any], NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _each(self, encoded: Any, ask: Callable[[int, Any], NDArray[np.float64]]) -> NDArray[np.float64]:
         rows = _apart(encoded)
         out: NDArray[np.float64] | None = None
         for code, own in rows.of_group.items():
-            answer = ask(self.fitted[code], rows.encoded[own])
+            answer = ask(code, rows.encoded[own])
             if out is None:
                 out = np.empty((encoded.shape[0], *answer.shape[1:]))
             out[own] = answer
@@ -215,7 +227,7 @@ class GroupedEstimator:
             dense = np.asarray(own.toarray() if hasattr(own, "toarray") else own, dtype=np.float64)
             compiled = compile_estimator(estimator, task, np.vstack([dense, extra]))
             kind, payload = compiled.kind or ArtifactKind.SKOPS, compiled.payload or dump(estimator)
-            classes = [int(number) for number in estimator.classes_] if task == "classification" else None
+            classes = self.present[code].tolist() if task == "classification" else None
             models[code] = GroupModel(kind, payload, classes)
             differences.append(compiled.max_difference if compiled.kind else 0.0)
             reasons[kind] = reasons.get(kind, 0) + 1

@@ -15,6 +15,8 @@ from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump
+from motadata_ml_server.worker.describe import described
+from motadata_ml_server.worker.inside_fit import watched_fit
 from motadata_ml_server.worker.target import EncodedTarget
 
 
@@ -72,7 +74,12 @@ class OneModel:
         spec = self._spec
         classes, values = (None, None) if goal is None else (goal.classes, goal.values)
         self.estimator = estimators.make(self._entry, hyperparameters, spec.threads, spec.random_state, classes)
-        estimators.fit(self.estimator, encoded, values, weights)
+
+        def report(done: float, left: float) -> None:
+            progress("fit", 0.3 + 0.4 * done, {"rows": encoded.shape[0], "seconds_left": left})
+
+        with watched_fit(self.estimator, report):
+            estimators.fit(self.estimator, encoded, values, weights)
 
     def scorable(self, encoded: Any, goal: EncodedTarget | None) -> tuple[Any, EncodedTarget | None]:
         """Return the rows that can be scored: all of them."""
@@ -81,7 +88,8 @@ class OneModel:
     def compile(self, fitted: PlanFit, learned: Rows, held: Rows) -> tuple[dict[str, bytes], dict[str, Any]]:
         """Return the artifacts, and what is to be known of the runtime; compared on the rows held out."""
         check = check_rows(self._entry, fitted.plan, held.encoded, held.table)
-        return compile_and_dump(self._spec, self._entry, self.estimator, fitted, check)
+        artifacts, runtime = compile_and_dump(self._spec, self._entry, self.estimator, fitted, check)
+        return artifacts, runtime | described(self._spec.model_type, self.estimator, fitted.plan, learned.encoded)
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return all hyperparameters, as used."""

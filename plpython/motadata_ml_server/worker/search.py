@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.algorithms.hyperparameters import check_one
 from motadata_ml_server.errors import InvalidArgumentError
+from motadata_ml_server.training.scoring import positive_class
+from motadata_ml_server.training.specification import TrainingSpec
+from motadata_ml_server.worker.cross_validation import all_classes
+from motadata_ml_server.worker.folds import Folds
+from motadata_ml_server.worker.inside_fit import Report, Tasks, watched
+from motadata_ml_server.worker.scoring import scorer
+from motadata_ml_server.worker.target import EncodedTarget
 
 METHODS = ("grid", "random", "halving")
 _KEYS = ("method", "params", "n_iter", "cv", "scoring")
 MAX_TRIALS = 10_000
+FOLDS = 3
+"""Folds where ``cv`` of the search names no other number."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to search on: encoded, with their target and what each counts, where there are any."""
+
+    encoded: Any
+    goal: EncodedTarget | None
+    weights: NDArray[np.float64] | None
 
 
 def run(
     entry: AlgorithmEntry,
     estimator: Any,
     asked: Mapping[str, Any],
-    encoded: Any,
-    target: Any,
-    weights: Any,
-    random_state: int | None,
+    rows: Rows,
+    drawn: Folds,
+    spec: TrainingSpec,
+    report: Report,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Search, and return the best hyperparameters with every trial.
 
@@ -33,12 +56,14 @@ def run(
         Unfitted, with the fixed hyperparameters.
     asked : mapping
         method, params, n_iter, cv and scoring; see ``ml.train``.
-    encoded, target : array-like
+    rows : Rows
         The training rows.
-    weights : array-like or None
-        Sample weights of the fits.
-    random_state : int or None
-        Seed of the draws.
+    drawn : Folds
+        The folds that every trial is scored on.
+    spec : TrainingSpec
+        random_state, the seed of the draws, and the positive class.
+    report : callable
+        Told the share of fits done, and the seconds left.
 
     Returns
     -------
@@ -50,16 +75,42 @@ def run(
     Raises
     ------
     InvalidArgumentError
-        ML009: an unknown key, method, scoring or form of parameters.
+        ML009: an unknown key, method, scoring or form of parameters, or a scoring that the folds do not allow.
     InvalidHyperparameterError
         ML008: a value that the estimator would refuse.
     """
-    _check(asked)
+    check(asked)
     space = {name: _candidates(entry, name, values) for name, values in asked["params"].items()}
-    search = _search(estimator, asked, space, random_state)
-    search.fit(encoded, target, **({} if weights is None else {"sample_weight": weights}))
-    results = search.cv_results_
-    trials = [
+    classes = None if rows.goal is None else rows.goal.classes
+    positive = None if classes is None else positive_class(classes, spec.label_type, spec.positive_class)
+    if classes is not None and (asked.get("method") == "halving" or drawn.lack_classes(rows.goal)):
+        estimator = all_classes(estimator, classes)
+    scoring = scorer(asked.get("scoring"), None if classes is None else len(classes), positive)
+    search = _search(estimator, asked, space, spec.random_state, {"cv": drawn.pairs, "scoring": scoring})
+    given = {} if rows.weights is None else {"sample_weight": rows.weights}
+    total = _fits(asked, space, len(drawn.pairs))
+    with Tasks(total or 1) as tasks, watched(tasks.share if total else lambda: None, report):
+        search.fit(rows.encoded, None if rows.goal is None else rows.goal.values, **given)
+    return _plain(search.best_params_), _trials(search.cv_results_, asked)
+
+
+def _fits(asked: Mapping[str, Any], space: Mapping[str, Any], folds: int) -> int | None:
+    """Return how many fits a search takes; None for halving, whose fits differ."""
+    method = asked.get("method", "grid")
+    if method == "halving":
+        return None
+    if method == "random":
+        return int(asked.get("n_iter", 10)) * folds
+    return math.prod(len(values) for values in space.values()) * folds
+
+
+def _trials(results: Mapping[str, Any], asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if np.isnan(results["mean_test_score"]).all():
+        raise InvalidArgumentError(
+            f"search scoring {asked.get('scoring')!r} cannot be had: not every fold has rows of every class it needs",
+            hint="Choose another scoring, such as accuracy or f1_macro, or fewer folds with search.cv.",
+        )
+    return [
         {
             "hyperparameters": _plain(parameters),
             "score": float(results["mean_test_score"][at]),
@@ -69,10 +120,10 @@ def run(
         }
         for at, parameters in enumerate(results["params"])
     ]
-    return _plain(search.best_params_), trials
 
 
-def _check(asked: Mapping[str, Any]) -> None:
+def check(asked: Mapping[str, Any]) -> None:
+    """Refuse an argument ``search`` that is wrong; see `run`."""
     unknown = sorted(set(asked) - set(_KEYS))
     if unknown:
         raise InvalidArgumentError(f"search has no key {unknown[0]!r}", hint=f"Its keys are {', '.join(_KEYS)}.")
@@ -93,17 +144,6 @@ def _check(asked: Mapping[str, Any]) -> None:
                 f"search {name} must be a whole number from {low} to {high}, got {value!r}",
                 hint="Leave it out.",
             )
-    _check_scoring(asked.get("scoring"))
-
-
-def _check_scoring(scoring: Any) -> None:
-    from sklearn.metrics import get_scorer_names
-
-    if scoring is not None and scoring not in get_scorer_names():
-        raise InvalidArgumentError(
-            f"search scoring must be one of scikit-learn's scorers, got {scoring!r}",
-            hint=f"Such as accuracy, f1_macro, roc_auc, r2. All: {', '.join(get_scorer_names())}.",
-        )
 
 
 def _candidates(entry: AlgorithmEntry, name: str, values: Any) -> Any:
@@ -132,16 +172,17 @@ def _distribution(low: Any, high: Any, log: bool) -> Any:
     return uniform(low, high - low)
 
 
-def _search(estimator: Any, asked: Mapping[str, Any], space: Mapping[str, Any], random_state: int | None) -> Any:
+def _search(
+    estimator: Any,
+    asked: Mapping[str, Any],
+    space: Mapping[str, Any],
+    random_state: int | None,
+    scored: Mapping[str, Any],
+) -> Any:
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     method = asked.get("method", "grid")
-    common = {
-        "cv": asked.get("cv", 3),
-        "scoring": asked.get("scoring"),
-        "refit": True,
-        "error_score": "raise",
-    }
+    common = {**scored, "refit": False, "error_score": "raise"}
     if method == "grid":
         ranges = sorted(name for name, values in space.items() if not isinstance(values, list))
         if ranges:

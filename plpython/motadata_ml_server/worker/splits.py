@@ -74,12 +74,35 @@ def split_rows(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] |
     if how == "time":
         order = np.argsort(table.columns[column].numbers, kind="stable")
         return Split(np.sort(order[:-held]), np.sort(order[-held:]), held_out=True)
+    return _drawn(spec, table, codes, held)
+
+
+def _drawn(spec: TrainingSpec, table: ColumnTable, codes: NDArray[np.intp] | None, held: int) -> Split:
+    """Split by chance: whole groups, the same share of each class, or any rows."""
+    how, _, column = (spec.split or "").partition(":")
     random = np.random.default_rng(None if spec.random_state is None else [spec.random_state, SPLIT_STREAM])
+    if how == "group":
+        return _by_group(table.columns[column].texts.codes, column, held, random)
     if codes is not None and how in ("", "stratified"):
         keep = 2 if spec.group is not None and spec.model_type != "classification" else 1
         return _stratified(codes, spec.test_size, random, keep, asked=how == "stratified")
     order = random.permutation(table.rows)
     return Split(np.sort(order[held:]), np.sort(order[:held]), held_out=True)
+
+
+def _by_group(codes: NDArray[np.int32], column: str, held: int, random: np.random.Generator) -> Split:
+    """Hold out whole groups, as many as come nearest to so many rows; rows without a group are one."""
+    groups, of_row, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    if len(groups) < 2:
+        raise InsufficientDataError(
+            f"split column {column!r} has one group only",
+            hint="Both sides of the split need a group; name a column with more values.",
+        )
+    drawn = random.permutation(len(groups))
+    reached = np.cumsum(sizes[drawn])[:-1]
+    chosen = drawn[: 1 + int(np.abs(reached - held).argmin())]
+    test = np.isin(of_row, chosen)
+    return Split(np.flatnonzero(~test), np.flatnonzero(test), held_out=True)
 
 
 def _stratified(codes: NDArray[np.intp], share: float, random: np.random.Generator, keep: int, asked: bool) -> Split:

@@ -12,7 +12,7 @@ from motadata_ml._frames import Column, to_frame, to_series
 from motadata_ml._operations.batch_input import batch_columns
 from motadata_ml._operations.functions import select_function
 from motadata_ml._operations.lending import Described, Lent, describe, lend, take_back
-from motadata_ml._operations.records import native
+from motadata_ml._operations.records import label_text, native
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.target import target_column, uncategorised
 from motadata_ml.errors import InvalidArgumentError
@@ -48,14 +48,21 @@ class _Subject:
 
 
 def evaluate(
-    settings: Settings, model_id: str, data: Any, target: str | None, version: str | None, tenant_id: str | None
+    settings: Settings,
+    model_id: str,
+    data: Any,
+    target: str | None,
+    version: str | None,
+    positive_class: Any,
+    tenant_id: str | None,
 ) -> Call[dict[str, Any]]:
     """Return the call that scores a model."""
     subject = _subject(model_id, data, target, version, tenant_id, "data")
+    positive = label_text(positive_class)
 
     def steps() -> Steps[dict[str, Any]]:
         found = yield from describe(settings, model_id, version, tenant_id)
-        rows = yield from _on_rows(settings, "evaluate", subject, found, "evaluate as scores")
+        rows = yield from _on_rows(settings, "evaluate", subject, found, "evaluate as scores", positive)
         scores: dict[str, Any] = rows[0]["scores"]
         return scores
 
@@ -121,7 +128,12 @@ def _subject(
 
 
 def _on_rows(
-    settings: Settings, name: LiteralString, subject: _Subject, found: Described, columns: LiteralString
+    settings: Settings,
+    name: LiteralString,
+    subject: _Subject,
+    found: Described,
+    columns: LiteralString,
+    positive_class: str | None = None,
 ) -> Steps[list[Row]]:
     """Call a function that reads a relation, on rows that are one or are lent as one."""
     lent, target = yield from _lent(subject, found, scored=name != "drift")
@@ -132,6 +144,7 @@ def _on_rows(
             "input_data": lent.argument,
             "target": target,
             "version": found.info["version"],
+            "positive_class": positive_class,
             "tenant_id": settings.tenant(subject.tenant_id),
         },
         columns,

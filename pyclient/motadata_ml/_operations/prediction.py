@@ -78,6 +78,8 @@ def _result(settings: Settings, answer: dict[str, Any], tenant: str | None) -> S
         classes = yield from settings.classes.steps(answer["model_id"], answer["model_version"], tenant, shares)
         shares, labels = [shares[text] for text in classes.texts], classes.labels
     found = Prediction({**{name: answer[name] for name in _FIELDS}, "probabilities": shares})
+    if "score" in answer:
+        found["score"] = answer["score"]
     found.classes = labels
     return found
 

@@ -87,6 +87,13 @@ def native(label: str, label_type: str | None) -> Any:
     return label
 
 
+def label_text(label: Any) -> str | None:
+    """Return a class label as an argument of type text, None for none."""
+    if label is None:
+        return None
+    return str(label).lower() if isinstance(label, bool | np.bool_) else str(label)
+
+
 def _numbers(values: NDArray[np.float64]) -> list[float | None]:
     """Return numbers as Python's, None for what the server could not tell."""
     if not np.isnan(values).any():

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from motadata_ml._calls import Call, NoticeHandler, Steps
 from motadata_ml._frames import Column, to_column, to_columns, to_frame, to_series
 from motadata_ml._operations.functions import rows_of, select_function, select_view
+from motadata_ml._operations.records import label_text
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.target import learnable
 from motadata_ml._operations.upload import Relation, drop, upload
@@ -50,6 +51,7 @@ class TrainingOptions(TypedDict, total=False):
     deploy: bool | None
     execution: Mapping[str, Any] | None
     group_by: str | None
+    positive_class: str | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def train_model(settings: Settings, training: Training, on_notice: NoticeHandler
         "target": rows.target,
         "hyperparameters": training.hyperparameters,
         "execution": _execution(settings, options) or None,
+        "positive_class": label_text(options.get("positive_class")),
         "tenant_id": settings.tenant(training.tenant_id),
     }
 

@@ -18,10 +18,12 @@ class AsyncEvaluator(AsyncComponent):
         data: Any,
         target: str | None = None,
         version: str | None = None,
+        positive_class: str | None = None,
         tenant_id: str | None = None,
     ) -> dict[str, Any]:
         """Score a model on rows it was not trained on."""
-        return await self.db.run(evaluation.evaluate(self.settings, model_id, data, target, version, tenant_id))
+        call = evaluation.evaluate(self.settings, model_id, data, target, version, positive_class, tenant_id)
+        return await self.db.run(call)
 
     async def confusion_matrix(
         self,

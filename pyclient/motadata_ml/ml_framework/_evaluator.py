@@ -18,6 +18,7 @@ class Evaluator(Component):
         data: Any,
         target: str | None = None,
         version: str | None = None,
+        positive_class: str | None = None,
         tenant_id: str | None = None,
     ) -> dict[str, Any]:
         """Score a model on rows it was not trained on.
@@ -33,14 +34,17 @@ class Evaluator(Component):
             The outcome's column; by default the model's target.
         version : str, optional
             By default the deployed one.
+        positive_class : str, optional
+            The label, of two, that precision_positive and the like are about; by default that of the training.
         tenant_id : str, optional
             Whose model it is; by default the system's tenant.
 
         Returns
         -------
         dict
-            The scores of ``ml.evaluate``: accuracy, precision, recall, f1_score and their macro means, or r2, rmse,
-            mae, mape; and n_test.
+            The scores of ``ml.evaluate``, as the SQL reference defines them: of a classifier accuracy, f1_score and
+            many more, with ``per_class`` (a list of class, precision, recall, f1_score and support) and, for two
+            classes, ``positive_class``; of a regressor r2, rmse, mae and more; and n_test.
 
         Raises
         ------
@@ -49,7 +53,8 @@ class Evaluator(Component):
         InsufficientDataError
             If no row has an outcome.
         """
-        return self.db.run(evaluation.evaluate(self.settings, model_id, data, target, version, tenant_id))
+        call = evaluation.evaluate(self.settings, model_id, data, target, version, positive_class, tenant_id)
+        return self.db.run(call)
 
     def confusion_matrix(
         self,

@@ -45,6 +45,49 @@ def test_estimator_works_in_cross_validation(system: MLSystem) -> None:
     assert not hasattr(regressor, "predict_proba")
 
 
+def test_a_search_keeps_as_many_versions_as_asked(system: MLSystem) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((60, 2))
+    estimator = PgEstimator(system, "pruned", "regression", algorithm="Ridge", keep_versions=2)
+    search = GridSearchCV(estimator, {"hyperparameters": [{"alpha": 0.1}, {"alpha": 1.0}]}, cv=2)
+    search.fit(X, X @ [1.0, 2.0])
+    kept = [version["version"] for version in system.versions("pruned")]
+    assert kept == ["1.3.0", "1.4.0"]
+    assert search.best_estimator_.model_version_ == "1.4.0"
+    assert search.predict(X).shape == (60,)
+    system.deploy("pruned", "1.3.0")
+    for _ in range(3):
+        estimator.fit(X, X @ [1.0, 2.0])
+    assert [version["version"] for version in system.versions("pruned")] == ["1.3.0", "1.6.0", "1.7.0"]
+    with pytest.raises(errors.InvalidArgumentError, match="keep_versions"):
+        PgEstimator(system, keep_versions=0).fit(X, X @ [1.0, 2.0])
+
+
+def test_client_and_server_score_alike(system: MLSystem) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((200, 2))
+    y = X[:, 0] + rng.random(200) > 1.4
+    system.train_model("alike", "classification", (X, y), positive_class="false", progress=False)
+    scores = system.evaluate("alike", (X, y))
+    assert scores["positive_class"] == "false"
+    predicted = system.batch("alike", X).predictions
+    turned = system.evaluate("alike", (X, y), positive_class="true")
+    assert turned["recall_positive"] == pytest.approx(np.mean([p for p, t in zip(predicted, y, strict=True) if t]))
+    assert [one["class"] for one in turned["per_class"]] == ["false", "true"]
+
+
+def test_an_anomaly_model_gives_its_score(system: MLSystem) -> None:
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    system.train_model("odd", "anomaly", X, progress=False)
+    far, near = (system.predict("odd", row) for row in ([9.0, -9.0], [0.0, 0.0]))
+    assert (far["prediction"], near["prediction"]) == (True, False)
+    assert far["score"] < 0 < near["score"]
+    assert far["score"] == pytest.approx(system.predict_value("odd", [9.0, -9.0]))
+    told = system.get_model_info("odd")["anomaly_score"]
+    assert told["outlier_below"] == 0.0
+    assert told["training_rows"]["lowest"] < told["training_rows"]["median"] < told["training_rows"]["highest"]
+
+
 def test_estimator_before_fit_says_so(system: MLSystem) -> None:
     with pytest.raises(ValueError, match="not fitted"):
         PgEstimator(system).predict([[1.0]])

@@ -17,7 +17,7 @@ CLUSTERS = KMeans(3, random_state=0, n_init=1).fit(ROWS)
 
 COMPUTED = {
     "classification": metrics.classification(TRUTH, TRUTH, CHANCES, None, 2),
-    "regression": metrics.regression(ROWS[:, 0], ROWS[:, 1]),
+    "regression": metrics.regression(ROWS[:, 0], ROWS[:, 1], quantile=0.9),
     "clustering": metrics.clustering(ROWS, CLUSTERS.labels_.astype(np.intp), CLUSTERS, 0),
     "anomaly": metrics.anomaly(ROWS[:, 0] > 1),
     "decomposition": metrics.decomposition(PCA(2).fit(ROWS)),

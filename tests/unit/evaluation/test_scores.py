@@ -78,7 +78,75 @@ def test_probabilities_beyond_the_memory_allowed_cost_only_the_area() -> None:
     whole, less = gather(truth, chances, ["a", "b"], 100), gather(truth, chances, ["a", "b"], 100, room=5_000)
     assert (whole.ranking_given_up, less.ranking_given_up) == (False, True)
     expected = whole.scores()
-    del expected["roc_auc"]
+    del expected["roc_auc"], expected["average_precision"]
+    assert less.scores() == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(classes=st.integers(2, 4), rows=st.integers(12, 200), positive=st.integers(0, 1), seed=st.integers(0, 2**32 - 1))
+def test_scores_are_those_of_scikit_learn(classes: int, rows: int, positive: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    names = [f"c{number}" for number in range(classes)]
+    chances = random.dirichlet(np.ones(classes), rows).round(1) + 0.01
+    chances /= chances.sum(axis=1, keepdims=True)
+    truth = np.concatenate([np.arange(classes), random.integers(0, classes, rows - classes)])
+    labels = chances.argmax(axis=1)
+    found = ClassificationScores(names, MUCH, positive if classes == 2 else None)
+    found.add(
+        dictionary_encoded([names[code] for code in truth]),
+        BatchPrediction(labels.astype(np.int32), names, None, chances),
+    )
+    scores = found.scores()
+    two = classes == 2
+    expected = {
+        "mcc": sklearn_metrics.matthews_corrcoef(truth, labels),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(truth, labels),
+        "average_precision": sklearn_metrics.average_precision_score(truth == positive, chances[:, positive].round(10))
+        if two
+        else sklearn_metrics.average_precision_score(truth, chances.round(10)),
+        "brier": sklearn_metrics.brier_score_loss(truth, chances[:, 1] if two else chances),
+        "log_loss": sklearn_metrics.log_loss(truth, chances),
+    }
+    if two:
+        for name in ("precision", "recall", "f1"):
+            score = getattr(sklearn_metrics, f"{name}_score")
+            expected[f"{name}_positive"] = score(truth, labels, pos_label=positive, zero_division=0.0)
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    details = found.details()
+    assert details.get("positive_class") == (names[positive] if two else None)
+    report = sklearn_metrics.precision_recall_fscore_support(
+        truth, labels, labels=np.arange(classes), zero_division=0.0
+    )
+    listed = np.array([list(one.values())[1:] for one in details["per_class"]]).T
+    assert np.allclose(listed, np.array(report))
+    assert [one["class"] for one in details["per_class"]] == names
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.integers(2, 300), quantile=st.floats(0.05, 0.95), seed=st.integers(0, 2**32 - 1))
+def test_errors_of_a_regressor_are_those_of_scikit_learn(rows: int, quantile: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truth, predicted = random.normal(size=(2, rows))
+    found = RegressionScores(quantile=quantile)
+    for start in range(0, rows, 7):
+        found.add(truth[start : start + 7], predicted[start : start + 7])
+    expected = {
+        "median_absolute_error": sklearn_metrics.median_absolute_error(truth, predicted),
+        "explained_variance": sklearn_metrics.explained_variance_score(truth, predicted),
+        "pinball_loss": sklearn_metrics.mean_pinball_loss(truth, predicted, alpha=quantile),
+    }
+    scores = found.scores()
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_errors_beyond_the_memory_allowed_cost_only_the_median() -> None:
+    truth, predicted = np.random.default_rng(2).normal(size=(2, 100))
+    whole, less = RegressionScores(), RegressionScores(max_bytes=100)
+    for found in (whole, less):
+        found.add(truth, predicted)
+    assert (whole.median_given_up, less.median_given_up) == (False, True)
+    expected = whole.scores()
+    del expected["median_absolute_error"]
     assert less.scores() == expected
 
 
