@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -151,6 +152,17 @@ class CategoryKind(Kind):
             part[:] = rows.get(value, other)
 
         return write_values
+
+    def cells(self, column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> tuple[Any, ...]:
+        """Return the column as the encoder of single rows takes it."""
+        rows, other = category_rows(column)
+        codes = {category: at for at, category in enumerate(rows)}
+        read = partial(read_category, column.name)
+        if column.spec["encode"] == "onehot" and len(codes) == column.width:
+            lit = np.array([numbers[at] for at, numbers in enumerate(rows.values())], dtype=np.float64)
+            return ("onehot", column.name, column.start, codes, lit, other, read)
+        table = np.vstack([*rows.values(), other])
+        return ("category", column.name, column.start, codes, table, read)
 
 
 CATEGORY: Final = CategoryKind()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.features.plan import FeaturePlan
-from motadata_ml_server.features.row import DenseRow
+from motadata_ml_server.features.row import row_encoder
 from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
@@ -96,7 +96,7 @@ class GroupedRuntime:
         self._task = stored.task
         self._classes = stored.classes
         self._plan = plan
-        self._row = DenseRow(plan.columns)
+        self._row = row_encoder(plan.columns)
         self._inner = FeaturePlan.as_is(plan.width - 1)
         self._open: OrderedDict[int, _OpenModel] = OrderedDict()
         self.link = "identity" if stored.classes is None else "label_first"
