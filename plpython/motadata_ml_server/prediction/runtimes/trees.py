@@ -9,6 +9,7 @@ import numpy as np
 
 from motadata_ml_server import _native
 from motadata_ml_server.columns import ColumnTable
+from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.row import row_encoder
 from motadata_ml_server.features.row_chunks import row_chunks
@@ -35,6 +36,11 @@ class TreesRuntime:
 
     def __init__(self, plan: FeaturePlan, payload: bytes) -> None:
         model = TreeModel.from_bytes(payload)
+        if model.features != plan.width:
+            raise ArtifactError(
+                f"stored trees are damaged: they take {model.features} numbers, the feature plan makes {plan.width}",
+                hint="Train the model again; a stored model is never repaired in place.",
+            )
         self._plan = plan
         self._trees = model.open(_native.loops())
         self.link = model.link
