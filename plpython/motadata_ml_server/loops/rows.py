@@ -52,9 +52,7 @@ class RowEncoder:
         The caller's own array to write into, so that writers can be made for it before; zeros.
     """
 
-    def __init__(
-        self, columns: Iterable[tuple[Any, ...]], width: int, row: NDArray[np.float64] | None = None
-    ) -> None:
+    def __init__(self, columns: Iterable[tuple[Any, ...]], width: int, row: NDArray[np.float64] | None = None) -> None:
         self._columns = list(columns)
         self._numeric = bool(self._columns) and all(column[0] == "number" for column in self._columns)
         if row is not None and (row.dtype != np.float64 or row.ndim != 1):

@@ -40,7 +40,7 @@ from motadata_ml_server.prediction.runtimes.open import open_runtime
 from motadata_ml_server.prediction.runtimes.tree_model import TreeModel
 from motadata_ml_server.prediction.runtimes.trees import TreesRuntime
 from motadata_ml_server.worker.compile.compare import compile_estimator
-from tests.unit.prediction.models import MIXED, NULLS, ROW, number_table, numeric_plan
+from tests.unit.prediction.models import MIXED, NULLS, ROW, assert_close, number_table, numeric_plan
 
 FORMS = [("numpy", None), *([] if _native.compiled is None else [("compiled", _native.compiled)])]
 CANCER = load_breast_cancer(return_X_y=True)
@@ -93,21 +93,21 @@ def test_answers_are_those_of_onnx_runtime_and_of_scikit_learn(estimator: Any, d
     plan = numeric_plan(rows.shape[1], impute=None)
     classes = [str(label) for label in fitted.classes_] if hasattr(fitted, "classes_") else None
     own, other = (
-        Predictor(plan, kind, payload, classes, classes and "integer", task_of(fitted))
+        Predictor(plan, kind, payload, classes, "integer" if classes else None, task_of(fitted))
         for kind, payload in ((ArtifactKind.TREES, compiled.trees), (ArtifactKind.ONNX, compiled.payload))
     )
     table = number_table(rows)
     found, expected = own.batch(table, threads=2), other.batch(table, threads=2)
     np.testing.assert_array_equal(found.values, expected.values)
     if found.probabilities is not None:
-        np.testing.assert_allclose(found.probabilities, expected.probabilities, rtol=0, atol=1e-15)
+        assert_close(found.probabilities, expected.probabilities, rtol=0, atol=1e-15)
     values = [own.value(row.tolist()) for row in rows]
-    np.testing.assert_allclose(values, found.values, rtol=1e-15)  # exp is not the same for one and for many
+    assert_close(values, found.values, rtol=1e-15)  # exp is not the same for one and for many
     known = features[:60]
     ours = own.batch(number_table(known))
-    np.testing.assert_allclose(ours.values, fitted.predict(known), rtol=1e-12)
+    assert_close(ours.values, fitted.predict(known), rtol=1e-12)
     if hasattr(fitted, "predict_proba"):
-        np.testing.assert_allclose(ours.probabilities, fitted.predict_proba(known), rtol=0, atol=1e-12)
+        assert_close(ours.probabilities, fitted.predict_proba(known), rtol=0, atol=1e-12)
 
 
 def test_isolation_forests_are_trees_too(form: Any) -> None:
@@ -117,8 +117,8 @@ def test_isolation_forests_are_trees_too(form: Any) -> None:
     assert compiled.trees, compiled.reason
     own = Predictor(numeric_plan(4, impute=None), "trees", compiled.trees, None, None, "anomaly")
     scores = fitted.decision_function(features)
-    np.testing.assert_allclose(own.batch(number_table(features)).values, scores, atol=1e-12)
-    np.testing.assert_allclose([own.value(row.tolist()) for row in features], scores, atol=1e-12)
+    assert_close(own.batch(number_table(features)).values, scores, atol=1e-12)
+    assert_close([own.value(row.tolist()) for row in features], scores, atol=1e-12)
 
 
 def test_both_forms_give_the_same_bits() -> None:
@@ -132,7 +132,7 @@ def test_both_forms_give_the_same_bits() -> None:
         out = [np.empty((len(rows), model.outputs)) for _ in range(2)]
         for each, found in zip((loops, _native.compiled), out, strict=True):
             model.open(each).table(rows, found)
-        np.testing.assert_array_equal(*out)
+        np.testing.assert_array_equal(out[0], out[1])
 
 
 def forest() -> TreeModel:
@@ -233,7 +233,7 @@ def test_a_group_is_predicted_by_its_trees_where_the_loops_are_compiled(
     found = runtime.encoded(rows)
     assert sorted(set(opened)) == (["onnx", "trees"] if _native.compiled else ["onnx"])
     np.testing.assert_array_equal(found[:, 0], fitted.predict(features))
-    np.testing.assert_allclose(found[:, 1:], fitted.predict_proba(features), rtol=1e-14)
+    assert_close(found[:, 1:], fitted.predict_proba(features), rtol=1e-14)
     np.testing.assert_array_equal([runtime.scores(row.tolist()) for row in rows], found)
 
 
@@ -281,4 +281,4 @@ def test_linear_scores_of_rows_are_alike_in_every_form(outputs: int) -> None:
     for _, each in FORMS:
         scores = compiled_scores(plan.columns, model, each or loops)
         for row in ROWS:
-            np.testing.assert_allclose(scores(row), python(row), rtol=1e-14)
+            assert_close(scores(row), python(row), rtol=1e-14)
