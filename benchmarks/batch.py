@@ -56,27 +56,9 @@ def measure(dsn: str, results: Results, effort: Effort) -> None:
                 results.ratio(f"batch_{prefix}_ratio_vs_client_one_thread", timings, "ours", "one_thread")
             limit = "batch_ratio_vs_memory_limit" if model == "forest" else f"batch_{model}_ratio_vs_memory_limit"
             results.add(limit, timings["ours"].best / (timings["memory"].best + timings["scan"].best))
-        _trees_alone(single, array, results, effort.long_rounds)
         results.add("batch_backend_growth_mb", _in_new_session(dsn, "forest", "points")[1])
         for rows in effort.table_rows:
             _size(dsn, session, results, rows, files, effort.table_rounds if rows <= 100_000 else 1)
-
-
-def _trees_alone(estimator: Any, rows: Any, results: Results, rounds: int) -> None:
-    """Measure the form of the forest that a session here predicts with, over encoded rows on two threads."""
-    from motadata_ml_server import _native
-    from motadata_ml_server.features.plan import FeaturePlan
-    from motadata_ml_server.prediction.runtimes.open import open_runtime
-    from motadata_ml_server.prediction.runtimes.threads import in_threads
-    from motadata_ml_server.worker.compile.compare import compile_estimator
-
-    made = compile_estimator(estimator, "classification", rows[:500])
-    kind, payload = ("onnx", made.payload) if _native.compiled is None else ("trees", made.trees)
-    runtime = open_runtime(kind, FeaturePlan.as_is(rows.shape[1]), payload, "classification")
-    timings, answers = interleave({"trees": lambda: in_threads(runtime.encoded, rows, 2)}, rounds)
-    apart = abs(answers["trees"][:, 0] - estimator.predict_proba(rows)[:, 1]).max()
-    require(apart < TOLERANCE, f"the forest alone differs by {apart}")
-    results.add("tree_batch_us", timings["trees"].best / len(rows) * 1e6)
 
 
 def _size(
