@@ -31,7 +31,6 @@ down: ## stop the private cluster
 
 test: bootstrap ## everything that has to be green: ruff, mypy, pytest
 	@$(MAKE) --no-print-directory lint typecheck
-	@if command -v gcc >/dev/null && [ -e /usr/include/python3.11/Python.h ]; then $(MAKE) --no-print-directory native; fi
 	@.ci/python -m pytest $(ARGS)
 
 lint: bootstrap ## ruff
@@ -91,7 +90,8 @@ COMPILE = $(BIN)/uv pip compile -q --generate-hashes --no-header --python-versio
 locks: bootstrap ## pin what the images install, with hashes: docker/requirements-*.lock; UPGRADE=1 takes the newest
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra server -o docker/requirements-server.lock pyproject.toml
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra serving -o docker/requirements-serving.lock pyproject.toml
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	@$(BIN)/python -c 'import tomllib; [print(*tomllib.load(open(f, "rb"))["build-system"]["requires"], sep="\n") \
+		for f in ("pyproject.toml", "plpython/motadata_ml_native/pyproject.toml")]' \
 		| $(COMPILE) $(if $(UPGRADE),--upgrade) -o docker/requirements-build.lock -
 
 licences: bootstrap ## write docs/licences.md: the licences of what the images install
@@ -132,7 +132,7 @@ profile: bootstrap ## where the microseconds go: docs/profiles.md
 	@.ci/python -m benchmarks.profiles
 	@$(BIN)/python -B -m benchmarks.profile_page
 
-native: bootstrap ## build the compiled loops into the environment; MOTADATA_ML_PURE=1 takes them out
+native: bootstrap ## build the compiled loops into the environment once more, and fail where that fails
 	@$(BIN)/python -m motadata_ml.install.native plpython/motadata_ml_native --packages
 
 native-sanitize: bootstrap ## fuzz the compiled loops, built for it with AddressSanitizer and UBSan

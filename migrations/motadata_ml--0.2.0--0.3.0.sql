@@ -486,7 +486,7 @@ comment on column ml.model_version.training_time is 'Seconds from the call to th
 comment on column ml.model_version.arguments is
     'What another training like this one needs; NULL for versions of 0.1.0.';
 comment on column ml.artifact.version_id is 'Key of the version.';
-comment on column ml.artifact.kind is 'plan, profile, skops, linear, onnx or grouped.';
+comment on column ml.artifact.kind is 'plan, profile, skops, linear, onnx, trees or grouped.';
 comment on column ml.artifact.chunk is 'Number of the chunk, from 0; each has 16 MB at the most.';
 comment on column ml.artifact.digest is 'SHA-256 of the whole artifact.';
 comment on column ml.artifact.data is 'The bytes of the chunk.';

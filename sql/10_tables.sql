@@ -129,7 +129,7 @@ create table ml.artifact (
 alter table ml.artifact alter column data set storage external;
 comment on table ml.artifact is 'Fitted models as skops and compiled forms, in chunks; no user reads or writes it.';
 comment on column ml.artifact.version_id is 'Key of the version.';
-comment on column ml.artifact.kind is 'plan, profile, skops, linear, onnx or grouped.';
+comment on column ml.artifact.kind is 'plan, profile, skops, linear, onnx, trees or grouped.';
 comment on column ml.artifact.chunk is 'Number of the chunk, from 0; each has 16 MB at the most.';
 comment on column ml.artifact.digest is 'SHA-256 of the whole artifact.';
 comment on column ml.artifact.data is 'The bytes of the chunk.';

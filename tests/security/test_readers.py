@@ -17,6 +17,7 @@ from skl2onnx import to_onnx
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from motadata_ml_server import _native
 from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
@@ -25,6 +26,8 @@ from motadata_ml_server.persistence.onnx_intake import check_onnx
 from motadata_ml_server.persistence.skops_store import dump, load
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
+from motadata_ml_server.prediction.runtimes.tree_model import TreeModel
+from motadata_ml_server.worker.compile.compare import compile_estimator
 
 X = np.arange(60, dtype=np.float64).reshape(30, 2) % 7
 Y = (X[:, 0] > 3).astype(int)
@@ -34,6 +37,7 @@ ONNX: bytes = to_onnx(LogisticRegression().fit(X, Y), X[:1]).SerializeToString()
 GROUPED = GroupedModels(
     "classification", 2, {0: GroupModel("linear", b"{}", [0, 1]), 1: GroupModel("onnx", ONNX, [1])}
 ).to_bytes()
+TREES = compile_estimator(RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, Y), "classification", X).trees
 LINEAR = LinearModel(np.ones((1, 2)), np.zeros(1), "logistic", {}).to_bytes()
 PLAN = json.dumps({"version": 1, "columns": [{"name": "x", "kind": "number", "source": "number", "width": 1}]}).encode()
 PROFILE = json.dumps(
@@ -44,6 +48,7 @@ READERS: dict[str, tuple[Callable[[bytes], Any], bytes]] = {
     "forest": (load, FOREST),
     "boosted": (load, BOOSTED),
     "onnx": (check_onnx, ONNX),
+    "trees": (lambda data: TreeModel.from_bytes(data).open(_native.loops()), TREES),
     "grouped": (GroupedModels.from_bytes, GROUPED),
     "linear": (LinearModel.from_bytes, LINEAR),
     "plan": (lambda data: read_json(data, "feature plan", FeaturePlan.from_json), PLAN),
@@ -138,6 +143,15 @@ def test_changed_head_of_a_model_per_group(data: st.DataObject) -> None:
     read = accepted_or_refused(GroupedModels.from_bytes, len(head).to_bytes(8, "little") + head + GROUPED[8 + length :])
     if read is not None:
         assert all(len(model.payload) <= len(GROUPED) for model in read.models.values())
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_changed_head_of_trees(data: st.DataObject) -> None:
+    length = int.from_bytes(TREES[:8], "little")
+    head = json.dumps(changed_json(json.loads(TREES[8 : 8 + length]), data)).encode()
+    changed = len(head).to_bytes(8, "little") + head + TREES[8 + length :]
+    accepted_or_refused(lambda stored: TreeModel.from_bytes(stored).open(_native.loops()), changed)
 
 
 @pytest.mark.parametrize("stored", [FOREST, BOOSTED], ids=["forest", "boosted"])

@@ -29,6 +29,7 @@ typedef struct {
     int numeric; /* all columns are numbers */
     column *columns;
     double *cells;      /* (width,): the encoded row, or the scores */
+    Py_buffer lent;     /* the caller's array where the cells are its own */
     double *intercepts; /* of a linear model */
     Py_ssize_t shape[1];
 } row_form;
@@ -232,7 +233,9 @@ static void drop(PyObject *self)
     for (int64_t i = 0; i < form->count; i++)
         free(form->columns[i].numbers);
     free(form->columns);
-    free(form->cells);
+    if (form->lent.obj == NULL)
+        free(form->cells);
+    give_back(&form->lent);
     free(form->intercepts);
     release(self);
     Py_DECREF(type);
@@ -255,19 +258,36 @@ static row_form *fresh(PyTypeObject *type, int64_t width)
     return form;
 }
 
+/* Write into the caller's array instead of cells of one's own. */
+static int borrow_cells(row_form *form, PyObject *row)
+{
+    Py_buffer view = {0};
+    if (take_array(row, "row", 'd', 1, 1, &view) < 0)
+        return -1;
+    if (view.shape[0] != form->width) {
+        PyErr_Format(PyExc_ValueError, "row must have %lld numbers, got %zd", (long long)form->width, view.shape[0]);
+        give_back(&view);
+        return -1;
+    }
+    free(form->cells);
+    form->cells = view.buf;
+    form->lent = view;
+    return 0;
+}
+
 static PyObject *make_encoder(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"columns", "width", NULL};
-    PyObject *columns;
+    static char *names[] = {"columns", "width", "row", NULL};
+    PyObject *columns, *row = Py_None;
     Py_ssize_t width;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "On:RowEncoder", names, &columns, &width))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "On|O:RowEncoder", names, &columns, &width, &row))
         return NULL;
     if (width < 0 || width > INT32_MAX) {
         refuse("width must be from 0 to 2147483647");
         return NULL;
     }
     row_form *form = fresh(type, width);
-    if (form != NULL && read_columns(form, columns, read_cells) < 0)
+    if (form != NULL && ((row != Py_None && borrow_cells(form, row) < 0) || read_columns(form, columns, read_cells) < 0))
         Py_CLEAR(form);
     return (PyObject *)form;
 }

@@ -176,6 +176,19 @@ class CategoryKind(Kind):
 
         return write_values
 
+    def cells(self, column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> tuple[Any, ...]:
+        """Return the column as the encoder of single rows takes it, which looks texts up as they are."""
+        read, own = category_reader(column)
+        if not own:
+            return super().cells(column, row, cells)
+        rows, other = category_rows(column)
+        codes = {category: at for at, category in enumerate(rows)}
+        if column.spec["encode"] == "onehot" and len(codes) == column.width:
+            lit = np.array([numbers[at] for at, numbers in enumerate(rows.values())], dtype=np.float64)
+            return ("onehot", column.name, column.start, codes, lit, other, read)
+        table = np.vstack([*rows.values(), other])
+        return ("category", column.name, column.start, codes, table, read)
+
 
 CATEGORY: Final = CategoryKind()
 

@@ -161,3 +161,13 @@ class Kind(ABC):
         callable
             From a parsed JSON value; raising InvalidInputError for what does not suit the feature.
         """
+
+    def cells(self, column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> tuple[Any, ...]:
+        """Return the column as the encoder of single rows takes it (`motadata_ml_server.loops.RowEncoder`).
+
+        Parameters
+        ----------
+        column, row, cells
+            As for `writer`, which a kind without a form of its own is called by.
+        """
+        return ("call", column.name, self.writer(column, row, cells))

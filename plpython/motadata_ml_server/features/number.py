@@ -185,6 +185,13 @@ class NumberKind(NumericKind):
 
         return write_one
 
+    def cells(self, column: PlanColumn, row: NDArray[np.float64], cells: memoryview[float]) -> tuple[Any, ...]:
+        """Return the column as the encoder of single rows takes it."""
+        if not column.one_number:
+            return super().cells(column, row, cells)
+        shift, scale, impute = float(column.shift[0]), float(column.scale[0]), float(column.impute[0])
+        return ("number", column.name, column.start, shift, scale, impute)
+
 
 class BooleanKind(NumberKind):
     """A boolean, as 1 or 0."""

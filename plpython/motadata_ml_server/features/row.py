@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motadata_ml_server import _native
 from motadata_ml_server.features.check import array_splitter, missing_features
+from motadata_ml_server.features.compiled_row import CompiledRow
 from motadata_ml_server.features.kind import Writer
 from motadata_ml_server.features.kinds import KINDS
 from motadata_ml_server.features.number import read_number
 from motadata_ml_server.features.plan_column import PlanColumn
 
+T = TypeVar("T")
+
+
+def row_encoder(columns: Sequence[PlanColumn]) -> DenseRow | CompiledRow:
+    """Return the encoder of single rows that serves here: compiled where the loops are installed.
+
+    Parameters
+    ----------
+    columns : sequence of PlanColumn
+        The feature plan.
+    """
+    if _native.compiled is None:
+        return DenseRow(columns)
+    return CompiledRow(columns, _native.compiled)
+
 
 class DenseRow:
-    """Encoder of single rows.
+    """Encoder of single rows in Python alone: faster than the loops' form in NumPy, which is made to be compared with.
 
     The buffer is one row of float64 that `fill` overwrites; callers read it before the next call.
     Plain numbers, the common case, are written in one loop; the other columns have a writer each.
@@ -67,6 +84,16 @@ class DenseRow:
             self._fill_named(row)
         else:
             self._fill_array(row)  # type: ignore[arg-type]  # the other half of the union
+
+    def scorer(self, score: Callable[[], T]) -> Callable[[Any], T]:
+        """Return a function from a row to what `score` makes of the encoded row."""
+        fill = self.fill
+
+        def scores(row: Any) -> T:
+            fill(row)
+            return score()
+
+        return scores
 
     def _fill_array(self, values: Sequence[Any]) -> None:
         if self._direct and len(values) == len(self._numbers):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def values_of(
@@ -47,12 +48,18 @@ class RowEncoder:
         writes into the buffer.
     width : int
         Numbers of an encoded row.
+    row : ndarray of float64, shape (width,), optional
+        The caller's own array to write into, so that writers can be made for it before; zeros.
     """
 
-    def __init__(self, columns: Iterable[tuple[Any, ...]], width: int) -> None:
+    def __init__(self, columns: Iterable[tuple[Any, ...]], width: int, row: NDArray[np.float64] | None = None) -> None:
         self._columns = list(columns)
         self._numeric = bool(self._columns) and all(column[0] == "number" for column in self._columns)
-        self.buffer = np.zeros(width)
+        if row is not None and (row.dtype != np.float64 or row.ndim != 1):
+            raise TypeError("row must be an array of float64 with 1 dimension")
+        if row is not None and len(row) != width:
+            raise ValueError(f"row must have {width} numbers, got {len(row)}")
+        self.buffer = np.zeros(width) if row is None else row
         for column in self._columns:
             size = self._size(column)
             if size is not None and not 0 <= column[2] <= width - size:
@@ -93,7 +100,8 @@ class RowEncoder:
         -------
         bool
             False where a feature is absent, a number's value is of another type, or a number is infinite or NaN: the
-            caller has to, and the buffer holds anything.
+            caller has to, and the buffer holds anything. Finite numbers whose sum is too large are False too, but
+            encoded.
         """
         values = values_of(self._columns, row, self._numeric)
         if values is None:

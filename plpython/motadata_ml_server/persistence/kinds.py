@@ -17,10 +17,12 @@ class ArtifactKind(StrEnum):
     """Weights of a linear model, evaluated by the package itself."""
     ONNX = "onnx"
     """Trees and converted estimators, for ONNX Runtime."""
+    TREES = "trees"
+    """Trees once more, as arrays for the compiled loops."""
     SKOPS = "skops"
     """The fitted scikit-learn estimator."""
     GROUPED = "grouped"
-    """A model of any of these three kinds for each group."""
+    """A model of any of these kinds for each group."""
 
 
 COMPILED: Final = frozenset({ArtifactKind.LINEAR, ArtifactKind.ONNX})

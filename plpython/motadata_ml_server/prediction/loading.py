@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from motadata_ml_server import _native
 from motadata_ml_server.models.artifacts import load_artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.kinds import ArtifactKind, predicting_kind
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 _DESCRIBE = """
-select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
+select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime,
+  runtime operator(pg_catalog.->>) 'trees' as trees
 from ml.model_version where id operator(pg_catalog.=) $1
 """
 
@@ -35,6 +37,8 @@ def load_predictor(db: Database, visible: VisibleVersion) -> Predictor:
     version_id = visible.version_id
     row = query_as_owner(db, _DESCRIBE, ["bigint"], [version_id])[0]
     kind = predicting_kind(row["runtime"])
+    if row["trees"] == "true" and _native.compiled is not None:
+        kind = ArtifactKind.TREES
     stored, payload = load_artifacts(db, visible, [ArtifactKind.PLAN, kind])
     plan = read_json(stored, "feature plan", FeaturePlan.from_json)
     meaning = (row["classes"], row["label_type"], row["model_type"])

@@ -57,11 +57,14 @@ def compile_and_dump(
         )
     if compiled.kind is not None:
         artifacts[compiled.kind] = compiled.payload
+    if compiled.trees:
+        artifacts[ArtifactKind.TREES] = compiled.trees
     runtime = {
         "name": compiled.kind or "sklearn",
         "max_difference": compiled.max_difference,
         "reason": compiled.reason,
         "rows_compared": len(check),
+        "trees": bool(compiled.trees),
     }
     return artifacts, runtime
 

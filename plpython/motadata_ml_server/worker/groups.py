@@ -228,7 +228,7 @@ class GroupedEstimator:
             compiled = compile_estimator(estimator, task, np.vstack([dense, extra]))
             kind, payload = compiled.kind or ArtifactKind.SKOPS, compiled.payload or dump(estimator)
             classes = self.present[code].tolist() if task == "classification" else None
-            models[code] = GroupModel(kind, payload, classes)
+            models[code] = GroupModel(kind, payload, classes, compiled.trees)
             differences.append(compiled.max_difference if compiled.kind else 0.0)
             reasons[kind] = reasons.get(kind, 0) + 1
         how = ", ".join(f"{count} {kind}" for kind, count in sorted(reasons.items()))

@@ -19,6 +19,7 @@ from motadata_ml.install import (
     drop_extension,
     find_server,
     hide_packages,
+    native,
     remove_files,
     require_readable_by_all,
     show_packages,
@@ -48,7 +49,8 @@ def install(
 
     Copies the extension's files to the folder that pg_config names, and writes two small files to the system's
     Python packages that let this server's PL/Python, and no other program, import the packages of this
-    environment. Usually needs sudo:
+    environment. Builds the compiled loops into the environment, with a compiler that is there or that Debian
+    has; without one, predictions take longer. Usually needs sudo:
 
         sudo $(which motadata-ml) install
 
@@ -65,6 +67,7 @@ def install(
         for path in [*hide_packages(server, site_packages), *remove_files(server.extension_folder)]:
             typer.echo(f"removed {path}")
         return
+    typer.echo(native.settle())
     require_readable_by_all()
     shown = show_packages(server, site_packages)
     for path in [*shown, *write_files(server.extension_folder)]:

@@ -1,6 +1,7 @@
 """Build the compiled loops, `motadata_ml_native`, into this environment.
 
-``python -m motadata_ml.install.native SOURCE [--packages] [--wheel FOLDER]`` for scripts; `build` for Python.
+`settle` is what an installation calls: it builds them where that is possible, and says what was done.
+``python -m motadata_ml.install.native [SOURCE] [--packages] [--wheel FOLDER]`` builds them for scripts.
 """
 
 from __future__ import annotations
@@ -13,14 +14,48 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata, util
 from pathlib import Path
 
+import motadata_ml
+from motadata_ml._version import __version__
 from motadata_ml.install.errors import SetupError
 
 PURE = "MOTADATA_ML_PURE"
 """The variable that, set to 1 for a build, leaves the compiled loops out and removes those of an earlier build."""
 
 NAME = "motadata-ml-native"
+
+WITHOUT = "everything works without the compiled loops; predictions of trees, and of single rows, take longer"
+"""What their absence costs."""
+
+
+def sources() -> Path:
+    """Return the folder of their sources: shipped inside the package, or the checkout's that the package runs from."""
+    package = Path(motadata_ml.__file__).resolve().parent
+    shipped = package / "extension" / "native"
+    return shipped if shipped.is_dir() else package.parents[1] / "plpython" / "motadata_ml_native"
+
+
+def settle() -> str:
+    """Build the loops where a compiler is, or can be installed from Debian; return a sentence on what was done.
+
+    Loops of this version that are there already stay as they are. It never fails: what serves without them is told.
+    """
+    try:
+        if os.environ.get(PURE) != "1" and _version() == __version__:
+            return f"the compiled loops are installed, version {__version__}"
+        built = build(sources(), packages=True)
+    except SetupError as error:
+        return f"did not build the compiled loops: {error}\n{WITHOUT}. {error.remedy}"
+    return "built the compiled loops" if built else f"left out the compiled loops: {PURE}=1"
+
+
+def _version() -> str | None:
+    try:
+        return metadata.version(NAME)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def missing_packages() -> list[str]:
@@ -74,8 +109,11 @@ def build(source: Path, *, packages: bool = False, wheel: Path | None = None) ->
         What is needed is not there, or the build fails.
     """
     if os.environ.get(PURE) == "1":
-        _run([sys.executable, "-m", "pip", "uninstall", "-q", "-y", NAME], "python -m pip uninstall " + NAME)
+        if _version() is not None:
+            _run([sys.executable, "-m", "pip", "uninstall", "-q", "-y", NAME], "python -m pip uninstall " + NAME)
         return False
+    if util.find_spec("pip") is None:
+        raise SetupError("this environment has no pip", remedy=f"{sys.executable} -m ensurepip")
     if not (source / "pyproject.toml").is_file():
         raise SetupError(
             f"{source} is not the folder of {NAME}", remedy="Name the folder that holds its pyproject.toml."
@@ -90,7 +128,9 @@ def build(source: Path, *, packages: bool = False, wheel: Path | None = None) ->
         copied, made = Path(scratch, "source"), Path(scratch, "wheel")
         shutil.copytree(source, copied, ignore=shutil.ignore_patterns("build", "*.egg-info", "*.so", "__pycache__"))
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-        _run([*pip, "wheel", "-q", "--no-deps", "-w", str(made), str(copied)], remedy)
+        # with what is here where that will do, so that no network is needed
+        here = ["--no-build-isolation"] if _builds_wheels() else []
+        _run([*pip, "wheel", "-q", "--no-deps", *here, "-w", str(made), str(copied)], remedy)
         built = next(made.glob("*.whl"))
         if wheel is not None:
             wheel.mkdir(parents=True, exist_ok=True)
@@ -98,6 +138,14 @@ def build(source: Path, *, packages: bool = False, wheel: Path | None = None) ->
         else:
             _run([*pip, "install", "-q", "--no-deps", "--no-index", "--force-reinstall", str(built)], remedy)
     return True
+
+
+def _builds_wheels() -> bool:
+    """Whether setuptools is here, of a version that makes wheels by itself."""
+    try:
+        return int(metadata.version("setuptools").split(".")[0]) > 70
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
 
 
 def _run(command: list[str], remedy: str) -> None:
@@ -110,7 +158,7 @@ def _run(command: list[str], remedy: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build as the command line says; 1, and why, where that fails."""
     parser = argparse.ArgumentParser(prog="python -m motadata_ml.install.native", description=build.__doc__)
-    parser.add_argument("source", type=Path)
+    parser.add_argument("source", type=Path, nargs="?", default=sources())
     parser.add_argument("--packages", action="store_true", help="install what is missing from Debian")
     parser.add_argument("--wheel", type=Path, help="put the wheel into this folder instead of installing it")
     given = parser.parse_args(arguments)

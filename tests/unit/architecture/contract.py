@@ -52,14 +52,14 @@ SERVER = Contract(
         "errors",
         "export": "prediction/runtimes features models persistence postgres values errors",
         "prediction": "prediction/runtimes administration features models ingest persistence postgres columns values "
-        "errors",
+        "errors _native",
         "worker": "worker/compile prediction/runtimes training features ingest algorithms persistence postgres "
         "columns errors",
         "worker/compile": "prediction/runtimes features persistence errors",
-        "prediction/runtimes": "features persistence postgres columns errors",
+        "prediction/runtimes": "features persistence _native postgres columns errors",
         "training": "administration models ingest tenants algorithms postgres columns values errors",
-        "administration": "tenants postgres errors",
-        "features": "ingest columns values errors",
+        "administration": "_native tenants postgres errors",
+        "features": "_native ingest columns values errors",
         "models": "tenants postgres errors",
         "definer": "postgres",
         "_native": "loops",

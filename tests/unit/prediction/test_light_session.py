@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
+from motadata_ml_server import _native
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.skops_store import dump
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel
@@ -29,6 +30,7 @@ sys.path.insert(0, sys.argv[2])
 import numpy as np
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.entrypoints import prediction  # what a session's SQL bodies import
+from motadata_ml_server import _native
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.prediction.group_predictor import GroupedPredictor
 from motadata_ml_server.prediction.predictor import Predictor
@@ -114,6 +116,21 @@ def onnx() -> Stored:
     return stored
 
 
+def trees() -> Stored:
+    features, target = load_iris(return_X_y=True)
+    found = compile_estimator(RandomForestClassifier(5).fit(features, target), "classification", features)
+    return of_numbers("trees", found.trees)
+
+
+def grouped_trees() -> Stored:
+    stored = trees()
+    model = GroupModel("onnx", b"not opened where the loops are compiled", [0, 1, 2], stored.payload)
+    payload = GroupedModels("classification", 3, dict.fromkeys([0, 1], model)).to_bytes()
+    plan = numeric_plan(4).to_json()
+    plan["columns"].append(GROUP)
+    return Stored("grouped", payload, plan, {**NUMBERS, "store": "near"}, ["0", "1", "2"])
+
+
 def grouped() -> Stored:
     models = [compiled(LogisticRegression(max_iter=1000)), compiled(RandomForestClassifier(5))]
     groups = {code: GroupModel(kind, payload, [0, 1, 2]) for code, (kind, payload) in enumerate(models)}
@@ -159,6 +176,16 @@ def test_prediction_imports_no_heavy_library(build: Callable[[], Stored], tmp_pa
     modules = modules_of(stored, tmp_path)
     light = HEAVY if stored.kind in ("onnx", "grouped") else HEAVY | {"onnxruntime"}
     assert sorted(light & modules) == []
+    assert of_the_worker(modules) == []
+
+
+@pytest.mark.skipif(_native.compiled is None, reason="motadata_ml_native is not installed")
+@pytest.mark.parametrize("build", [trees, grouped_trees])
+def test_prediction_of_trees_by_the_compiled_loops_needs_no_onnx_runtime(
+    build: Callable[[], Stored], tmp_path: Path
+) -> None:
+    modules = modules_of(build(), tmp_path)
+    assert sorted((HEAVY | {"onnxruntime"}) & modules) == []
     assert of_the_worker(modules) == []
 
 

@@ -15,10 +15,11 @@ from tools.supply import locks
 
 
 def asked(name: str) -> list[Requirement]:
-    """Return what pyproject.toml asks for in an image."""
+    """Return what pyproject.toml asks for in an image; what builds it builds the compiled loops too."""
     read: dict[str, Any] = tomllib.loads((locks.ROOT / "pyproject.toml").read_text())
     if name == "build":
-        return [Requirement(text) for text in read["build-system"]["requires"]]
+        loops = tomllib.loads((locks.ROOT / "plpython" / "motadata_ml_native" / "pyproject.toml").read_text())
+        return [Requirement(text) for each in (read, loops) for text in each["build-system"]["requires"]]
     project = read["project"]
     return [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"][name]]]
 

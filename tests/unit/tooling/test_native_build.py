@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from motadata_ml._version import __version__
 from motadata_ml.install import SetupError, native
 
 SOURCE = Path(__file__).parents[3] / "plpython" / "motadata_ml_native"
 
 
-def test_one_wheel_suits_every_python(tmp_path: Path) -> None:
+def test_one_wheel_suits_every_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(native.PURE, raising=False)
     if native.missing_packages():
         pytest.skip(f"no compiler here: {', '.join(native.missing_packages())} missing")
     before = sorted(SOURCE.rglob("*"))
@@ -49,9 +51,32 @@ def test_folder_that_is_another_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 def test_pure_build_removes_what_an_earlier_one_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     monkeypatch.setenv(native.PURE, "1")
+    monkeypatch.setattr(native, "_version", lambda: "0.0.1")
     monkeypatch.setattr(native, "_run", lambda command, remedy: commands.append(command))
     assert not native.build(SOURCE)
     assert commands == [[sys.executable, "-m", "pip", "uninstall", "-q", "-y", "motadata-ml-native"]]
+
+
+def test_installing_without_a_compiler_goes_on_and_says_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(source: Path, packages: bool) -> bool:
+        raise SetupError("missing: gcc", remedy="sudo apt-get install gcc")
+
+    monkeypatch.setattr(native, "_version", lambda: None)
+    monkeypatch.setattr(native, "build", build)
+    said = native.settle()
+    assert said == f"did not build the compiled loops: missing: gcc\n{native.WITHOUT}. sudo apt-get install gcc"
+
+
+def test_installing_leaves_loops_of_this_version_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(native.PURE, raising=False)
+    monkeypatch.setattr(native, "_version", lambda: __version__)
+    monkeypatch.setattr(native, "build", lambda source, packages: pytest.fail("built once more"))
+    assert native.settle() == f"the compiled loops are installed, version {__version__}"
+
+
+def test_the_package_ships_the_sources_of_the_loops() -> None:
+    assert (native.sources() / "pyproject.toml").is_file()
+    assert list((native.sources() / "c").glob("*.c"))
 
 
 @pytest.mark.parametrize("broken", ["raise ImportError", "INTERFACE = 0"])

@@ -32,11 +32,14 @@ class GroupModel:
         The artifact of that kind, over the encoded features without the group.
     classes : list of int or None
         Which of the whole model's classes its own are, in order; None where the target is no label.
+    trees : bytes or memoryview
+        The same model as a stored `TreeModel`, for the compiled loops; empty where there is none.
     """
 
     kind: str
     payload: bytes | memoryview
     classes: list[int] | None
+    trees: bytes | memoryview = b""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ class GroupedModels:
     def to_bytes(self) -> bytes:
         """Return the stored form."""
         index = []
+        parts: list[bytes | memoryview] = []
         offset = 0
         for code, model in self.models.items():
-            index.append([code, model.kind, offset, len(model.payload), model.classes])
-            offset += len(model.payload)
+            entry = [code, model.kind, offset, len(model.payload), model.classes]
+            index.append([*entry, len(model.trees)] if model.trees else entry)
+            parts += [model.payload, model.trees]
+            offset += len(model.payload) + len(model.trees)
         head = json.dumps({"format": FORMAT, "task": self.task, "classes": self.classes, "groups": index}).encode()
-        return b"".join([_LENGTH.pack(len(head)), head, *(bytes(model.payload) for model in self.models.values())])
+        return b"".join([_LENGTH.pack(len(head)), head, *map(bytes, parts)])
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> GroupedModels:
@@ -109,10 +115,11 @@ def rows_of_groups(codes: NDArray[np.float64]) -> dict[int, NDArray[np.intp]]:
 
 
 def _model(
-    view: memoryview, count: int | None, kind: str, offset: int, length: int, classes: list[int] | None
+    view: memoryview, count: int | None, kind: str, offset: int, length: int, classes: list[int] | None, trees: int = 0
 ) -> GroupModel:
-    if kind not in KINDS or offset < 0 or length < 0 or offset + length > len(view):
+    if kind not in KINDS or min(offset, length, trees) < 0 or offset + length + trees > len(view):
         raise ValueError("an entry points nowhere")
     if (classes is None) != (count is None) or any(not 0 <= number < (count or 0) for number in classes or ()):
         raise ValueError("an entry has classes that the model has not")
-    return GroupModel(kind, view[offset : offset + length], classes)
+    end = offset + length
+    return GroupModel(kind, view[offset:end], classes, view[end : end + trees])

@@ -13,10 +13,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from motadata_ml_server import _native
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.features.plan import FeaturePlan
-from motadata_ml_server.features.row import DenseRow
+from motadata_ml_server.features.row import row_encoder
 from motadata_ml_server.features.row_chunks import row_chunks
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.group_model import GroupedModels, GroupModel, rows_of_groups
@@ -36,7 +38,10 @@ class _OpenModel:
     """One group's model, ready; its scores are the whole model's."""
 
     def __init__(self, model: GroupModel, plan: FeaturePlan, task: str, classes: int | None, opener: Opener) -> None:
-        self._runtime = opener(model.kind, plan, bytes(model.payload), task)
+        if model.trees and _native.compiled is not None:
+            self._runtime = opener(ArtifactKind.TREES, plan, bytes(model.trees), task)
+        else:
+            self._runtime = opener(model.kind, plan, bytes(model.payload), task)
         self._positions = model.classes
         self._classes = classes
         self._task = task
@@ -96,7 +101,7 @@ class GroupedRuntime:
         self._task = stored.task
         self._classes = stored.classes
         self._plan = plan
-        self._row = DenseRow(plan.columns)
+        self._row = row_encoder(plan.columns)
         self._inner = FeaturePlan.as_is(plan.width - 1)
         self._open: OrderedDict[int, _OpenModel] = OrderedDict()
         self.link = "identity" if stored.classes is None else "label_first"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.features.plan import FeaturePlan
-from motadata_ml_server.features.row import DenseRow
+from motadata_ml_server.features.row import row_encoder
 from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.postgres.resources import require_memory
 from motadata_ml_server.prediction.runtimes.row_order import MIN_ROWS, alike_together
@@ -66,7 +66,7 @@ class OnnxRuntime:
         self._input: str = session.get_inputs()[0].name
         self._output: str = str(meaning["output"])
         self._dtype = np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32
-        self._row = DenseRow(plan.columns)
+        self._row = row_encoder(plan.columns)
         width = self._row.buffer.shape[1]
         self._order = [int(feature) for feature in meaning.get("row_order", ()) if 0 <= int(feature) < width]
         self._bind(ort)

@@ -15,7 +15,7 @@ def open_runtime(kind: str, plan: FeaturePlan, payload: bytes, task: str) -> Run
     Parameters
     ----------
     kind : str
-        'linear', 'onnx', 'skops' or 'grouped'.
+        'linear', 'onnx', 'trees', 'skops' or 'grouped'.
     plan : FeaturePlan
         How rows become numbers.
     payload : bytes
@@ -35,6 +35,10 @@ def open_runtime(kind: str, plan: FeaturePlan, payload: bytes, task: str) -> Run
     """
     if kind == ArtifactKind.LINEAR:
         return LinearRuntime(plan, payload)
+    if kind == ArtifactKind.TREES:
+        from motadata_ml_server.prediction.runtimes.trees import TreesRuntime
+
+        return TreesRuntime(plan, payload)
     if kind == ArtifactKind.ONNX:
         from motadata_ml_server.prediction.runtimes.onnx import OnnxRuntime
 

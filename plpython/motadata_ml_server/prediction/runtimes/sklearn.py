@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.features.plan import FeaturePlan
-from motadata_ml_server.features.row import DenseRow
+from motadata_ml_server.features.row import row_encoder
 from motadata_ml_server.features.row_chunks import row_chunks
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ class SklearnRuntime:
         threadpool_limits(limits=1)
         self._plan = plan
         self._task = task
-        self._row = DenseRow(plan.columns)
+        self._row = row_encoder(plan.columns)
         self._score = score_with_sklearn
         self._one_by_one = type(self._estimator).__name__ in _DEPENDS_ON_NEIGHBOURS
         self.nbytes = 6 * len(payload)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 MIN_ROWS = 256
 """Rows below which a thread costs more than it saves."""
@@ -38,6 +41,8 @@ def in_threads(work: Callable[[Array], Array], rows: Array, threads: int) -> Arr
     parts = np.array_split(rows, max(1, min(threads, len(rows) // MIN_ROWS)))
     if len(parts) == 1:
         return work(rows)
+    from concurrent.futures import ThreadPoolExecutor  # a session that predicts single rows does without
+
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         with ThreadPoolExecutor(len(parts) - 1) as pool:

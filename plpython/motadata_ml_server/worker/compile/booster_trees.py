@@ -62,6 +62,7 @@ def _xgboost_tree(tree: Mapping[str, Any], target: int) -> Tree | None:
         np.array(tree["default_left"], dtype=bool),
         condition.astype(np.float64)[:, None],
         target,
+        np.array(tree["sum_hessian"], dtype=np.float64),
     )
 
 
@@ -92,14 +93,16 @@ class _Arrays:
         self.threshold: list[float] = []
         self.missing: list[bool] = []
         self.values: list[float] = []
+        self.cover: list[float] = []
 
-    def add(self, feature: int, threshold: float, missing: bool, value: float) -> int:
+    def add(self, feature: int, threshold: float, missing: bool, value: float, cover: float) -> int:
         self.left.append(-1)
         self.right.append(-1)
         self.feature.append(feature)
         self.threshold.append(threshold)
         self.missing.append(missing)
         self.values.append(value)
+        self.cover.append(cover)
         return len(self.left) - 1
 
     def tree(self, target: int) -> Tree:
@@ -111,6 +114,7 @@ class _Arrays:
             np.array(self.missing, dtype=bool),
             np.array(self.values)[:, None],
             target,
+            np.array(self.cover),
         )
 
 
@@ -120,14 +124,16 @@ def _lightgbm_tree(structure: Mapping[str, Any], target: int) -> Tree | None:
     while waiting:
         node, siblings, parent = waiting.pop()
         if "leaf_value" in node:
-            place = arrays.add(0, 0.0, True, float(node["leaf_value"]))
+            # a tree of one leaf has no count
+            place = arrays.add(0, 0.0, True, float(node["leaf_value"]), float(node.get("leaf_count", 0)))
         else:
             if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
                 return None
             threshold = float(node["threshold"])
             # a tree that saw no NaN takes one for 0
             missing = bool(node["default_left"]) if node["missing_type"] == "NaN" else threshold >= 0.0
-            place = arrays.add(int(node["split_feature"]), threshold, missing, 0.0)
+            rows = float(node["internal_count"])
+            place = arrays.add(int(node["split_feature"]), threshold, missing, 0.0, rows)
             waiting += [(node["left_child"], arrays.left, place), (node["right_child"], arrays.right, place)]
         if siblings is not None:
             siblings[parent] = place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.link import batch_class, batch_probabilities, batch_value
+from motadata_ml_server.prediction.runtimes.open import open_runtime
 from motadata_ml_server.prediction.runtimes.sklearn_scores import score_with_sklearn
 from motadata_ml_server.worker.compile.linear import compile_linear
 
@@ -36,12 +37,15 @@ class Compiled:
         Largest difference from scikit-learn on the rows compared.
     reason : str
         One sentence for the model's information.
+    trees : bytes
+        The same model's trees as the compiled loops take them; empty where there are none.
     """
 
     kind: ArtifactKind | None
     payload: bytes
     max_difference: float
     reason: str
+    trees: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,29 @@ def _try_linear(estimator: Any, task: str, rows: Array, expected: _Answer) -> Co
 
 
 def _try_trees(estimator: Any, task: str, rows: Array, expected: _Answer) -> Compiled:
-    from motadata_ml_server.worker.compile.onnx_trees import emit_trees
+    from motadata_ml_server.worker.compile.onnx_trees import emit_ensemble
+    from motadata_ml_server.worker.compile.sklearn_trees import read_ensemble
+    from motadata_ml_server.worker.compile.tree_arrays import tree_model
 
+    how = "decision trees, in double precision"
     try:
-        payload = emit_trees(estimator, rows.shape[1])
-        if payload is None:
+        ensemble = read_ensemble(estimator)
+        payload = None if ensemble is None else emit_ensemble(ensemble, rows.shape[1])
+        if ensemble is None or payload is None:
             return Compiled(None, b"", 0.0, "")
-        found = _run_onnx(payload, task, rows)
+        judged = _judged(ArtifactKind.ONNX, payload, _run(ArtifactKind.ONNX, payload, task, rows), expected, how)
     except Exception as exc:  # as above
         return Compiled(None, b"", 0.0, f"trees could not be compiled: {exc}")
-    return _judged(ArtifactKind.ONNX, payload, found, expected, "decision trees, in double precision")
+    if judged.kind is None:
+        return judged
+    try:
+        trees = tree_model(ensemble, rows.shape[1]).to_bytes()
+        own = _judged(ArtifactKind.TREES, trees, _run(ArtifactKind.TREES, trees, task, rows), expected, how)
+    except Exception as exc:  # as above: ONNX Runtime predicts then
+        return replace(judged, reason=f"{judged.reason}; not for the compiled loops: {exc}")
+    if own.kind is None:
+        return replace(judged, reason=f"{judged.reason}; not for the compiled loops: {own.reason}")
+    return replace(judged, max_difference=max(judged.max_difference, own.max_difference), trees=trees)
 
 
 def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) -> Compiled:
@@ -116,7 +133,7 @@ def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) ->
     for double in (True, False):
         try:
             payload = convert(estimator, task, rows.shape[1], double=double)
-            found = _run_onnx(payload, task, rows)
+            found = _run(ArtifactKind.ONNX, payload, task, rows)
         except Exception as exc:  # skl2onnx and onnxruntime raise many kinds
             text = str(exc).strip().split("\n")[0][:200]
             worst = worst if worst.reason else Compiled(None, b"", 0.0, f"no ONNX form: {text}")
@@ -129,10 +146,8 @@ def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) ->
     return worst
 
 
-def _run_onnx(payload: bytes, task: str, rows: Array) -> _Answer:
-    from motadata_ml_server.prediction.runtimes.onnx import OnnxRuntime
-
-    runtime = OnnxRuntime(FeaturePlan.as_is(rows.shape[1]), payload)
+def _run(kind: ArtifactKind, payload: bytes, task: str, rows: Array) -> _Answer:
+    runtime = open_runtime(kind, FeaturePlan.as_is(rows.shape[1]), payload, task)
     many = runtime.encoded(rows)
     # the row path has other buffers and another code path inside the runtime: compare it too
     for at in range(0, len(rows), max(1, len(rows) // 16)):

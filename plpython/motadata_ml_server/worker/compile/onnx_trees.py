@@ -34,23 +34,26 @@ _MAX_LEAF_TABLE_BYTES: Final = 256 << 20
 
 
 def emit_trees(estimator: Any, width: int) -> bytes | None:
-    """Return the ONNX form of a tree or an ensemble of trees.
+    """Return the ONNX form of an estimator's trees; None where `read_ensemble` or `emit_ensemble` gives none."""
+    ensemble = read_ensemble(estimator)
+    return None if ensemble is None else emit_ensemble(ensemble, width)
+
+
+def emit_ensemble(ensemble: Ensemble, width: int) -> bytes | None:
+    """Return the ONNX form of an ensemble of trees.
 
     Parameters
     ----------
-    estimator : object
-        A fitted scikit-learn estimator.
+    ensemble : Ensemble
+        Trees of a fitted estimator.
     width : int
         Encoded numbers of a row.
 
     Returns
     -------
     bytes or None
-        None where the estimator is of another family, or set up in a way that has no such form.
+        None where its leaves hold more than fits.
     """
-    ensemble = read_ensemble(estimator)
-    if ensemble is None:
-        return None
     nodes = _Nodes()
     leaves: NDArray[np.float64] | None = None
     if ensemble.wide:

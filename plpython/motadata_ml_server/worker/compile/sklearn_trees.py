@@ -46,6 +46,7 @@ def _tree(fitted: Any, values: NDArray[np.float64], columns: Any = None, target:
         np.asarray(source.missing_go_to_left, dtype=bool),
         np.asarray(values, dtype=np.float64),
         target,
+        np.asarray(source.weighted_n_node_samples, dtype=np.float64),
     )
 
 
@@ -143,6 +144,7 @@ def _hist_tree(nodes: Any, target: int) -> Tree:
         nodes["missing_go_to_left"].astype(bool),
         nodes["value"].astype(np.float64)[:, None],
         target,
+        nodes["count"].astype(np.float64),
     )
 
 

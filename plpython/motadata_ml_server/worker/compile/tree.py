@@ -27,6 +27,8 @@ class Tree:
         What a leaf holds.
     target : int
         The output that the tree adds to, where a leaf holds one number.
+    cover : ndarray of float64, shape (nodes,), or None
+        Weight of the training rows that came to a node, as its library counts it; None where that is not known.
     """
 
     left: NDArray[np.int64]
@@ -36,6 +38,7 @@ class Tree:
     missing_left: NDArray[np.bool_]
     values: NDArray[np.float64]
     target: int = 0
+    cover: NDArray[np.float64] | None = None
 
     def with_root_split(self) -> Tree:
         """Return a tree of one leaf as a split whose two branches are that leaf."""
