@@ -116,10 +116,10 @@ def written(expression: Expression, dialect: str) -> str:
 
 def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
     """Sum numbers first, then the other columns, as the row path does."""
-    terms = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
-    terms *= occurrences(len(model.intercepts))
-    if terms > MAX_TERMS:
-        raise too_large(f"with its categories it has {terms} branches, at most {MAX_TERMS}")
+    branches = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
+    branches *= occurrences(len(model.intercepts))
+    if branches > MAX_TERMS:
+        raise too_large(f"with its categories it has {branches} branches, at most {MAX_TERMS}")
     plain = [column for column in columns if column.one_number]
     others = [column for column in columns if not column.one_number]
     scores = []
