@@ -42,15 +42,25 @@ from motadata_ml_server.entrypoints.prediction import (
     stat_models,
 )
 from motadata_ml_server.entrypoints.scheduling import run_schedule, schedule_training, unschedule_training
+from motadata_ml_server.entrypoints.serving import (
+    api_keys,
+    create_api_key,
+    revoke_api_key,
+    serve_requests,
+    serve_rows,
+    warm_models,
+)
 from motadata_ml_server.entrypoints.training import train, training_progress
 from motadata_ml_server.errors import VersionMismatchError
 from motadata_ml_server.postgres.boundary import boundary
 
 __all__ = [
     "algorithms",
+    "api_keys",
     "cache_clear",
     "cache_status",
     "confusion_matrix",
+    "create_api_key",
     "create_sql_function",
     "current_tenant",
     "delete_model",
@@ -70,10 +80,13 @@ __all__ = [
     "predict_proba",
     "predict_value",
     "refresh_usage",
+    "revoke_api_key",
     "revoke_usage",
     "rollback",
     "run_schedule",
     "schedule_training",
+    "serve_requests",
+    "serve_rows",
     "set_option",
     "set_quota",
     "stat_models",
@@ -82,6 +95,7 @@ __all__ = [
     "train",
     "training_progress",
     "unschedule_training",
+    "warm_models",
 ]
 
 

@@ -31,18 +31,18 @@ READABLE = (
     "schedule_run",
     "schedules",
     "schedule_history",
+    "api_keys",
 )
 """Tables (each with row security, but for the options) and views that a user reads."""
 
 WRITABLE = {
-    "api_key": "select, insert, update",
     "experiment_run": "select, insert, update, delete",
     "experiment_param": "select, insert, update, delete",
     "experiment_metric": "select, insert, update, delete",
 }
 """Tables that a client writes itself; row security decides which rows."""
 
-SEQUENCES = ("api_key_seq", "experiment_run_seq", "experiment_metric_seq")
+SEQUENCES = ("experiment_run_seq", "experiment_metric_seq")
 """What numbers the rows of those tables."""
 
 OWNER_ONLY = ("set_option", "set_quota", "refresh_usage", "_as_float8_array", "_as_int4_array")
