@@ -9,7 +9,7 @@ import logging
 import time
 
 from motadata_ml._calls import Call, Fetch, Steps
-from motadata_ml.errors import MLError
+from motadata_ml.errors import ExtensionMissingError, MLError
 from motadata_ml.postgresql_database import AsyncDatabaseConnection
 
 KEPT_SECONDS = 1.0
@@ -67,7 +67,9 @@ class Readiness:
                 await self._db.run(Call(_sign_of_life, transaction=False, repeat=True))
             self._error = None
         except (MLError, TimeoutError) as error:
-            self._error = error
+            self._error = (
+                ExtensionMissingError(error.message) if isinstance(error, MLError) and _is_old(error) else error
+            )
         finally:
             self._until = time.monotonic() + KEPT_SECONDS
             self._asking = None
@@ -102,7 +104,20 @@ class Readiness:
 
 
 def _sign_of_life() -> Steps[None]:
-    yield Fetch("select 1")
+    """Ask whether this role may ask for predictions: the extension is there, and of a version that serves."""
+    rows = yield Fetch(
+        "select pg_catalog.has_function_privilege("
+        "'ml._serve_requests(bytea, text, text[], text, text)', 'execute') as may"
+    )
+    if not rows[0]["may"]:
+        raise ExtensionMissingError(
+            "this role may not ask for predictions", hint="as a superuser: select ml.grant_usage(role, tenant)"
+        )
+
+
+def _is_old(error: MLError) -> bool:
+    """Tell whether the extension lacks what this version asks for, or the role the right to it."""
+    return (error.sqlstate or "").startswith("42")
 
 
 def calm_collector() -> None:
