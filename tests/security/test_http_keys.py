@@ -119,19 +119,19 @@ def test_a_predict_key_learns_what_predictions_take_and_give_alone(served: Serve
     assert "training_query" in whole or "trained_by" in whole
 
 
-def test_only_an_admin_key_changes_what_is_deployed(served: Served, _shared_actors: Actors) -> None:
+def test_only_an_admin_key_changes_what_is_deployed(served: Served, actors: Actors) -> None:
     deployed = "select deployed_version from ml.models where tenant_id = 'rouge' and model_id = 'm'"
-    assert _shared_actors.superuser.execute(deployed).fetchone() == ("1.0.1",)
+    assert actors.superuser.execute(deployed).fetchone() == ("1.1.0",)
     for scope in ("predict", "read"):
         key = served.keys["rouge", scope]
         for path, body in (("deploy", {"version": "1.0.0"}), ("rollback", None)):
             assert served.ask("POST", f"/api/ml/models/m/{path}", key, json=body).status_code == 403
-    assert _shared_actors.superuser.execute(deployed).fetchone() == ("1.0.1",)
+    assert actors.superuser.execute(deployed).fetchone() == ("1.1.0",)
     key = served.keys["rouge", "admin"]
     answer = served.ask("POST", "/api/ml/models/m/deploy", key, json={"version": "1.0.0"})
     assert (answer.status_code, answer.json()) == (200, {"model_id": "m", "version": "1.0.0"})
     assert served.ask("POST", PREDICT, key, json=ROW).json()["model_version"] == "1.0.0"
-    assert served.ask("POST", "/api/ml/models/m/rollback", key).json()["version"] == "1.0.1"
+    assert served.ask("POST", "/api/ml/models/m/rollback", key).json()["version"] == "1.1.0"
     assert served.ask("POST", "/api/ml/models/m/deploy", key, json={"version": "9.0.0"}).status_code == 404
     foreign = served.keys["blue", "admin"]
     assert served.ask("POST", "/api/ml/models/only%20rouge/rollback", foreign).status_code == 404
@@ -163,7 +163,7 @@ def test_the_key_of_the_process_opens_metrics_alone(served: Served, path: str) -
     assert served.ask("GET", "/metrics", PROCESS_KEY[:-1]).status_code == 401
 
 
-def test_hints_speak_http_and_messages_name_no_roles_and_tables(served: Served, _shared_actors: Actors) -> None:
+def test_hints_speak_http_and_messages_name_no_roles_and_tables(served: Served, actors: Actors) -> None:
     key = served.keys["blue", "admin"]
     answers = [
         served.ask("POST", "/api/ml/predict/none", key, json=ROW),
@@ -179,7 +179,7 @@ def test_hints_speak_http_and_messages_name_no_roles_and_tables(served: Served, 
         served.ask("POST", PREDICT, key, content=b"{"),
         served.ask("POST", PREDICT, None, json=ROW),
     ]
-    db = _shared_actors.superuser
+    db = actors.superuser
     db.execute(f'revoke execute on function ml.list_models from "{served.role}"'.encode())
     try:
         answers.append(served.ask("GET", "/api/ml/models", key))
@@ -235,16 +235,21 @@ def test_unknown_keys_do_not_starve_those_that_count(served: Served) -> None:
     assert set(statuses) == {200}
 
 
+def sent_until_closed(client: socket.socket, most: int) -> int:
+    """Send until the other side closes, and return how many bytes it took."""
+    for sent in range(0, most, 4096):
+        try:
+            client.sendall(b"a" * 4096)
+        except OSError:
+            return sent
+        time.sleep(0.001)
+    return most
+
+
 def test_a_head_without_an_end_is_let_go(served: Served) -> None:
     with socket.create_connection((served.server.host, served.server.port), 30) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: ")
-        sent = 0
-        with pytest.raises(OSError):
-            while sent < 100 * HEAD_BYTES:
-                client.sendall(b"a" * 4096)
-                sent += 4096
-                time.sleep(0.001)
-        assert sent < 20 * HEAD_BYTES
+        assert sent_until_closed(client, 100 * HEAD_BYTES) < 20 * HEAD_BYTES
     assert served.ask("GET", "/health", None).status_code == 200
 
 

@@ -67,9 +67,7 @@ class Readiness:
                 await self._db.run(Call(_sign_of_life, transaction=False, repeat=True))
             self._error = None
         except (MLError, TimeoutError) as error:
-            self._error = (
-                ExtensionMissingError(error.message) if isinstance(error, MLError) and _is_old(error) else error
-            )
+            self._error = ExtensionMissingError(str(error)) if _is_old(error) else error
         finally:
             self._until = time.monotonic() + KEPT_SECONDS
             self._asking = None
@@ -115,9 +113,9 @@ def _sign_of_life() -> Steps[None]:
         )
 
 
-def _is_old(error: MLError) -> bool:
+def _is_old(error: Exception) -> bool:
     """Tell whether the extension lacks what this version asks for, or the role the right to it."""
-    return (error.sqlstate or "").startswith("42")
+    return isinstance(error, MLError) and (error.sqlstate or "").startswith("42")
 
 
 def calm_collector() -> None:
