@@ -487,16 +487,20 @@ comment on column ml.api_keys.revoked_at is 'When it was revoked; NULL where it 
 create function ml._api_key(
     key_digest pg_catalog.bytea, caller pg_catalog.oid, out tenant_id pg_catalog.text, out scope pg_catalog.text
 ) returns setof pg_catalog.record
-    language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
-select k.tenant_id, k.scope from ml.api_key k
-where k.digest operator(pg_catalog.=) key_digest and k.revoked_at is null
-    and (k.expires_at is null or k.expires_at operator(pg_catalog.>) pg_catalog.statement_timestamp())
-    and (
-        exists (select from pg_catalog.pg_roles r where r.oid operator(pg_catalog.=) caller and r.rolsuper)
-        or exists (
-            select from ml.tenant_role r
-            where r.tenant_id operator(pg_catalog.=) k.tenant_id
-                and pg_catalog.pg_has_role(caller, r.role::pg_catalog.oid, 'usage')))
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    -- plpgsql, because it keeps the plan: a function in SQL would be planned with every request
+    return query
+    select k.tenant_id, k.scope from ml.api_key k
+    where k.digest operator(pg_catalog.=) key_digest and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at operator(pg_catalog.>) pg_catalog.statement_timestamp())
+        and (
+            exists (select from pg_catalog.pg_roles r where r.oid operator(pg_catalog.=) caller and r.rolsuper)
+            or exists (
+                select from ml.tenant_role r
+                where r.tenant_id operator(pg_catalog.=) k.tenant_id
+                    and pg_catalog.pg_has_role(caller, r.role::pg_catalog.oid, 'usage')));
+end
 $$;
 comment on function ml._api_key(pg_catalog.bytea, pg_catalog.oid) is
     'Internal: tenant and scope of an API key that counts, where a role may act for that tenant.';

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 from motadata_ml_server.errors import InvalidInputError, MotadataError
 from motadata_ml_server.models import visibility
@@ -130,17 +130,28 @@ def _finite(value: Any) -> Any:
 
 
 def _row(text: str) -> Any:
-    row = json.loads(text)
+    row = _parsed(text)
     if not isinstance(row, Mapping | list):
         raise InvalidInputError("input must be a JSON object or an array of numbers", hint='Write {"feature": value}.')
     return row
 
 
 def _rows(text: str) -> list[Any]:
-    rows = json.loads(text)
+    rows = _parsed(text)
     if not isinstance(rows, list):
         raise InvalidInputError("input must be a JSON array of rows", hint='Write [{"feature": value}].')
     return rows
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"input must be JSON: {error}", hint='Write {"feature": value}.') from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _problem(error: Exception) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
+from motadata_ml_server.postgres.backend import getter
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import read_as_owner, write_as_owner
 from motadata_ml_server.tenants import resolution
@@ -53,10 +54,7 @@ where $2 or exists (
 order by k.id
 """
 
-_ACCESS = """
-select k.tenant_id, k.scope from pg_catalog.pg_roles r, ml._api_key($1, r.oid) k
-where r.rolname operator(pg_catalog.=) current_user
-"""
+_ACCESS = "select tenant_id, scope from ml._api_key($1, $2::pg_catalog.oid)"
 
 
 @dataclass(frozen=True)
@@ -148,8 +146,13 @@ def access(db: Database, digest: bytes) -> Access | None:
     digest : bytes
         SHA-256 of the key.
     """
-    rows = db.query(_ACCESS, ["bytea"], [digest])
+    rows = db.query(_ACCESS, ["bytea", "bigint"], [digest, _caller_oid()])
     return Access(rows[0]["tenant_id"], rows[0]["scope"]) if rows else None
+
+
+def _caller_oid() -> int:
+    """Return the role that the session acts as now, without a query."""
+    return getter("GetUserId")()
 
 
 def _administrator(db: Database, tenant: str) -> str:

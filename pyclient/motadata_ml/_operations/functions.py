@@ -19,7 +19,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "cv": "integer",
     "deploy": "boolean",
     "execution": "jsonb",
-    "expires_at": "timestamptz",
+    "expires_at": "timestamp with time zone",
     "features": "text[]",
     "hyperparameters": "jsonb",
     "key_id": "bigint",
