@@ -1,4 +1,4 @@
-"""Predictions over HTTP, the row in the request: ``motadata-ml serve`` against a service that keeps the model in memory.
+"""Predictions over HTTP, the row in the request: ``motadata-ml serve`` against a service with the model in its memory.
 
 Both look the caller's key up in the database for each request, and both have a process a core.
 """
