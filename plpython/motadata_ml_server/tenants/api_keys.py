@@ -152,7 +152,8 @@ def access(db: Database, digest: bytes) -> Access | None:
 
 def _caller_oid() -> int:
     """Return the role that the session acts as now, without a query."""
-    return getter("GetUserId")()
+    oid: int = getter("GetUserId")()
+    return oid
 
 
 def _administrator(db: Database, tenant: str) -> str:

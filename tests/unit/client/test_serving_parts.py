@@ -1,4 +1,4 @@
-"""The parts of the serving process that need no database: fair shares, strict JSON, readiness, and what waits together."""
+"""The parts of the serving process that need no database: fair shares, strict JSON, readiness."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def test_who_gives_up_waiting_takes_no_slot_along() -> None:
     "body",
     [
         b"", b"{", b"NaN", b'{"a": NaN}', b"[Infinity]", b'{"a": 1, "a": 1}', b'[{"b": {"a": 1, "a": 2}}]', b"\xff",
-        b'{"a": ":", "a": ":"}', b'{"a\\u0062": 1, "ab": 2}', b"[" * 900 + b"]" * 900, b"[" * 100_000, b"9" * 5000, b"{} {}",
+        b'{"a": ":", "a": ":"}', b'{"a\\u0062": 1, "ab": 2}', b"[" * 900 + b"]" * 900, b"[" * 100_000, b"9" * 5000,
+        b"{} {}",
     ],
     ids=range(14),
 )  # fmt: skip
