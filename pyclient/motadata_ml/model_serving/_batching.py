@@ -20,7 +20,16 @@ import orjson
 from psycopg import sql
 
 from motadata_ml._calls import Call, Fetch, Steps
-from motadata_ml.errors import BY_SQLSTATE, DatabaseError, MLError
+from motadata_ml.errors import (
+    BY_SQLSTATE,
+    ConnectionLostError,
+    DatabaseError,
+    DatabaseUnreachableError,
+    ExtensionMissingError,
+    InternalError,
+    MLError,
+    QueryCanceledError,
+)
 from motadata_ml.model_serving._access import Access, Caller, unauthorised
 
 WAIT_SECONDS = 0.0015
@@ -40,6 +49,9 @@ select tenant_id, scope, answer
 from ml._serve_rows(
     %s::pg_catalog.bytea, %s::pg_catalog.text, %s::pg_catalog.text, %s::pg_catalog.text, %s::pg_catalog.text)
 """)
+
+_OF_ALL = (ConnectionLostError, DatabaseUnreachableError, ExtensionMissingError, QueryCanceledError)
+"""Failures that are no row's own, so that to ask again for each would only ask more of a database in trouble."""
 
 Key: TypeAlias = tuple[bytes | None, str, str | None]
 
@@ -169,14 +181,14 @@ class Batcher:
         """Run one statement and hand out what it says; where it fails as a whole, each request runs alone."""
         try:
             row = await self._ask(key, caller, [request.text for request in requests])
-        except DatabaseError:
-            if len(requests) == 1:
+        except (DatabaseError, InternalError) as error:
+            if len(requests) == 1 or isinstance(error, _OF_ALL):
                 raise
             for request in requests:
                 try:
                     self._hand_out(caller, await self._ask(key, caller, [request.text]), [request])
-                except DatabaseError as error:
-                    _fail([request], error)
+                except (DatabaseError, InternalError) as own:
+                    _fail([request], own)
             return
         self._hand_out(caller, row, requests)
 

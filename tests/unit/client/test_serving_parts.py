@@ -1,4 +1,4 @@
-"""The parts of the serving process that need no database: fair shares, strict JSON, readiness."""
+"""The parts of the serving process that need no database: fair shares, strict JSON, readiness, shared statements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motadata_ml.errors import ConnectionLostError, InvalidInputError
+from motadata_ml.errors import ConnectionLostError, InternalError, InvalidInputError
+from motadata_ml.model_serving import ServingOptions
+from motadata_ml.model_serving._access import Access, Caller
+from motadata_ml.model_serving._batching import MOST, Batcher
 from motadata_ml.model_serving._gate import BusyError, Gate
 from motadata_ml.model_serving._json import MalformedError, read
 from motadata_ml.model_serving._ready import Readiness
@@ -156,3 +159,65 @@ def test_a_flood_of_readiness_checks_asks_the_database_once() -> None:
         assert db.asked == 2
 
     asyncio.run(run())
+
+
+class Rows:
+    """A database that answers statements of requests, and fails as a whole where one of them says so."""
+
+    def __init__(self) -> None:
+        self.statements: list[list[str]] = []
+
+    async def run(self, call: Any) -> dict[str, Any]:
+        (_, _, texts, _, _) = next(call.steps()).parameters
+        self.statements.append(texts)
+        await asyncio.sleep(0.005)
+        if "defect" in texts:
+            raise InternalError("a defect")
+        if "gone" in texts:
+            raise ConnectionLostError("gone")
+        wrong = json.dumps({"sqlstate": "ML011", "message": "does not fit", "hint": ""})
+        return {
+            "tenant_id": "t",
+            "scope": "predict",
+            "answers": [None if text == "wrong" else text.upper() for text in texts],
+            "errors": [wrong if text == "wrong" else None for text in texts],
+        }
+
+
+def ask_together(*texts: str) -> tuple[list[Any], list[list[str]]]:
+    """Send requests of one key at once; return what each got, and the statements."""
+    db: Any = Rows()
+
+    async def run() -> list[Any]:
+        options = ServingOptions(max_concurrent=4, max_waiting=200)
+        batcher = Batcher(Access(db, Gate(4, 200), options, None))
+        caller = Caller("t", "predict", b"x" * 32)
+        requests = (batcher.one(caller, "m", None, text) for text in texts)
+        return list(await asyncio.gather(*requests, return_exceptions=True))
+
+    return asyncio.run(run()), db.statements
+
+
+def test_requests_that_come_together_share_a_statement_and_keep_their_own_errors() -> None:
+    answers, statements = ask_together("a", "wrong", "b")
+    assert (answers[0], answers[2]) == ("A", "B")
+    assert isinstance(answers[1], InvalidInputError)
+    assert statements == [["a", "wrong", "b"]]
+
+
+def test_a_row_that_fails_the_statement_fails_alone() -> None:
+    answers, _ = ask_together("a", "defect", "b")
+    assert (answers[0], answers[2]) == ("A", "B")
+    assert isinstance(answers[1], InternalError)
+
+
+def test_a_database_in_trouble_is_not_asked_again_for_each() -> None:
+    answers, statements = ask_together("a", "gone", "b")
+    assert [type(answer) for answer in answers] == [ConnectionLostError] * 3
+    assert len(statements) == 1
+
+
+def test_a_statement_takes_a_bounded_number_of_requests() -> None:
+    answers, statements = ask_together(*("r" for _ in range(100)))
+    assert answers == ["R"] * 100
+    assert max(len(texts) for texts in statements) <= MOST
