@@ -16,7 +16,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import orjson
+import msgspec
 from psycopg import sql
 
 from motadata_ml._calls import Call, Fetch, Steps
@@ -87,6 +87,10 @@ class Batcher:
         self._access = access
         self._lanes: dict[Key, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def check(self, caller: Caller) -> None:
+        """Turn a request away where it would find no place, before its body is taken apart."""
+        self._access.gate.check(caller.tenant_id)
 
     async def one(self, caller: Caller, model_id: str, version: str | None, text: str) -> str:
         """Return the answer for one row.
@@ -205,7 +209,7 @@ class Batcher:
             if error is None:
                 request.answer.set_result(answer)
             else:
-                request.answer.set_exception(_error(orjson.loads(error)))
+                request.answer.set_exception(_error(msgspec.json.decode(error)))
 
     def _check(self, caller: Caller, row: dict[str, Any]) -> None:
         """Refuse an answer for a key that does not count; note what it opens where it does."""

@@ -47,9 +47,8 @@ class Gate:
         """Return how many requests of a tenant work or wait."""
         return self._entered.get(tenant, 0)
 
-    @contextmanager
-    def place(self, tenant: Tenant) -> Iterator[None]:
-        """Hold a place inside for the block.
+    def check(self, tenant: Tenant) -> None:
+        """Return where there is a place for a tenant's request: asked before any work is done for it.
 
         Raises
         ------
@@ -59,6 +58,17 @@ class Gate:
         left = self._most - self.inside
         if left <= 0 or self._entered.get(tenant, 0) > left:
             raise BusyError
+
+    @contextmanager
+    def place(self, tenant: Tenant) -> Iterator[None]:
+        """Hold a place inside for the block.
+
+        Raises
+        ------
+        BusyError
+            If none is left, or the tenant has its share.
+        """
+        self.check(tenant)
         self.inside += 1
         self._entered[tenant] += 1
         try:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-import orjson
+import msgspec
 
 from motadata_ml._operations.functions import refuse_faults
 from motadata_ml.errors import InvalidInputError
@@ -18,6 +18,10 @@ _EXPLAINED_BYTES = 64 * 1024
 """Up to here a body that cannot be read is looked at a second time, for what is wrong with it."""
 
 _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+_LONG = re.compile(rb"[0-9]{309}")
+"""What a whole number beyond double precision looks like."""
 
 
 class MalformedError(Exception):
@@ -40,11 +44,13 @@ def read(body: bytes) -> Any:
         If it holds a number beyond double precision, or text that the database cannot hold.
     """
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
         _explain(body, error)
     if body.count(b":") != (keys := _keys(value)) and _TEXTS.sub(b"", body).count(b":") != keys:
         raise MalformedError("an object names a key twice")
+    if _LONG.search(body):
+        _refuse_beyond_double(value)
     if b"\\u0000" in body:
         refuse_faults(value, "the body", InvalidInputError)
     return value
@@ -52,7 +58,26 @@ def read(body: bytes) -> Any:
 
 def write(value: Any) -> str:
     """Return a value that was read as JSON text."""
-    return orjson.dumps(value).decode()
+    try:
+        return msgspec.json.encode(value).decode()
+    except OverflowError:  # a whole number of more than 64 bits
+        return json.dumps(value)
+
+
+def _refuse_beyond_double(value: Any) -> None:
+    """Refuse whole numbers that double precision does not reach."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is int:
+            try:
+                float(item)
+            except OverflowError:
+                raise InvalidInputError("a number of the body is beyond double precision") from None
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
 
 
 def _keys(value: Any) -> int:

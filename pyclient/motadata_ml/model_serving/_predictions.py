@@ -62,7 +62,7 @@ class Predictions:
                 responses=ANSWERS,
                 tags=["models"],
             )
-            route.app = _Direct(answer)
+            route.app = _Direct(answer, self._batcher.check)
             app.router.routes.append(route)
 
     async def _one(self, caller: Caller, model_id: str, body: Mapping[str, Any], version: str | None) -> bytes:
@@ -89,8 +89,9 @@ class Predictions:
 class _Direct:
     """A route that reads a body, has it answered, and sends the answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, check: Callable[[Caller], None]) -> None:
         self._answer = answer
+        self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -98,6 +99,7 @@ class _Direct:
         if len(model_id) > MAX_MODEL_ID or not _MODEL_ID.match(model_id):
             raise RequestError("path.model_id", f"must have 1 to {MAX_MODEL_ID} characters, without NUL and slash")
         _require_json(scope)
+        self._check(caller_of(scope))
         message = await receive()
         body = _json.read(message.get("body", b""))
         if not isinstance(body, dict) or "input_data" not in body or not body.keys() <= _FIELDS:
