@@ -64,7 +64,8 @@ migration-data: ## at a release: keep what it trains for the migration tests of 
 reference: bootstrap ## write docs/sql-reference.md from the catalogue of a database
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest -q tests/integration/sql/test_reference.py -k what_the_catalogue_says
 
-test-security: bootstrap ## attacks: every role against what is not its own
+test-security: ## attacks: every role against what is not its own
+	@.ci/bootstrap --with strace
 	@.ci/python -m pytest tests/security
 
 test-faults: ## crashes, full disks, cancels and races on servers of their own

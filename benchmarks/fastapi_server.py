@@ -34,8 +34,9 @@ def scorer(file: str) -> Score:
 
         estimator = joblib.load(file)
         return lambda row: float(estimator.predict_proba(row)[0, 1])
-    import onnxruntime
+    from motadata_ml_server.prediction.runtimes import onnx_library
 
+    onnxruntime = onnx_library.load()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

@@ -73,9 +73,10 @@ class Forest:
 
     def session(self) -> Any:
         """Return ONNX Runtime's session of the same forest, on one thread."""
-        import onnxruntime as ort
-
+        from motadata_ml_server.prediction.runtimes import onnx_library
         from motadata_ml_server.worker.compile.onnx_trees import emit_trees
+
+        ort = onnx_library.load()
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -238,8 +239,9 @@ def _leaf(loops: Any) -> Any:
 
 
 def _bound(session: Any, given: Array, result: Array) -> Any:
-    import onnxruntime as ort
+    from motadata_ml_server.prediction.runtimes import onnx_library
 
+    ort = onnx_library.load()
     binding = session.io_binding()
     binding.bind_ortvalue_input("features", ort.OrtValue.ortvalue_from_numpy(given))
     binding.bind_ortvalue_output("scores", ort.OrtValue.ortvalue_from_numpy(result))

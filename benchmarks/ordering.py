@@ -44,12 +44,12 @@ def _numbers(session: psycopg.Connection[Any], query: str) -> Array:
 
 
 def _compare(name: str, estimator: Any, rows: Array, results: Results, effort: Effort) -> None:
-    import onnxruntime as ort
-
+    from motadata_ml_server.prediction.runtimes import onnx_library
     from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY
     from motadata_ml_server.prediction.runtimes.row_order import alike_together
     from motadata_ml_server.worker.compile.onnx_trees import emit_trees
 
+    ort = onnx_library.load()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(emit_trees(estimator, rows.shape[1]), options)

@@ -173,7 +173,8 @@ COLD = {
     "look_up": "do language plpython3u $$from motadata_ml_server.postgres import database\n"
     "from motadata_ml_server.models import visibility\n"
     "visibility.visible_version(database.current(), 'forest', None, None)$$",
-    "runtime": "do language plpython3u 'import onnxruntime'",
+    "runtime": "do language plpython3u $$from motadata_ml_server.prediction.runtimes import onnx_library\n"
+    "onnx_library.load()$$",
     "load": "do language plpython3u $$from motadata_ml_server.postgres import database\n"
     "from motadata_ml_server.models import visibility\n"
     "from motadata_ml_server.prediction import cache\n"

@@ -103,12 +103,37 @@ begin
 end
 $$;
 
-create or replace function ml.predict_batch(
-    model_id pg_catalog.text,
-    input_data pg_catalog.text,
-    id_column pg_catalog.text default null,
-    version pg_catalog.text default null,
-    tenant_id pg_catalog.text default null
+create function ml._raise_failure() returns integer
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import raise_failure
+return raise_failure()
+$$;
+comment on function ml._raise_failure() is 'Internal: raise what ended the chunks of ml.predict_batch.';
+
+-- Arguments that come new make another function. Views that call predict_batch keep it, under a name of its own.
+drop function ml._predict_chunks(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text);
+alter function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) rename to _predict_batch;
+
+create function ml._predict_chunks(
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
+    tenant_id pg_catalog.text, chunk_rows integer default null, exact_ids boolean default false, out first bigint,
+    out ids pg_catalog.text[], out labels pg_catalog.text[], out codes pg_catalog.bytea, out vals pg_catalog.bytea,
+    out numbers pg_catalog.bytea, out width integer, out chances boolean
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import predict_chunks
+return predict_chunks(model_id, input_data, id_column, version, tenant_id, chunk_rows, exact_ids)
+$$;
+comment on function ml._predict_chunks is 'Internal: the predictions of ml.predict_batch, a chunk of rows at a time.';
+
+-- Calls in the select list, not in FROM: a chunk is predicted when its rows are asked for, and kept nowhere. OFFSET 0
+-- keeps each level apart: what belongs to a chunk is computed once, and the outermost keeps the chunk's arrays away from
+-- a join or a sort of the caller's, which would copy them for each row.
+create function ml._predict_rows(
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
+    tenant_id pg_catalog.text, chunk_rows integer, exact_ids boolean
 ) returns table (
     id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
     probabilities pg_catalog.float8[]
@@ -136,25 +161,269 @@ from (
                 ml._float8_array((p.chunk).numbers) as numbers,
                 coalesce(
                     pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
-                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8) as rows
-            from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8,
+                    ml._raise_failure()) as rows
+            from (select ml._predict_chunks($1, $2, $3, $4, $5, $6, $7) as chunk offset 0) as p
             offset 0
         ) as c
     ) as n
 ) as r
+offset 0
 $$;
+comment on function ml._predict_rows is 'Internal: the rows of ml.predict_batch, however its ids are typed.';
 
-create or replace view ml.experiment_runs with (security_invoker = true) as
-select r.tenant_id, r.id as run_id, r.experiment, r.name, r.status, r.started_at, r.ended_at, r.created_by, r.tags,
-    coalesce((
-        select pg_catalog.jsonb_object_agg(p.name, p.value)
-        from ml.experiment_param p where p.run_id operator(pg_catalog.=) r.id), '{}') as params,
-    coalesce((select pg_catalog.jsonb_object_agg(m.name, m.value) from (
-        select distinct on (name) name, value from ml.experiment_metric
-        where run_id operator(pg_catalog.=) r.id
-            and value operator(pg_catalog.<>) all (array['NaN', 'Infinity', '-Infinity']::pg_catalog.float8[])
-        order by name, step desc, id desc) as m), '{}') as metrics
-from ml.experiment_run r;
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $4, $6, $5, false) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+-- Views that were made before chunk_rows was an argument know the function by this name.
+create or replace function ml._predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $4, $5, null, false) as p
+$$;
+comment on function ml._predict_batch is 'Internal: ml.predict_batch as views of version 0.2.0 call it.';
+
+-- The same with ids of a type, named by a value of it: id_type => null::bigint. One function a type: the columns of a
+-- polymorphic one have a type only where all arguments come in their order. The one of text takes varchar, so that a
+-- fourth argument without a type stays the version.
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type smallint,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id smallint, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::smallint, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, smallint, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type integer,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id integer, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::integer, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type bigint,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id bigint, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::bigint, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, bigint, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.numeric,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.numeric, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.numeric, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.varchar,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.text, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.varchar, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.uuid,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.uuid, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.uuid, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.uuid, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.date,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.date, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.date, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.date, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.timestamp,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.timestamp, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.timestamp, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamp, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.timestamptz,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.timestamptz, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.timestamptz, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+-- Five texts in a row are what version 0.2.0 took, the tenant last. Without names, so that no call by names finds it.
+create function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $4, $5, null, false) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+drop function ml.predict_into(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text);
+create function ml.predict_into(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    target_table pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    keep pg_catalog.text[] default null,
+    mode pg_catalog.text default 'append',
+    tenant_id pg_catalog.text default null
+) returns bigint
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import predict_into
+return predict_into(model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
+$$;
+comment on function ml.predict_into is
+    'Write the predictions of every row to a new or an existing table, and return how many.';
 
 -- What each column holds.
 comment on column ml.training_result.model_id is 'The model''s name.';
@@ -181,7 +450,7 @@ comment on column ml.model.id is 'Key of the model.';
 comment on column ml.model.tenant_id is 'The tenant that owns it.';
 comment on column ml.model.model_id is 'The model''s name, unique within its tenant.';
 comment on column ml.model.model_type is
-    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+    'classification, regression, clustering, anomaly or decomposition; that of the deployed version.';
 comment on column ml.model.deployed_version_id is 'Key of the version that predicts; NULL where none is deployed.';
 comment on column ml.model.created_at is 'When the first version was trained.';
 comment on column ml.model.created_by is 'The role that trained it.';
@@ -262,7 +531,7 @@ comment on column ml.training_progress.seconds_left is
 comment on column ml.models.tenant_id is 'The tenant that owns it.';
 comment on column ml.models.model_id is 'The model''s name.';
 comment on column ml.models.model_type is
-    'classification, regression, clustering, anomaly or decomposition; that of the first version.';
+    'classification, regression, clustering, anomaly or decomposition; that of the deployed version.';
 comment on column ml.models.deployed_version is 'Number of the version that predicts; NULL where none is deployed.';
 comment on column ml.models.algorithm is 'Name of the deployed version''s estimator.';
 comment on column ml.models.target is 'The column that it predicts.';
@@ -435,6 +704,7 @@ alter table ml.api_key add column scope pg_catalog.text not null default 'read'
     constraint api_key_scope check (scope operator(pg_catalog.=) any (array['predict', 'read', 'admin']));
 comment on column ml.api_key.scope is
     'predict: predictions alone; read: the descriptions of models as well; admin: deploy and roll back as well.';
+drop policy own_tenants on ml.api_key;
 drop policy administrators_insert on ml.api_key;
 drop policy administrators_update on ml.api_key;
 
@@ -559,6 +829,358 @@ begin
     end loop;
 end
 $$;
+
+-- No role of a tenant has a right on a table or a sequence: what 0.2.0 granted is taken back at once. Functions and views
+-- that are new to a role are granted by ml.refresh_usage().
+do $$
+declare
+    held pg_catalog.record;
+begin
+    for held in
+        select distinct
+            case when c.relkind operator(pg_catalog.=) 'S' then 'sequence' else 'table' end as kind, c.relname, r.rolname
+        from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a, ml.tenant_role t, pg_catalog.pg_roles r
+        where c.relnamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
+            and c.relkind operator(pg_catalog.=) any (array['r', 'S']::pg_catalog."char"[])
+            and t.role::pg_catalog.oid operator(pg_catalog.=) a.grantee and r.oid operator(pg_catalog.=) a.grantee
+            and a.grantee operator(pg_catalog.<>) c.relowner
+    loop
+        execute pg_catalog.format('revoke all on %s ml.%I from %I', held.kind, held.relname, held.rolname);
+    end loop;
+end
+$$;
+
+-- Row security without a policy: nobody reads or writes the tables but the owner.
+drop policy own_roles on ml.tenant_role;
+drop policy own_tenants on ml.tenant;
+drop policy own_tenants on ml.model;
+drop policy own_tenants on ml.model_version;
+drop policy own_tenants on ml.deployment;
+drop policy own_tenants on ml.trial;
+drop policy own_tenants on ml.schedule;
+drop policy own_tenants on ml.schedule_run;
+drop policy own_tenants on ml.experiment_run;
+drop policy own_tenants on ml.experiment_param;
+drop policy own_tenants on ml.experiment_metric;
+drop policy own_tenants on ml.quota;
+alter table ml.option enable row level security;
+
+-- Roles that may only predict, and models shared with roles of other tenants.
+alter table ml.tenant_role add column predict_only boolean not null default false;
+alter table ml.tenant_role add constraint tenant_role_access check (not (admin and predict_only));
+comment on column ml.tenant_role.predict_only is 'Whether it may predict and do nothing else.';
+
+create table ml.model_grant (
+    model bigint not null references ml.model on delete cascade,
+    role pg_catalog.regrole not null,
+    granted_by pg_catalog.name not null,
+    granted_at pg_catalog.timestamptz not null default pg_catalog.now(),
+    primary key (model, role)
+);
+create index model_grant_by_role on ml.model_grant (role, model);
+comment on table ml.model_grant is
+    'Which roles may predict with a model without acting for its tenant; written by ml.grant_model and ml.revoke_model.';
+comment on column ml.model_grant.model is 'Key of the model.';
+comment on column ml.model_grant.role is 'The role.';
+comment on column ml.model_grant.granted_by is 'The role that granted it.';
+comment on column ml.model_grant.granted_at is 'When ml.grant_model was first called for the pair.';
+
+alter table ml.model_grant enable row level security;
+select pg_catalog.pg_extension_config_dump('ml.model_grant',
+    'where exists (select from pg_catalog.pg_roles r where r.oid = role)');
+
+-- The views answer through functions, which act as the owner and filter by membership before a caller's condition
+-- sees a row.
+create function ml._models(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out model_type pg_catalog.text,
+    out deployed_version pg_catalog.text, out algorithm pg_catalog.text, out target pg_catalog.text,
+    out metrics pg_catalog.jsonb, out training_rows bigint, out trained_at pg_catalog.timestamptz,
+    out trained_by pg_catalog.name, out versions bigint, out created_at pg_catalog.timestamptz,
+    out access pg_catalog.text, out granted_to pg_catalog.name[]
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import model_rows
+return model_rows()
+$$;
+comment on function ml._models is 'Internal: the rows of ml.models.';
+create or replace view ml.models as
+select tenant_id, model_id, model_type, deployed_version, algorithm, target, metrics, training_rows, trained_at,
+    trained_by, versions, created_at, access, granted_to
+from ml._models();
+comment on column ml.models.access is
+    'What the caller may do with it: admin, train (use and manage it) or predict; a model that is shared is for predict.';
+comment on column ml.models.granted_to is
+    'Roles it is shared with by ml.grant_model; NULL for none, and for who may only predict.';
+
+create function ml._model_versions(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text, out deployed boolean,
+    out model_type pg_catalog.text, out algorithm pg_catalog.text, out hyperparameters pg_catalog.jsonb,
+    out target pg_catalog.text, out classes pg_catalog.text[], out metrics pg_catalog.jsonb, out training_rows bigint,
+    out dropped_rows bigint, out source_tables pg_catalog.text[], out random_state integer,
+    out runtime pg_catalog.text, out warnings pg_catalog.text[], out library_versions pg_catalog.jsonb,
+    out trained_by pg_catalog.name, out trained_at pg_catalog.timestamptz, out training_time pg_catalog.float8
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import model_version_rows
+return model_version_rows()
+$$;
+comment on function ml._model_versions is 'Internal: the rows of ml.model_versions.';
+create or replace view ml.model_versions as
+select tenant_id, model_id, version, deployed, model_type, algorithm, hyperparameters, target, classes, metrics,
+    training_rows, dropped_rows, source_tables, random_state, runtime, warnings, library_versions, trained_by,
+    trained_at, training_time
+from ml._model_versions();
+
+create function ml._trials(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text, out number integer,
+    out hyperparameters pg_catalog.jsonb, out score pg_catalog.float8, out details pg_catalog.jsonb
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import trial_rows
+return trial_rows()
+$$;
+comment on function ml._trials is 'Internal: the rows of ml.trials.';
+create or replace view ml.trials as
+select tenant_id, model_id, version, number, hyperparameters, score, details
+from ml._trials();
+
+create function ml._deployments(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text,
+    out deployed_by pg_catalog.name, out deployed_at pg_catalog.timestamptz, out rolled_back_at pg_catalog.timestamptz
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import deployment_rows
+return deployment_rows()
+$$;
+comment on function ml._deployments is 'Internal: the rows of ml.deployments.';
+create view ml.deployments as
+select tenant_id, model_id, version, deployed_by, deployed_at, rolled_back_at
+from ml._deployments();
+comment on view ml.deployments is 'History of deployments of the models the caller may use.';
+comment on column ml.deployments.tenant_id is 'The tenant that owns it.';
+comment on column ml.deployments.model_id is 'The model''s name.';
+comment on column ml.deployments.version is 'Number of the version that was deployed.';
+comment on column ml.deployments.deployed_by is 'The role that deployed it.';
+comment on column ml.deployments.deployed_at is 'When it was deployed.';
+comment on column ml.deployments.rolled_back_at is 'When ml.rollback took it back; NULL where it did not.';
+
+create function ml.grant_model(
+    model_id pg_catalog.text,
+    role_name pg_catalog.name,
+    access pg_catalog.text default 'predict',
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import grant_model
+grant_model(model_id, role_name, access, tenant_id)
+$$;
+comment on function ml.grant_model is 'Let a role of any tenant predict with one model of the caller''s.';
+
+create function ml.revoke_model(
+    model_id pg_catalog.text,
+    role_name pg_catalog.name,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import revoke_model
+revoke_model(model_id, role_name, tenant_id)
+$$;
+comment on function ml.revoke_model is 'Take back what ml.grant_model gave a role.';
+
+create function ml._schedules(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out cron pg_catalog.text, out metric pg_catalog.text,
+    out min_improvement pg_catalog.float8, out max_age interval, out max_drift pg_catalog.float8,
+    out role pg_catalog.name, out job_id bigint, out created_at pg_catalog.timestamptz,
+    out last_run_at pg_catalog.timestamptz, out last_outcome pg_catalog.text
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import schedule_rows
+return schedule_rows()
+$$;
+comment on function ml._schedules is 'Internal: the rows of ml.schedules.';
+create or replace view ml.schedules as
+select tenant_id, model_id, cron, metric, min_improvement, max_age, max_drift, role, job_id, created_at,
+    last_run_at, last_outcome
+from ml._schedules();
+
+create function ml._schedule_history(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out started_at pg_catalog.timestamptz,
+    out finished_at pg_catalog.timestamptz, out outcome pg_catalog.text, out reason pg_catalog.text,
+    out drift pg_catalog.float8, out metric pg_catalog.text, out old_version pg_catalog.text,
+    out old_value pg_catalog.float8, out new_version pg_catalog.text, out new_value pg_catalog.float8,
+    out role pg_catalog.name
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import schedule_run_rows
+return schedule_run_rows()
+$$;
+comment on function ml._schedule_history is 'Internal: the rows of ml.schedule_history.';
+create or replace view ml.schedule_history as
+select tenant_id, model_id, started_at, finished_at, outcome, reason, drift, metric, old_version, old_value,
+    new_version, new_value, role
+from ml._schedule_history();
+
+create function ml._experiment_runs(
+    out tenant_id pg_catalog.text, out run_id bigint, out experiment pg_catalog.text, out name pg_catalog.text,
+    out status pg_catalog.text, out started_at pg_catalog.timestamptz, out ended_at pg_catalog.timestamptz,
+    out created_by pg_catalog.name, out tags pg_catalog.jsonb, out params pg_catalog.jsonb,
+    out metrics pg_catalog.jsonb
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import experiment_runs
+return experiment_runs()
+$$;
+comment on function ml._experiment_runs is 'Internal: the rows of ml.experiment_runs.';
+create or replace view ml.experiment_runs as
+select tenant_id, run_id, experiment, name, status, started_at, ended_at, created_by, tags, params, metrics
+from ml._experiment_runs();
+
+create function ml._experiment_metrics(
+    run bigint default null,
+    out tenant_id pg_catalog.text, out run_id bigint, out name pg_catalog.text, out step bigint,
+    out value pg_catalog.float8, out logged_at pg_catalog.timestamptz
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import experiment_metrics
+return experiment_metrics(run)
+$$;
+comment on function ml._experiment_metrics is 'Internal: the rows of ml.experiment_metrics, of all runs or of one.';
+create view ml.experiment_metrics as
+select tenant_id, run_id, name, step, value, logged_at
+from ml._experiment_metrics();
+comment on view ml.experiment_metrics is 'Every value that was logged of the metrics of experiment runs.';
+comment on column ml.experiment_metrics.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_metrics.run_id is 'Key of the run.';
+comment on column ml.experiment_metrics.name is 'Name of the metric.';
+comment on column ml.experiment_metrics.step is 'The step that it was logged in.';
+comment on column ml.experiment_metrics.value is 'Its value.';
+comment on column ml.experiment_metrics.logged_at is 'When it was logged.';
+
+create function ml._start_run(
+    experiment pg_catalog.text,
+    name pg_catalog.text default null,
+    tags pg_catalog.jsonb default '{}',
+    tenant_id pg_catalog.text default null
+) returns bigint
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import start_run
+return start_run(experiment, name, tags, tenant_id)
+$$;
+comment on function ml._start_run is 'Internal: begin a run of an experiment, and return its number.';
+
+create function ml._end_run(run_id bigint, status pg_catalog.text default 'finished') returns boolean
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import end_run
+return end_run(run_id, status)
+$$;
+comment on function ml._end_run is 'Internal: end a run, and return whether it was running.';
+
+create function ml._log_params(run_id bigint, params pg_catalog.jsonb) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import log_params
+log_params(run_id, params)
+$$;
+comment on function ml._log_params is 'Internal: store parameters of a run; the last value of a name counts.';
+
+create function ml._log_metrics(
+    run_id bigint,
+    metrics pg_catalog.jsonb,
+    step bigint default 0
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import log_metrics
+log_metrics(run_id, metrics, step)
+$$;
+comment on function ml._log_metrics is 'Internal: store a value of each metric of a run.';
+
+create function ml._delete_run(run_id bigint) returns boolean
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import delete_run
+return delete_run(run_id)
+$$;
+comment on function ml._delete_run is 'Internal: delete a run with its parameters and metrics.';
+
+drop function ml.grant_usage(pg_catalog.name, pg_catalog.text, boolean);
+create function ml.grant_usage(
+    role_name pg_catalog.name,
+    tenant_id pg_catalog.text default 'default',
+    admin boolean default false,
+    access pg_catalog.text default null
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import grant_usage
+grant_usage(role_name, tenant_id, admin, access)
+$$;
+comment on function ml.grant_usage is
+    'Let a role act for a tenant: predict, or also train and manage its models, or also grant it to others.';
+
+create function ml._tenant_roles(
+    out tenant_id pg_catalog.text, out role pg_catalog.regrole, out access pg_catalog.text,
+    out granted_at pg_catalog.timestamptz
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import tenant_role_rows
+return tenant_role_rows()
+$$;
+comment on function ml._tenant_roles is 'Internal: the rows of ml.tenant_roles.';
+create view ml.tenant_roles as
+select tenant_id, role, access, granted_at
+from ml._tenant_roles();
+comment on view ml.tenant_roles is 'Who may act for the tenants of the caller, and how far.';
+comment on column ml.tenant_roles.tenant_id is 'The tenant.';
+comment on column ml.tenant_roles.role is 'The role.';
+comment on column ml.tenant_roles.access is
+    'predict: nothing else; train: also train and manage models; admin: also grant the tenant to others.';
+comment on column ml.tenant_roles.granted_at is 'When ml.grant_usage was first called for the pair.';
+
+-- ml.train: deploy asks nothing unless it is given, so that it can be told from true; positive_class.
+drop function ml.train(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text,
+    pg_catalog.jsonb, pg_catalog.text, pg_catalog.float8, pg_catalog.text, integer, pg_catalog.jsonb, pg_catalog.jsonb,
+    integer, boolean, pg_catalog.jsonb, pg_catalog.text, pg_catalog.text
+);
+create function ml.train(
+    model_id pg_catalog.text,
+    model_type pg_catalog.text,
+    training_data pg_catalog.text,
+    target pg_catalog.text default null,
+    features pg_catalog.text[] default null,
+    algorithm pg_catalog.text default null,
+    hyperparameters pg_catalog.jsonb default '{}',
+    validation_data pg_catalog.text default null,
+    test_size pg_catalog.float8 default 0.2,
+    split pg_catalog.text default null,
+    cv integer default null,
+    search pg_catalog.jsonb default null,
+    preprocess pg_catalog.jsonb default null,
+    random_state integer default 42,
+    deploy boolean default null,
+    execution pg_catalog.jsonb default '{}',
+    group_by pg_catalog.text default null,
+    positive_class pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.training_result
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import train
+return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, positive_class, tenant_id)
+$$;
+comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
+
+-- ml.evaluate: positive_class.
+drop function ml.evaluate(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text);
+create function ml.evaluate(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    target pg_catalog.text default null,
+    version pg_catalog.text default null,
+    positive_class pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.jsonb
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import evaluate
+return evaluate(model_id, input_data, target, version, positive_class, tenant_id)
+$$;
+comment on function ml.evaluate is 'Score a model on a table, a view or a SELECT that has its target.';
 
 -- What is new is granted by ml.refresh_usage alone.
 revoke all on all tables in schema ml from public;

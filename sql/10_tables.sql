@@ -14,7 +14,9 @@ create table ml.tenant_role (
     role pg_catalog.regrole not null,
     admin boolean not null default false,
     granted_at pg_catalog.timestamptz not null default pg_catalog.now(),
-    primary key (tenant_id, role)
+    predict_only boolean not null default false,
+    primary key (tenant_id, role),
+    constraint tenant_role_access check (not (admin and predict_only))
 );
 create index tenant_role_by_role on ml.tenant_role (role, tenant_id);
 comment on table ml.tenant_role is
@@ -23,6 +25,7 @@ comment on column ml.tenant_role.tenant_id is 'The tenant that the role may act 
 comment on column ml.tenant_role.role is 'The role.';
 comment on column ml.tenant_role.admin is 'Whether it may grant the tenant to others, and make API keys.';
 comment on column ml.tenant_role.granted_at is 'When ml.grant_usage was first called for the pair.';
+comment on column ml.tenant_role.predict_only is 'Whether it may predict and do nothing else.';
 
 create sequence ml.model_seq;
 create table ml.model (
@@ -154,6 +157,21 @@ comment on column ml.deployment.deployed_by is 'The role that deployed it.';
 comment on column ml.deployment.deployed_at is 'When it was deployed.';
 comment on column ml.deployment.rolled_back_at is 'When ml.rollback took it back; NULL where it did not.';
 
+create table ml.model_grant (
+    model bigint not null references ml.model on delete cascade,
+    role pg_catalog.regrole not null,
+    granted_by pg_catalog.name not null,
+    granted_at pg_catalog.timestamptz not null default pg_catalog.now(),
+    primary key (model, role)
+);
+create index model_grant_by_role on ml.model_grant (role, model);
+comment on table ml.model_grant is
+    'Which roles may predict with a model without acting for its tenant; written by ml.grant_model and ml.revoke_model.';
+comment on column ml.model_grant.model is 'Key of the model.';
+comment on column ml.model_grant.role is 'The role.';
+comment on column ml.model_grant.granted_by is 'The role that granted it.';
+comment on column ml.model_grant.granted_at is 'When ml.grant_model was first called for the pair.';
+
 create sequence ml.trial_seq;
 create table ml.trial (
     id bigint primary key default pg_catalog.nextval('ml.trial_seq'),
@@ -188,7 +206,9 @@ comment on column ml.option.value is 'Its value, as text.';
 comment on column ml.option.set_by is 'The role that set it.';
 comment on column ml.option.set_at is 'When it was set.';
 
--- Row security. The owner of the extension is exempt: the definer helpers act with an explicit tenant.
+-- Row security without a policy: nobody reads or writes these tables but the owner, who is exempt, even where somebody
+-- was granted one. What a caller may see comes from functions, which act as the owner and ask for the caller's
+-- memberships first. A policy alone would not hide a row: comparisons that are leakproof run before it.
 alter table ml.tenant enable row level security;
 alter table ml.tenant_role enable row level security;
 alter table ml.model enable row level security;
@@ -196,19 +216,9 @@ alter table ml.model_version enable row level security;
 alter table ml.artifact enable row level security;
 alter table ml.deployment enable row level security;
 alter table ml.trial enable row level security;
+alter table ml.model_grant enable row level security;
+alter table ml.option enable row level security;
 
-create policy own_roles on ml.tenant_role for select
-    using (pg_catalog.pg_has_role(current_user, role, 'usage'));
-create policy own_tenants on ml.tenant for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) tenant.tenant_id));
-create policy own_tenants on ml.model for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) model.tenant_id));
-create policy own_tenants on ml.model_version for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) model_version.tenant_id));
-create policy own_tenants on ml.deployment for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) deployment.tenant_id));
-create policy own_tenants on ml.trial for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) trial.tenant_id));
 
 insert into ml.tenant (tenant_id) values ('default');
 
@@ -226,3 +236,5 @@ select pg_catalog.pg_extension_config_dump('ml.deployment_seq', '');
 select pg_catalog.pg_extension_config_dump('ml.trial', '');
 select pg_catalog.pg_extension_config_dump('ml.trial_seq', '');
 select pg_catalog.pg_extension_config_dump('ml.option', '');
+select pg_catalog.pg_extension_config_dump('ml.model_grant',
+    'where exists (select from pg_catalog.pg_roles r where r.oid = role)');

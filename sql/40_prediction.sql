@@ -184,24 +184,29 @@ comment on function ml.predict_proba(pg_catalog.text, pg_catalog.text, pg_catalo
 
 create function ml._predict_chunks(
     model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
-    tenant_id pg_catalog.text, out first bigint, out ids pg_catalog.text[], out labels pg_catalog.text[],
-    out codes pg_catalog.bytea, out vals pg_catalog.bytea, out numbers pg_catalog.bytea, out width integer,
-    out chances boolean
+    tenant_id pg_catalog.text, chunk_rows integer default null, exact_ids boolean default false, out first bigint,
+    out ids pg_catalog.text[], out labels pg_catalog.text[], out codes pg_catalog.bytea, out vals pg_catalog.bytea,
+    out numbers pg_catalog.bytea, out width integer, out chances boolean
 ) returns setof pg_catalog.record
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import predict_chunks
-return predict_chunks(model_id, input_data, id_column, version, tenant_id)
+return predict_chunks(model_id, input_data, id_column, version, tenant_id, chunk_rows, exact_ids)
 $$;
 comment on function ml._predict_chunks is 'Internal: the predictions of ml.predict_batch, a chunk of rows at a time.';
 
+create function ml._raise_failure() returns integer
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import raise_failure
+return raise_failure()
+$$;
+comment on function ml._raise_failure() is 'Internal: raise what ended the chunks of ml.predict_batch.';
+
 -- Calls in the select list, not in FROM: a chunk is predicted when its rows are asked for, and kept nowhere. OFFSET 0
--- keeps each level apart, so that what belongs to a chunk is computed once.
-create function ml.predict_batch(
-    model_id pg_catalog.text,
-    input_data pg_catalog.text,
-    id_column pg_catalog.text default null,
-    version pg_catalog.text default null,
-    tenant_id pg_catalog.text default null
+-- keeps each level apart: what belongs to a chunk is computed once, and the outermost keeps the chunk's arrays away from
+-- a join or a sort of the caller's, which would copy them for each row.
+create function ml._predict_rows(
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
+    tenant_id pg_catalog.text, chunk_rows integer, exact_ids boolean
 ) returns table (
     id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
     probabilities pg_catalog.float8[]
@@ -229,14 +234,250 @@ from (
                 ml._float8_array((p.chunk).numbers) as numbers,
                 coalesce(
                     pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
-                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8) as rows
-            from (select ml._predict_chunks($1, $2, $3, $4, $5) as chunk offset 0) as p
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8,
+                    ml._raise_failure()) as rows
+            from (select ml._predict_chunks($1, $2, $3, $4, $5, $6, $7) as chunk offset 0) as p
             offset 0
         ) as c
     ) as n
 ) as r
+offset 0
 $$;
-comment on function ml.predict_batch is 'Predict every row of a table, a view or a SELECT, in its order.';
+comment on function ml._predict_rows is 'Internal: the rows of ml.predict_batch, however its ids are typed.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $4, $6, $5, false) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+-- Views that were made before chunk_rows was an argument know the function by this name.
+create function ml._predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $4, $5, null, false) as p
+$$;
+comment on function ml._predict_batch is 'Internal: ml.predict_batch as views of version 0.2.0 call it.';
+
+-- The same with ids of a type, named by a value of it: id_type => null::bigint. One function a type: the columns of a
+-- polymorphic one have a type only where all arguments come in their order. The one of text takes varchar, so that a
+-- fourth argument without a type stays the version.
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type smallint,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id smallint, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::smallint, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, smallint, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type integer,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id integer, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::integer, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type bigint,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id bigint, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::bigint, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, bigint, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.numeric,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.numeric, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.numeric, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.numeric, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.varchar,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.text, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.varchar, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.uuid,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.uuid, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.uuid, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.uuid, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.date,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.date, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.date, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.date, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.timestamp,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.timestamp, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.timestamp, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamp, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text,
+    id_type pg_catalog.timestamptz,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.timestamptz, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id::pg_catalog.timestamptz, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $5, $7, $6, true) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+-- Five texts in a row are what version 0.2.0 took, the tenant last. Without names, so that no call by names finds it.
+create function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select p.id, p.prediction, p.value, p.confidence, p.probabilities
+from ml._predict_rows($1, $2, $3, $4, $5, null, false) as p
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
 
 create function ml.predict_into(
     model_id pg_catalog.text,
@@ -244,11 +485,13 @@ create function ml.predict_into(
     target_table pg_catalog.text,
     id_column pg_catalog.text default null,
     version pg_catalog.text default null,
+    keep pg_catalog.text[] default null,
+    mode pg_catalog.text default 'append',
     tenant_id pg_catalog.text default null
 ) returns bigint
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import predict_into
-return predict_into(model_id, input_data, target_table, id_column, version, tenant_id)
+return predict_into(model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
 $$;
 comment on function ml.predict_into is
     'Write the predictions of every row to a new or an existing table, and return how many.';

@@ -1,12 +1,21 @@
 -- Models and their versions: what there is, and which one predicts.
 
-create view ml.models with (security_invoker = true) as
-select m.tenant_id, m.model_id, m.model_type, v.version as deployed_version, v.algorithm, v.target, v.metrics,
-    v.training_rows, v.trained_at, v.trained_by,
-    (select pg_catalog.count(*) from ml.model_version a where a.model operator(pg_catalog.=) m.id) as versions,
-    m.created_at
-from ml.model m
-left join ml.model_version v on v.id operator(pg_catalog.=) m.deployed_version_id;
+create function ml._models(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out model_type pg_catalog.text,
+    out deployed_version pg_catalog.text, out algorithm pg_catalog.text, out target pg_catalog.text,
+    out metrics pg_catalog.jsonb, out training_rows bigint, out trained_at pg_catalog.timestamptz,
+    out trained_by pg_catalog.name, out versions bigint, out created_at pg_catalog.timestamptz,
+    out access pg_catalog.text, out granted_to pg_catalog.name[]
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import model_rows
+return model_rows()
+$$;
+comment on function ml._models is 'Internal: the rows of ml.models.';
+create view ml.models as
+select tenant_id, model_id, model_type, deployed_version, algorithm, target, metrics, training_rows, trained_at,
+    trained_by, versions, created_at, access, granted_to
+from ml._models();
 comment on view ml.models is 'Models the caller may use, each with its deployed version.';
 comment on column ml.models.tenant_id is 'The tenant that owns it.';
 comment on column ml.models.model_id is 'The model''s name.';
@@ -21,14 +30,29 @@ comment on column ml.models.trained_at is 'When the deployed version was stored.
 comment on column ml.models.trained_by is 'The role that trained it.';
 comment on column ml.models.versions is 'How many versions there are.';
 comment on column ml.models.created_at is 'When the first version was trained.';
+comment on column ml.models.access is
+    'What the caller may do with it: admin, train (use and manage it) or predict; a model that is shared is for predict.';
+comment on column ml.models.granted_to is
+    'Roles it is shared with by ml.grant_model; NULL for none, and for who may only predict.';
 
-create view ml.model_versions with (security_invoker = true) as
-select m.tenant_id, m.model_id, v.version, v.id operator(pg_catalog.=) m.deployed_version_id as deployed, v.model_type,
-    v.algorithm, v.hyperparameters, v.target, v.classes, v.metrics, v.training_rows, v.dropped_rows, v.source_tables,
-    v.random_state, v.runtime operator(pg_catalog.->>) 'name' as runtime, v.warnings, v.library_versions, v.trained_by,
-    v.trained_at, v.training_time
-from ml.model_version v
-join ml.model m on m.id operator(pg_catalog.=) v.model;
+create function ml._model_versions(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text, out deployed boolean,
+    out model_type pg_catalog.text, out algorithm pg_catalog.text, out hyperparameters pg_catalog.jsonb,
+    out target pg_catalog.text, out classes pg_catalog.text[], out metrics pg_catalog.jsonb, out training_rows bigint,
+    out dropped_rows bigint, out source_tables pg_catalog.text[], out random_state integer,
+    out runtime pg_catalog.text, out warnings pg_catalog.text[], out library_versions pg_catalog.jsonb,
+    out trained_by pg_catalog.name, out trained_at pg_catalog.timestamptz, out training_time pg_catalog.float8
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import model_version_rows
+return model_version_rows()
+$$;
+comment on function ml._model_versions is 'Internal: the rows of ml.model_versions.';
+create view ml.model_versions as
+select tenant_id, model_id, version, deployed, model_type, algorithm, hyperparameters, target, classes, metrics,
+    training_rows, dropped_rows, source_tables, random_state, runtime, warnings, library_versions, trained_by,
+    trained_at, training_time
+from ml._model_versions();
 comment on view ml.model_versions is 'Versions of the models the caller may use.';
 comment on column ml.model_versions.tenant_id is 'The tenant that owns it.';
 comment on column ml.model_versions.model_id is 'The model''s name.';
@@ -53,11 +77,18 @@ comment on column ml.model_versions.trained_by is 'The role that trained it.';
 comment on column ml.model_versions.trained_at is 'When it was stored.';
 comment on column ml.model_versions.training_time is 'Seconds from the call to the stored version.';
 
-create view ml.trials with (security_invoker = true) as
-select m.tenant_id, m.model_id, v.version, t.number, t.hyperparameters, t.score, t.details
-from ml.trial t
-join ml.model_version v on v.id operator(pg_catalog.=) t.version_id
-join ml.model m on m.id operator(pg_catalog.=) v.model;
+create function ml._trials(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text, out number integer,
+    out hyperparameters pg_catalog.jsonb, out score pg_catalog.float8, out details pg_catalog.jsonb
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import trial_rows
+return trial_rows()
+$$;
+comment on function ml._trials is 'Internal: the rows of ml.trials.';
+create view ml.trials as
+select tenant_id, model_id, version, number, hyperparameters, score, details
+from ml._trials();
 comment on view ml.trials is 'Trials of the hyperparameter searches of the models the caller may use.';
 comment on column ml.trials.tenant_id is 'The tenant that owns it.';
 comment on column ml.trials.model_id is 'The model''s name.';
@@ -66,6 +97,26 @@ comment on column ml.trials.number is 'Number of the trial in its search, from 1
 comment on column ml.trials.hyperparameters is 'The hyperparameters that were tried.';
 comment on column ml.trials.score is 'Mean score over the folds, higher is better; NULL where the fit failed.';
 comment on column ml.trials.details is 'Standard deviation over the folds, rank and seconds.';
+
+create function ml._deployments(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text,
+    out deployed_by pg_catalog.name, out deployed_at pg_catalog.timestamptz, out rolled_back_at pg_catalog.timestamptz
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import deployment_rows
+return deployment_rows()
+$$;
+comment on function ml._deployments is 'Internal: the rows of ml.deployments.';
+create view ml.deployments as
+select tenant_id, model_id, version, deployed_by, deployed_at, rolled_back_at
+from ml._deployments();
+comment on view ml.deployments is 'History of deployments of the models the caller may use.';
+comment on column ml.deployments.tenant_id is 'The tenant that owns it.';
+comment on column ml.deployments.model_id is 'The model''s name.';
+comment on column ml.deployments.version is 'Number of the version that was deployed.';
+comment on column ml.deployments.deployed_by is 'The role that deployed it.';
+comment on column ml.deployments.deployed_at is 'When it was deployed.';
+comment on column ml.deployments.rolled_back_at is 'When ml.rollback took it back; NULL where it did not.';
 
 create function ml.list_models(tenant_id pg_catalog.text default null) returns setof ml.models
     language plpython3u stable parallel unsafe as $$
@@ -113,3 +164,26 @@ from motadata_ml_server.entrypoints import rollback
 return rollback(model_id, tenant_id)
 $$;
 comment on function ml.rollback is 'Deploy again the version that was deployed before the present one.';
+
+create function ml.grant_model(
+    model_id pg_catalog.text,
+    role_name pg_catalog.name,
+    access pg_catalog.text default 'predict',
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import grant_model
+grant_model(model_id, role_name, access, tenant_id)
+$$;
+comment on function ml.grant_model is 'Let a role of any tenant predict with one model of the caller''s.';
+
+create function ml.revoke_model(
+    model_id pg_catalog.text,
+    role_name pg_catalog.name,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import revoke_model
+revoke_model(model_id, role_name, tenant_id)
+$$;
+comment on function ml.revoke_model is 'Take back what ml.grant_model gave a role.';

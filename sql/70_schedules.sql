@@ -72,24 +72,27 @@ comment on column ml.schedule_run.role is 'The role with whose rights it ran.';
 
 alter table ml.schedule enable row level security;
 alter table ml.schedule_run enable row level security;
-create policy own_tenants on ml.schedule for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) schedule.tenant_id));
-create policy own_tenants on ml.schedule_run for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) schedule_run.tenant_id));
 
 select pg_catalog.pg_extension_config_dump('ml.schedule', '');
 select pg_catalog.pg_extension_config_dump('ml.schedule_seq', '');
 select pg_catalog.pg_extension_config_dump('ml.schedule_run', '');
 select pg_catalog.pg_extension_config_dump('ml.schedule_run_seq', '');
 
-create view ml.schedules with (security_invoker = true) as
-select m.tenant_id, m.model_id, s.cron, s.metric, s.min_improvement, s.max_age, s.max_drift, s.role, s.job_id,
-    s.created_at, r.finished_at as last_run_at, r.outcome as last_outcome
-from ml.schedule s
-join ml.model m on m.id operator(pg_catalog.=) s.model
-left join lateral (
-    select finished_at, outcome from ml.schedule_run where model operator(pg_catalog.=) s.model order by id desc limit 1
-) as r on true;
+create function ml._schedules(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out cron pg_catalog.text, out metric pg_catalog.text,
+    out min_improvement pg_catalog.float8, out max_age interval, out max_drift pg_catalog.float8,
+    out role pg_catalog.name, out job_id bigint, out created_at pg_catalog.timestamptz,
+    out last_run_at pg_catalog.timestamptz, out last_outcome pg_catalog.text
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import schedule_rows
+return schedule_rows()
+$$;
+comment on function ml._schedules is 'Internal: the rows of ml.schedules.';
+create view ml.schedules as
+select tenant_id, model_id, cron, metric, min_improvement, max_age, max_drift, role, job_id, created_at,
+    last_run_at, last_outcome
+from ml._schedules();
 comment on view ml.schedules is 'Scheduled trainings of the models the caller may use, each with its last outcome.';
 comment on column ml.schedules.tenant_id is 'The tenant that owns it.';
 comment on column ml.schedules.model_id is 'The model''s name.';
@@ -104,11 +107,22 @@ comment on column ml.schedules.created_at is 'When it was scheduled.';
 comment on column ml.schedules.last_run_at is 'When the last run ended; NULL before the first.';
 comment on column ml.schedules.last_outcome is 'What came of it.';
 
-create view ml.schedule_history with (security_invoker = true) as
-select m.tenant_id, m.model_id, r.started_at, r.finished_at, r.outcome, r.reason, r.drift, r.metric, r.old_version,
-    r.old_value, r.new_version, r.new_value, r.role
-from ml.schedule_run r
-join ml.model m on m.id operator(pg_catalog.=) r.model;
+create function ml._schedule_history(
+    out tenant_id pg_catalog.text, out model_id pg_catalog.text, out started_at pg_catalog.timestamptz,
+    out finished_at pg_catalog.timestamptz, out outcome pg_catalog.text, out reason pg_catalog.text,
+    out drift pg_catalog.float8, out metric pg_catalog.text, out old_version pg_catalog.text,
+    out old_value pg_catalog.float8, out new_version pg_catalog.text, out new_value pg_catalog.float8,
+    out role pg_catalog.name
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import schedule_run_rows
+return schedule_run_rows()
+$$;
+comment on function ml._schedule_history is 'Internal: the rows of ml.schedule_history.';
+create view ml.schedule_history as
+select tenant_id, model_id, started_at, finished_at, outcome, reason, drift, metric, old_version, old_value,
+    new_version, new_value, role
+from ml._schedule_history();
 comment on view ml.schedule_history is
     'Runs of the scheduled trainings of the models the caller may use, with reasons.';
 comment on column ml.schedule_history.tenant_id is 'The tenant that owns it.';

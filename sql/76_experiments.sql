@@ -71,25 +71,21 @@ comment on column ml.experiment_metric.logged_at is 'When it was logged.';
 alter table ml.experiment_run enable row level security;
 alter table ml.experiment_param enable row level security;
 alter table ml.experiment_metric enable row level security;
-create policy own_tenants on ml.experiment_run
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) experiment_run.tenant_id));
-create policy own_tenants on ml.experiment_param
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) experiment_param.tenant_id));
-create policy own_tenants on ml.experiment_metric
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) experiment_metric.tenant_id));
 
--- The latest value of each metric: the highest step, the last one logged in it.
-create view ml.experiment_runs with (security_invoker = true) as
-select r.tenant_id, r.id as run_id, r.experiment, r.name, r.status, r.started_at, r.ended_at, r.created_by, r.tags,
-    coalesce((
-        select pg_catalog.jsonb_object_agg(p.name, p.value)
-        from ml.experiment_param p where p.run_id operator(pg_catalog.=) r.id), '{}') as params,
-    coalesce((select pg_catalog.jsonb_object_agg(m.name, m.value) from (
-        select distinct on (name) name, value from ml.experiment_metric
-        where run_id operator(pg_catalog.=) r.id
-            and value operator(pg_catalog.<>) all (array['NaN', 'Infinity', '-Infinity']::pg_catalog.float8[])
-        order by name, step desc, id desc) as m), '{}') as metrics
-from ml.experiment_run r;
+create function ml._experiment_runs(
+    out tenant_id pg_catalog.text, out run_id bigint, out experiment pg_catalog.text, out name pg_catalog.text,
+    out status pg_catalog.text, out started_at pg_catalog.timestamptz, out ended_at pg_catalog.timestamptz,
+    out created_by pg_catalog.name, out tags pg_catalog.jsonb, out params pg_catalog.jsonb,
+    out metrics pg_catalog.jsonb
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import experiment_runs
+return experiment_runs()
+$$;
+comment on function ml._experiment_runs is 'Internal: the rows of ml.experiment_runs.';
+create view ml.experiment_runs as
+select tenant_id, run_id, experiment, name, status, started_at, ended_at, created_by, tags, params, metrics
+from ml._experiment_runs();
 comment on view ml.experiment_runs is 'Experiment runs with their parameters and the latest value of each metric.';
 comment on column ml.experiment_runs.tenant_id is 'The tenant that owns it.';
 comment on column ml.experiment_runs.run_id is 'Key of the run.';
@@ -102,6 +98,71 @@ comment on column ml.experiment_runs.created_by is 'The role that began it.';
 comment on column ml.experiment_runs.tags is 'What the client noted, by name.';
 comment on column ml.experiment_runs.params is 'Its parameters, by name.';
 comment on column ml.experiment_runs.metrics is 'The latest finite value of each metric, by name.';
+
+create function ml._experiment_metrics(
+    run bigint default null,
+    out tenant_id pg_catalog.text, out run_id bigint, out name pg_catalog.text, out step bigint,
+    out value pg_catalog.float8, out logged_at pg_catalog.timestamptz
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import experiment_metrics
+return experiment_metrics(run)
+$$;
+comment on function ml._experiment_metrics is 'Internal: the rows of ml.experiment_metrics, of all runs or of one.';
+create view ml.experiment_metrics as
+select tenant_id, run_id, name, step, value, logged_at
+from ml._experiment_metrics();
+comment on view ml.experiment_metrics is 'Every value that was logged of the metrics of experiment runs.';
+comment on column ml.experiment_metrics.tenant_id is 'The tenant that owns it.';
+comment on column ml.experiment_metrics.run_id is 'Key of the run.';
+comment on column ml.experiment_metrics.name is 'Name of the metric.';
+comment on column ml.experiment_metrics.step is 'The step that it was logged in.';
+comment on column ml.experiment_metrics.value is 'Its value.';
+comment on column ml.experiment_metrics.logged_at is 'When it was logged.';
+
+create function ml._start_run(
+    experiment pg_catalog.text,
+    name pg_catalog.text default null,
+    tags pg_catalog.jsonb default '{}',
+    tenant_id pg_catalog.text default null
+) returns bigint
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import start_run
+return start_run(experiment, name, tags, tenant_id)
+$$;
+comment on function ml._start_run is 'Internal: begin a run of an experiment, and return its number.';
+
+create function ml._end_run(run_id bigint, status pg_catalog.text default 'finished') returns boolean
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import end_run
+return end_run(run_id, status)
+$$;
+comment on function ml._end_run is 'Internal: end a run, and return whether it was running.';
+
+create function ml._log_params(run_id bigint, params pg_catalog.jsonb) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import log_params
+log_params(run_id, params)
+$$;
+comment on function ml._log_params is 'Internal: store parameters of a run; the last value of a name counts.';
+
+create function ml._log_metrics(
+    run_id bigint,
+    metrics pg_catalog.jsonb,
+    step bigint default 0
+) returns pg_catalog.void
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import log_metrics
+log_metrics(run_id, metrics, step)
+$$;
+comment on function ml._log_metrics is 'Internal: store a value of each metric of a run.';
+
+create function ml._delete_run(run_id bigint) returns boolean
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import delete_run
+return delete_run(run_id)
+$$;
+comment on function ml._delete_run is 'Internal: delete a run with its parameters and metrics.';
 
 select pg_catalog.pg_extension_config_dump('ml.experiment_run', '');
 select pg_catalog.pg_extension_config_dump('ml.experiment_run_seq', '');

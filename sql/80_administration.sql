@@ -3,13 +3,15 @@
 create function ml.grant_usage(
     role_name pg_catalog.name,
     tenant_id pg_catalog.text default 'default',
-    admin boolean default false
+    admin boolean default false,
+    access pg_catalog.text default null
 ) returns pg_catalog.void
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import grant_usage
-grant_usage(role_name, tenant_id, admin)
+grant_usage(role_name, tenant_id, admin, access)
 $$;
-comment on function ml.grant_usage is 'Let a role act for a tenant: train, predict and manage its models.';
+comment on function ml.grant_usage is
+    'Let a role act for a tenant: predict, or also train and manage its models, or also grant it to others.';
 
 create function ml.revoke_usage(
     role_name pg_catalog.name,
@@ -20,6 +22,25 @@ from motadata_ml_server.entrypoints import revoke_usage
 revoke_usage(role_name, tenant_id)
 $$;
 comment on function ml.revoke_usage is 'Take back what ml.grant_usage gave a role for a tenant.';
+
+create function ml._tenant_roles(
+    out tenant_id pg_catalog.text, out role pg_catalog.regrole, out access pg_catalog.text,
+    out granted_at pg_catalog.timestamptz
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import tenant_role_rows
+return tenant_role_rows()
+$$;
+comment on function ml._tenant_roles is 'Internal: the rows of ml.tenant_roles.';
+create view ml.tenant_roles as
+select tenant_id, role, access, granted_at
+from ml._tenant_roles();
+comment on view ml.tenant_roles is 'Who may act for the tenants of the caller, and how far.';
+comment on column ml.tenant_roles.tenant_id is 'The tenant.';
+comment on column ml.tenant_roles.role is 'The role.';
+comment on column ml.tenant_roles.access is
+    'predict: nothing else; train: also train and manage models; admin: also grant the tenant to others.';
+comment on column ml.tenant_roles.granted_at is 'When ml.grant_usage was first called for the pair.';
 
 create function ml.refresh_usage() returns integer
     language plpython3u volatile parallel unsafe as $$
@@ -137,8 +158,6 @@ comment on column ml.quota.set_by is 'The role that set the limits.';
 comment on column ml.quota.set_at is 'When they were set.';
 comment on column ml.quota.checked_at is 'When a training was last held against them.';
 alter table ml.quota enable row level security;
-create policy own_tenants on ml.quota for select
-    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) quota.tenant_id));
 select pg_catalog.pg_extension_config_dump('ml.quota', '');
 
 create function ml.set_quota(

@@ -10,11 +10,12 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, LiteralString, TypeAlias, TypeVar
 
-from psycopg import AsyncConnection, Connection, sql
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, sql
 from psycopg.errors import Diagnostic
 from psycopg.rows import dict_row
 
 from motadata_ml._frames.characters import REMEDY, nested_fault
+from motadata_ml._pipeline import outside_pipeline, outside_pipeline_async
 from motadata_ml.errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -98,10 +99,11 @@ def drive(connection: Connection[Any], call: Call[T]) -> T:
     if call.on_notice:
         connection.add_notice_handler(call.on_notice)
     try:
-        if call.transaction or not connection.autocommit:
-            with connection.transaction():
-                return _drive(connection, call.steps())
-        return _drive(connection, call.steps())
+        with outside_pipeline(connection):
+            if call.transaction or not connection.autocommit:
+                with connection.transaction():
+                    return _drive(connection, call.steps())
+            return _drive(connection, call.steps())
     finally:
         if call.on_notice:
             connection.remove_notice_handler(call.on_notice)
@@ -109,7 +111,8 @@ def drive(connection: Connection[Any], call: Call[T]) -> T:
 
 def _drive(connection: Connection[Any], steps: Steps[T]) -> T:
     answer: Any = None
-    with connection.cursor(row_factory=dict_row) as cursor:
+    # Our own kind of cursor: that of a lent connection may bind by $1, or in the client and never in binary.
+    with Cursor(connection, row_factory=dict_row) as cursor:
         while True:
             try:
                 step = steps.send(answer)
@@ -131,10 +134,11 @@ async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
     if call.on_notice:
         connection.add_notice_handler(call.on_notice)
     try:
-        if call.transaction or not connection.autocommit:
-            async with connection.transaction():
-                return await _drive_async(connection, call.steps())
-        return await _drive_async(connection, call.steps())
+        async with outside_pipeline_async(connection):
+            if call.transaction or not connection.autocommit:
+                async with connection.transaction():
+                    return await _drive_async(connection, call.steps())
+            return await _drive_async(connection, call.steps())
     finally:
         if call.on_notice:
             connection.remove_notice_handler(call.on_notice)
@@ -142,7 +146,7 @@ async def drive_async(connection: AsyncConnection[Any], call: Call[T]) -> T:
 
 async def _drive_async(connection: AsyncConnection[Any], steps: Steps[T]) -> T:
     answer: Any = None
-    async with connection.cursor(row_factory=dict_row) as cursor:
+    async with AsyncCursor(connection, row_factory=dict_row) as cursor:
         while True:
             try:
                 step = steps.send(answer)

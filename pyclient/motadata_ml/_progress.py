@@ -12,9 +12,11 @@ from typing import TypeAlias
 
 from psycopg.errors import Diagnostic
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from motadata_ml._calls import NoticeHandler
+from motadata_ml._printable import printable
 
 _log = logging.getLogger("motadata_ml.server")
 _LEVELS = {"WARNING": logging.WARNING, "NOTICE": logging.INFO}
@@ -70,9 +72,10 @@ def progress_shown(option: ProgressOption, model_id: str) -> Iterator[NoticeHand
     if callable(option):
         yield _handler(option)
         return
+    shown_id = printable(model_id)
     console = Console(stderr=True, force_terminal=True if option is True else None)
     if option is False or (option is None and not (console.is_terminal or _in_notebook())):
-        yield _handler(lambda progress: _log.debug("%s: %s %.0f%%", model_id, progress.step, progress.fraction * 100))
+        yield _handler(lambda progress: _log.debug("%s: %s %.0f%%", shown_id, progress.step, progress.fraction * 100))
         return
     columns = (
         TextColumn("{task.description}"),
@@ -81,11 +84,12 @@ def progress_shown(option: ProgressOption, model_id: str) -> Iterator[NoticeHand
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"training {model_id}", total=1.0)
+        label = f"training {escape(shown_id)}"  # a name in brackets is no markup of rich's
+        task = bar.add_task(label, total=1.0)
 
         def show(progress: TrainingProgress) -> None:
             left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
-            text = f"training {model_id}: {progress.step}{left}"
+            text = f"{label}: {escape(printable(progress.step))}{left}"
             bar.update(task, completed=progress.fraction, description=text)
 
         yield _handler(show)
@@ -94,7 +98,7 @@ def progress_shown(option: ProgressOption, model_id: str) -> Iterator[NoticeHand
 def log_notice(diagnostic: Diagnostic) -> None:
     """Hand a notice of the server to the standard library's logging."""
     level = _LEVELS.get(diagnostic.severity_nonlocalized or "", logging.DEBUG)
-    _log.log(level, "%s", diagnostic.message_primary)
+    _log.log(level, "%s", printable(diagnostic.message_primary or ""))
 
 
 def _handler(show: Callable[[TrainingProgress], None]) -> NoticeHandler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,8 @@ from motadata_ml.errors import (
     UnsupportedOperationError,
 )
 
-_SERVER_PREFIX = "plpy.Error: "
+_RAISED_BY = re.compile(r"\A(?:plpy\.Error|ml\.\w+): ")
+"""The function that the server puts before a message; servers before 0.3.0 put PL/Python's class."""
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 _RECONNECT = "run the call again: it gets a fresh connection"
 _CLIENT_HINTS = {
@@ -55,7 +57,7 @@ def translate(error: psycopg.Error, *, model_id: str | None = None) -> MLError:
     state = error.sqlstate
     if state is None:
         return _without_sqlstate(error)
-    message = (error.diag.message_primary or str(error)).removeprefix(_SERVER_PREFIX)
+    message = _RAISED_BY.sub("", error.diag.message_primary or str(error))
     hint, detail = error.diag.message_hint, error.diag.message_detail
     known = BY_SQLSTATE.get(state)
     if known is not None:

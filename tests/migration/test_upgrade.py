@@ -51,7 +51,7 @@ def test_the_comparison_sees_a_difference(database: Database) -> None:
         "alter function ml.list_models cost 7",
         "grant execute on function ml.doctor to public",
         "alter table ml.model alter created_by set default 'x'",
-        "drop policy own_tenants on ml.model",
+        "create policy everything on ml.model using (true)",
         "create index extra on ml.model (created_at)",
     ):
         with other.transaction(force_rollback=True):
@@ -142,6 +142,12 @@ def test_what_else_0_2_0_left_is_there_and_goes_on(restored: Restored) -> None:
     session.execute("reset role")
 
 
+ON_TABLES = """
+select c.relname, a.grantee::regrole::text from pg_class c, aclexplode(c.relacl) a
+where c.relnamespace = 'ml'::regnamespace and c.relkind in ('r', 'S') and a.grantee <> c.relowner
+"""
+
+
 @pytest.mark.parametrize("version", OLD)
 def test_roles_get_the_new_rights_and_doctor_says_when(restored: Restored, version: str) -> None:
     session = restored(version)
@@ -153,8 +159,8 @@ def test_roles_get_the_new_rights_and_doctor_says_when(restored: Restored, versi
         assert row
         return row[0], row[1]
 
-    if version == "0.1.0":  # what came after 0.2.0 has given no object that needs a right of its own
-        assert check() == (False, "select ml.refresh_usage()")
+    assert check() == (False, "select ml.refresh_usage()")
+    assert session.execute(ON_TABLES).fetchall() == []
     assert session.execute("select ml.refresh_usage()").fetchone() == (roles,)
     assert check() == (True, None)
     session.execute("set role old_user")
@@ -186,3 +192,17 @@ def test_released_files_are_as_they_were() -> None:
     hops = {path.name for path in MIGRATIONS.glob("motadata_ml--*--*.sql")} - {newest}
     assert bases | hops <= listed.keys()
     assert newest.endswith(f"--{motadata_ml.__version__}.sql")
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_views_over_predictions_outlive_the_update(restored: Restored, version: str) -> None:
+    session = restored(version)
+    rest = ["", ", 'id'", ", 'id', null, null"]
+    for number, arguments in enumerate(f"'linear', 'rows'{more}" for more in rest):
+        query = f"select id, prediction, value from ml.predict_batch({arguments})"
+        session.execute(f"create view predicted_{number} as {query}".encode())
+    before = [session.execute(f"select * from predicted_{number}".encode()).fetchall() for number in range(3)]
+    session.execute("alter extension motadata_ml update")
+    assert [session.execute(f"select * from predicted_{number}".encode()).fetchall() for number in range(3)] == before
+    called = "select id, prediction, value from ml.predict_batch('linear', 'rows', 'id', null, null)"
+    assert session.execute(called.encode()).fetchall() == before[2]

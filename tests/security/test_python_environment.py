@@ -141,7 +141,15 @@ def test_the_worker_gets_nothing_from_the_session_or_the_servers_environment(act
         thread.join(30)
     assert not thread.is_alive()
     assert [error.sqlstate for error in errors] == ["57014"]
-    allowed = {"PATH", "LC_ALL", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
+    allowed = {
+        "PATH",
+        "LC_ALL",
+        "TMPDIR",
+        "ORT_DISABLE_TELEMETRY",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+    }
     assert names <= allowed | {"NUMEXPR_NUM_THREADS", "LC_CTYPE"}
     assert command[1] == b"-I"
     assert working_folder == "/"

@@ -73,7 +73,7 @@ def outcome(session: Session, algorithm: str, model_type: str) -> tuple[str, str
             [model_type, table, target, features, algorithm, Jsonb(HYPERPARAMETERS.get(algorithm, {}))],
         )
     except psycopg.Error as error:
-        return "none", str(error.diag.message_primary).removeprefix("plpy.Error: ")
+        return "none", str(error.diag.message_primary).removeprefix("ml.train: ")
     row = session.execute("select ml.get_model_info('every') -> 'runtime'").fetchone()
     assert row
     runtime = row[0]

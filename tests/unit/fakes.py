@@ -22,16 +22,22 @@ from motadata_ml_server.tenants import grants
 SQL = Path(__file__).parents[2] / "sql"
 
 
-def extension() -> FakeDatabase:
-    """Return a database in which the extension has just been created."""
-    db = FakeDatabase(path.read_text(encoding="utf-8") for path in sorted(SQL.glob("*.sql")))
+def extension(*more: str) -> FakeDatabase:
+    """Return a database in which the extension has just been created, and further scripts have run."""
+    db = FakeDatabase([*(path.read_text(encoding="utf-8") for path in sorted(SQL.glob("*.sql"))), *more])
 
-    def own_tenants(_: Sequence[Any]) -> Iterable[Row]:
+    def own_tenants(values: Sequence[Any]) -> Iterable[Row]:
         rows = db.execute("select tenant_id, role from ml.tenant_role")
-        own = {str(row["tenant_id"]) for row in rows if db.has_role(db.role, row["role"])}
+        own = {str(row["tenant_id"]) for row in rows if db.has_role(values[0], row["role"])}
         return [{"tenant_id": name} for name in sorted(own)[:2]]
 
-    db.answer("with recursive own (role) as", own_tenants)  # a lateral join
+    db.answer("from own, lateral (", own_tenants)
+    db.answer("from ml.tenant_role r join ml.model m", [])
+    db.answer(") as n, lateral (", [])  # what is faster for most roles; the whole question is asked after it
+    db.answer("from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a", [])  # the fake has no rights on tables
+    db.answer("from pg_catalog.pg_class c join pg_catalog.pg_namespace", [{"name": "models"}, {"name": "trials"}])
+    db.create_function("starts_with", lambda text, start: text.startswith(start))
+    db.answer("to_regclass('ml.model_grant')", [{"shares": True}])
     db.answer("pg_postmaster_start_time", [{"started": 1, "database": 5}])
     return db
 

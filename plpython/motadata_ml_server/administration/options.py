@@ -10,7 +10,7 @@ from typing import Any
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
 from motadata_ml_server.postgres.database import Database
-from motadata_ml_server.postgres.owner import caller_is_owner, write_as_owner
+from motadata_ml_server.postgres.owner import caller_is_owner, query_as_owner, write_as_owner
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def get(name: str) -> Option:
 
 def integer(db: Database, name: str) -> int:
     """Return an option's present value."""
-    rows = db.query("select value from ml.option where name operator(pg_catalog.=) $1", ["text"], [name])
+    rows = query_as_owner(db, "select value from ml.option where name operator(pg_catalog.=) $1", ["text"], [name])
     return int(rows[0]["value"]) if rows else get(name).default
 
 

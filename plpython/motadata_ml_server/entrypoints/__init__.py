@@ -18,17 +18,33 @@ from motadata_ml_server.entrypoints.administration import (
     revoke_usage,
     set_option,
     set_quota,
+    tenant_role_rows,
     tenant_sizes,
 )
 from motadata_ml_server.entrypoints.evaluation import confusion_matrix, drift, evaluate
+from motadata_ml_server.entrypoints.experiments import (
+    delete_run,
+    end_run,
+    experiment_metrics,
+    experiment_runs,
+    log_metrics,
+    log_params,
+    start_run,
+)
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
     deploy,
+    deployment_rows,
     get_model_info,
+    grant_model,
     list_models,
+    model_rows,
+    model_version_rows,
+    revoke_model,
     rollback,
+    trial_rows,
 )
 from motadata_ml_server.entrypoints.prediction import (
     cache_clear,
@@ -41,7 +57,13 @@ from motadata_ml_server.entrypoints.prediction import (
     predict_value,
     stat_models,
 )
-from motadata_ml_server.entrypoints.scheduling import run_schedule, schedule_training, unschedule_training
+from motadata_ml_server.entrypoints.scheduling import (
+    run_schedule,
+    schedule_rows,
+    schedule_run_rows,
+    schedule_training,
+    unschedule_training,
+)
 from motadata_ml_server.entrypoints.serving import (
     api_keys,
     create_api_key,
@@ -52,7 +74,7 @@ from motadata_ml_server.entrypoints.serving import (
 )
 from motadata_ml_server.entrypoints.training import train, training_progress
 from motadata_ml_server.errors import VersionMismatchError
-from motadata_ml_server.postgres.boundary import boundary
+from motadata_ml_server.postgres.boundary import boundary, raise_failure
 
 __all__ = [
     "algorithms",
@@ -64,14 +86,24 @@ __all__ = [
     "create_sql_function",
     "current_tenant",
     "delete_model",
+    "delete_run",
     "deploy",
+    "deployment_rows",
     "doctor",
     "drift",
+    "end_run",
     "evaluate",
+    "experiment_metrics",
+    "experiment_runs",
     "export_onnx",
     "get_model_info",
+    "grant_model",
     "grant_usage",
     "list_models",
+    "log_metrics",
+    "log_params",
+    "model_rows",
+    "model_version_rows",
     "options",
     "predict",
     "predict_chunks",
@@ -79,21 +111,28 @@ __all__ = [
     "predict_label",
     "predict_proba",
     "predict_value",
+    "raise_failure",
     "refresh_usage",
     "revoke_api_key",
+    "revoke_model",
     "revoke_usage",
     "rollback",
     "run_schedule",
+    "schedule_rows",
+    "schedule_run_rows",
     "schedule_training",
     "serve_requests",
     "serve_rows",
     "set_option",
     "set_quota",
+    "start_run",
     "stat_models",
+    "tenant_role_rows",
     "tenant_sizes",
     "to_sql",
     "train",
     "training_progress",
+    "trial_rows",
     "unschedule_training",
     "warm_models",
 ]

@@ -12,10 +12,10 @@ from motadata_ml_server.tenants import grants, resolution
 
 
 @boundary
-def grant_usage(role_name: str | None, tenant_id: str | None, admin: bool | None) -> None:
-    """Let a role act for a tenant: train, predict and manage its models."""
+def grant_usage(role_name: str | None, tenant_id: str | None, admin: bool | None, access: str | None = None) -> None:
+    """Let a role act for a tenant: predict, or also train and manage its models, or also grant it to others."""
     grants.grant_usage(
-        database.current(), required("role_name", role_name), required("tenant_id", tenant_id), bool(admin)
+        database.current(), required("role_name", role_name), required("tenant_id", tenant_id), bool(admin), access
     )
 
 
@@ -34,7 +34,15 @@ def refresh_usage() -> int:
 @boundary
 def current_tenant(tenant_id: str | None) -> str:
     """Return the tenant that a call acts for: the one named, else the session's."""
-    return resolution.resolve(database.current(), tenant_id)
+    return resolution.resolve(database.current(), tenant_id, "predict")
+
+
+@boundary_rows
+def tenant_role_rows() -> Iterator[dict[str, Any]]:
+    """List who may act for the tenants of the caller."""
+    from motadata_ml_server.models import listing
+
+    yield from listing.of_own_tenants(database.current(), listing.TENANT_ROLES)
 
 
 @boundary

@@ -37,7 +37,7 @@ def _evaluation(
     from motadata_ml_server.evaluation.evaluate import Evaluation
 
     db = database.current()
-    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     return Evaluation(db, visible, required("input_data", input_data), target)
 
 
@@ -47,5 +47,5 @@ def drift(model_id: str, input_data: str, version: str | None, tenant_id: str | 
     from motadata_ml_server.evaluation import drift as _drift
 
     db = database.current()
-    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     yield from _drift.rows_of(_drift.drift(db, visible, required("input_data", input_data)))

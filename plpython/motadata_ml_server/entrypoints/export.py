@@ -14,7 +14,7 @@ def to_sql(model_id: str, output: str | None, dialect: str | None, version: str 
     from motadata_ml_server.export import command
 
     db = database.current()
-    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     return command.expression(db, visible, output, required("dialect", dialect))
 
 
@@ -26,7 +26,7 @@ def create_sql_function(
     from motadata_ml_server.export import command
 
     db = database.current()
-    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     return command.create_function(db, visible, required("function_name", function_name), output)
 
 
@@ -36,5 +36,5 @@ def export_onnx(model_id: str, version: str | None, tenant_id: str | None) -> by
     from motadata_ml_server.export import command
 
     db = database.current()
-    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     return command.model_bytes(db, visible)

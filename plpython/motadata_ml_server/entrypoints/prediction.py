@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from motadata_ml_server.entrypoints.required import required
-from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.boundary import boundary, boundary_rows
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
+from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
     from motadata_ml_server.models.version import VisibleVersion
@@ -22,23 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Input = str | list[Any]
 
-
-def _decode(value: Input) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    try:
-        if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
-            return [None if item.strip().lower() == "null" else float(item) for item in text[1:-1].split(",")]
-        decoded = json.loads(text)
-        if not isinstance(decoded, (dict, list)):
-            raise ValueError
-    except (ValueError, RecursionError):
-        raise InvalidInputError(
-            f"input must be a JSON object or an array of numbers, got {text[:100]!r}",
-            hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
-        ) from None
-    return decoded
+SIX_ARGUMENTS = "six arguments"
+"""Tells the SQL body of version 0.2.0, which hands over the tenant last of six, until the extension is updated."""
 
 
 def _json_value(value: Any) -> Any:
@@ -64,7 +49,7 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
         visible = visibility.visible_version(db, model_id, version, tenant_id)
         entry = cache.entry_of(db, visible)
         try:
-            answer = ask(entry.predictor, _decode(input), visible)
+            answer = ask(entry.predictor, decode(input), visible)
         except Exception:
             entry.usage.fail()
             raise
@@ -110,16 +95,28 @@ predict_proba = _one_row(
 )
 
 
-@boundary_rows
+@boundary_stream
 def predict_chunks(
-    model_id: str, input_data: str, id_column: str | None, version: str | None, tenant_id: str | None
+    model_id: str,
+    input_data: str,
+    id_column: str | None,
+    version: str | None,
+    tenant_id: str | None,
+    chunk_rows: int | None = None,
+    exact_ids: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Predict every row of a table, a view or a SELECT, in its order."""
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
     entry = cache.entry_of(db, visible)
-    chunks = batch.predict_chunks(db, entry.predictor, required("input_data", input_data), id_column)
-    yield from entry.usage.over(chunks, batch.rows_of)
+    chunks = batch.predict_chunks(
+        db, entry.predictor, required("input_data", input_data), id_column, chunk_rows, exact_ids=exact_ids
+    )
+    check = visibility.right_to(db, visible)
+    for number, chunk in enumerate(entry.usage.over(chunks, batch.rows_of)):
+        if number:  # a cursor may be read on long after it was opened
+            check()
+        yield chunk
 
 
 @boundary
@@ -129,9 +126,13 @@ def predict_into(
     target_table: str,
     id_column: str | None,
     version: str | None,
-    tenant_id: str | None,
+    keep: list[str | None] | str | None = None,
+    mode: str | None = SIX_ARGUMENTS,
+    tenant_id: str | None = None,
 ) -> int:
     """Write the predictions of every row to a new or an existing table, and return how many."""
+    if mode == SIX_ARGUMENTS:
+        keep, mode, tenant_id = None, None, None if keep is None else str(keep)
     from motadata_ml_server.prediction import predict_into as _predict_into
 
     return _predict_into.predict_into(
@@ -142,6 +143,8 @@ def predict_into(
         id_column,
         version,
         tenant_id,
+        [keep] if isinstance(keep, str) else keep,
+        mode,
     )
 
 
@@ -149,12 +152,7 @@ def predict_into(
 def cache_status() -> Iterator[dict[str, Any]]:
     """List the models this session holds in memory, as far as the caller may use them."""
     held = cache.entries()
-    rows = database.current().query(
-        "select id from ml.model_version where id operator(pg_catalog.=) any ($1)",
-        ["bigint[]"],
-        [[entry.version.version_id for entry in held]],
-    )
-    allowed = {row["id"] for row in rows}
+    allowed = visibility.allowed(database.current(), [entry.version.version_id for entry in held])
     for entry in held:
         if entry.version.version_id not in allowed:
             continue

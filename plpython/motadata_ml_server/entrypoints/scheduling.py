@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.boundary import boundary
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows
 from motadata_ml_server.tenants import resolution
 
 
@@ -47,3 +50,21 @@ def run_schedule(model_id: str, tenant_id: str | None) -> str:
 
     db = database.current()
     return runs.run_schedule(db, resolution.resolve(db, tenant_id), required("model_id", model_id))
+
+
+@boundary_rows
+def schedule_rows() -> Iterator[dict[str, Any]]:
+    """List what is scheduled for the models of the caller's tenants."""
+    from motadata_ml_server.models.listing import of_own_tenants
+    from motadata_ml_server.scheduling.listing import SCHEDULES
+
+    yield from of_own_tenants(database.current(), SCHEDULES)
+
+
+@boundary_rows
+def schedule_run_rows() -> Iterator[dict[str, Any]]:
+    """List the runs of the scheduled trainings of the caller's tenants."""
+    from motadata_ml_server.models.listing import of_own_tenants
+    from motadata_ml_server.scheduling.listing import RUNS
+
+    yield from of_own_tenants(database.current(), RUNS)

@@ -19,6 +19,7 @@ from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.training import arguments, column_roles
@@ -59,7 +60,7 @@ class Evaluation:
 
     def __init__(self, db: Database, visible: VisibleVersion, input_data: str, target: str | None) -> None:
         self._db = db
-        row = db.query(_SUBJECT, ["bigint"], [visible.version_id])[0]
+        row = query_as_owner(db, _SUBJECT, ["bigint"], [visible.version_id])[0]
         self.model_type: str = row["model_type"]
         self._predictor = cache.predictor_of(db, visible)
         self._source = resolve(db, input_data, "input_data")

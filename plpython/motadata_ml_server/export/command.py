@@ -13,6 +13,7 @@ from motadata_ml_server.persistence.json_intake import read_json
 from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
+from motadata_ml_server.postgres.owner import query_as_owner
 
 Output = Literal["value", "label"]
 
@@ -20,6 +21,9 @@ _DESCRIBE = """
 select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
 from ml.model_version where id operator(pg_catalog.=) $1
 """
+
+MOST_ARGUMENTS = 100
+"""Arguments that a function of PostgreSQL can have, as it is built everywhere."""
 
 _TYPES = {"value": "double precision", "label": "text"}
 
@@ -52,6 +56,9 @@ def expression(db: Database, visible: VisibleVersion, output: str | None, dialec
 def create_function(db: Database, visible: VisibleVersion, function_name: str, output: str | None) -> str:
     """Install a model as a SQL function of its features, with the caller's rights; returns its signature.
 
+    A model with more features than a function takes arguments becomes one of a jsonb, which has the features by name:
+    ``to_jsonb(row)``.
+
     Raises
     ------
     UnsupportedOperationError
@@ -62,18 +69,26 @@ def create_function(db: Database, visible: VisibleVersion, function_name: str, o
     row, plan, payload = _load(db, visible)
     chosen = _output(row, output)
     body = _expression(row, plan, payload, chosen, "postgres")
-    arguments = ", ".join(f"{quote_identifier(column['name'])} {_argument_type(column)}" for column in plan["columns"])
     name = qualified(db, "function_name", function_name)
-    types = ", ".join(_argument_type(column) for column in plan["columns"])
+    types = [_argument_type(column) for column in plan["columns"]]
+    features = [
+        f"{quote_identifier(column['name'])} {kind}" for column, kind in zip(plan["columns"], types, strict=True)
+    ]
+    if len(features) <= MOST_ARGUMENTS:
+        arguments, signature, volatility = ", ".join(features), ", ".join(types), "immutable"
+    else:
+        arguments, signature, volatility = "input pg_catalog.jsonb", "jsonb", "stable"
+        # one row, so that the expression finds the features as columns; $1, for one of them may be called input
+        body = f"(select {body} from pg_catalog.jsonb_to_record($1) as features ({', '.join(features)}))"  # noqa: S608 - quoted
     db.run(
         f"create or replace function {name}({arguments}) returns {_TYPES[chosen]} "
-        f"language sql immutable parallel safe return {body}"
+        f"language sql {volatility} parallel safe return {body}"
     )
-    return f"{name}({types})"
+    return f"{name}({signature})"
 
 
 def _load(db: Database, visible: VisibleVersion) -> tuple[Any, dict[str, Any], bytes]:
-    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    row = query_as_owner(db, _DESCRIBE, ["bigint"], [visible.version_id])[0]
     if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
             f"model {visible.model_id!r} has no form in SQL", hint="Linear models, trees and small ensembles have one."
@@ -154,7 +169,7 @@ def model_bytes(db: Database, visible: VisibleVersion) -> bytes:
     """
     from motadata_ml_server.export.onnx import export_onnx
 
-    row = db.query(_DESCRIBE, ["bigint"], [visible.version_id])[0]
+    row = query_as_owner(db, _DESCRIBE, ["bigint"], [visible.version_id])[0]
     if row["runtime"] not in COMPILED:
         raise UnsupportedOperationError(
             f"model {visible.model_id!r} has no form in ONNX",

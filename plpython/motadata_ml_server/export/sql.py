@@ -15,10 +15,11 @@ from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.sql_features import FORMS, add, number
-from motadata_ml_server.export.sql_trees import tree_scores
+from motadata_ml_server.export.sql_trees import MAX_TERMS, occurrences, too_large, tree_scores
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.kinds import ArtifactKind
+from motadata_ml_server.postgres.identifiers import quote_literal
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 
 Output = Literal["value", "label"]
@@ -89,12 +90,36 @@ def to_sql(
         result = value if output == "value" else _label_of_value(value, task)
     else:
         raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
-    text: str = result.sql(dialect=dialect)
+    return written(result, dialect)
+
+
+def written(expression: Expression, dialect: str) -> str:
+    """Return an expression as SQL.
+
+    In PostgreSQL a backslash in plain quotes is itself or begins an escape, as the session's
+    ``standard_conforming_strings`` says; a text that has one is written so that it reads the same under both.
+
+    Parameters
+    ----------
+    expression : Expression
+        The expression; its literals may be replaced.
+    dialect : str
+        A dialect that sqlglot writes.
+    """
+    if dialect == "postgres":
+        for literal in list(expression.find_all(exp.Literal)):
+            if literal.is_string and "\\" in literal.this:
+                literal.replace(exp.var(quote_literal(literal.this)))
+    text: str = expression.sql(dialect=dialect)
     return text
 
 
 def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
     """Sum numbers first, then the other columns, as the row path does."""
+    terms = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
+    terms *= occurrences(len(model.intercepts))
+    if terms > MAX_TERMS:
+        raise too_large(f"with its categories it has {terms} branches, at most {MAX_TERMS}")
     plain = [column for column in columns if column.one_number]
     others = [column for column in columns if not column.one_number]
     scores = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NoReturn, TypeAlias
 
+import numpy as np
 from sqlglot import exp
 from sqlglot.expressions import Expression
 
@@ -205,6 +206,15 @@ def _category_numbers(column: PlanColumn) -> Numbers:
         return make
 
     return [category(at) for at in range(column.width)]
+
+
+def branches(column: PlanColumn) -> list[int]:
+    """Return how many branches the CASE of each number of a category has, without making it."""
+    rows, other = category_rows(column)
+    differ = np.zeros(column.width, np.int64)
+    for row in rows.values():
+        differ += np.asarray(row) != np.asarray(other)
+    return [1 + int(count) for count in differ]
 
 
 def _category_share(column: PlanColumn, block: Matrix) -> list[Expression]:

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
-from motadata_ml_server.export.sql_features import FORMS, add, number
+from motadata_ml_server.export.sql_features import FORMS, add, branches, number
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.onnx_intake import check_onnx
 from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY, leaf_table
@@ -22,6 +22,9 @@ MAX_NODES: Final = 4_000
 """Comparisons in one expression; PostgreSQL plans larger ones ever more slowly."""
 MAX_DEPTH: Final = 40
 """Nesting of CASE, well below max_stack_depth."""
+
+MAX_TERMS: Final = 20_000
+"""Branches of all comparisons together: a category is a CASE of its own wherever a tree compares it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class _Forest:
     def expression(self, node: int, leaf_value: Callable[[int], float], depth: int = 0) -> Expression:
         """Return the CASE of one node."""
         if depth > MAX_DEPTH:
-            raise _too_large(f"a tree is deeper than {MAX_DEPTH}")
+            raise too_large(f"a tree is deeper than {MAX_DEPTH}")
         value = self.numbers[self.features[node]]
         split = self.splits[node]
         present = exp.not_(exp.Is(this=exp.Paren(this=value()), expression=exp.null()))
@@ -90,7 +93,12 @@ def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Exp
     outputs = int(meaning["outputs"])
     nodes = len(found["nodes_featureids"]) * (1 if leaves is None else outputs)
     if nodes > MAX_NODES:
-        raise _too_large(f"it has {nodes} comparisons, at most {MAX_NODES} are written")
+        raise too_large(f"it has {nodes} comparisons, at most {MAX_NODES} are written")
+    sizes = _terms(columns)
+    terms = sum(sizes[feature] for feature in found["nodes_featureids"])
+    terms *= min(2, outputs) if leaves is None else occurrences(outputs)
+    if terms > MAX_TERMS:
+        raise too_large(f"with the categories in its comparisons it has {terms} branches, at most {MAX_TERMS}")
     forest = _Forest(
         found["nodes_featureids"],
         onnx.numpy_helper.to_array(found["nodes_splits"]).tolist(),
@@ -106,6 +114,13 @@ def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Exp
         _divided(add(_trees_of(forest, found, output, leaves)), float(meaning["divide"])) for output in range(outputs)
     ]
     return scores, str(meaning["link"]), meaning["parameters"]
+
+
+def _terms(columns: Sequence[PlanColumn]) -> list[int]:
+    """Return the branches that each encoded number takes where it is compared."""
+    return [
+        size for column in columns for size in (branches(column) if column.kind == "category" else [1] * column.width)
+    ]
 
 
 def _trees_of(
@@ -132,7 +147,13 @@ def _divided(score: Expression, divide: float) -> Expression:
     return exp.Div(this=exp.Paren(this=score), expression=number(divide), typed=False, safe=False)
 
 
-def _too_large(why: str) -> UnsupportedOperationError:
+def occurrences(outputs: int) -> int:
+    """Return how many scores an expression holds: those of several classes stand in it twice, to be compared."""
+    return outputs if outputs == 1 else 2 * outputs
+
+
+def too_large(why: str) -> UnsupportedOperationError:
+    """Return the error for a model that is not written as SQL, with why."""
     return UnsupportedOperationError(
         f"the model is too large to write as SQL: {why}",
         hint="Train fewer or shallower trees (n_estimators, max_depth), or use ml.predict_value.",

@@ -12,10 +12,22 @@ from motadata_ml_server.ingest.source import Source, explain, expression
 from motadata_ml_server.ingest.spool import spooled
 from motadata_ml_server.ingest.wire import parts_per_column
 from motadata_ml_server.postgres.database import Database, DatabaseError, Row
-from motadata_ml_server.postgres.identifiers import quote_identifier
+from motadata_ml_server.postgres.identifiers import quote_identifier, quote_literal
 
-FIRST_CHUNK = 1_000
-"""Rows of the first chunk: from its size the next one's is chosen."""
+FIRST_CHUNK = 8
+"""Rows of the first chunk: from its size the next one's is chosen. Few, for each may hold tens of megabytes."""
+
+GROWTH = 16
+"""How many times as many rows as the last one a chunk may have: the next rows may be larger than those before."""
+
+TARGETS = 1_600
+"""Buffers that a query returns as columns at most; PostgreSQL takes 1,664 columns, an array takes more."""
+
+NO_JIT = {"jit": "off"}
+"""Compiling an expression for each chunk would take longer than the chunk."""
+
+PIECE_BYTES = 64 << 20
+"""Bytes that are packed together at most, a row's own aside: far below the limit of 1 GB for one value."""
 
 CHUNK_BYTES = 2 << 20
 """Bytes that a chunk should have: small enough for its tuples to stay within work_mem's default."""
@@ -69,10 +81,16 @@ def _chunks(
 
 
 def _as_chunks(read: Iterator[Row], schemas: Sequence[ColumnSchema]) -> Iterator[Chunk]:
-    names = [f"b{i}" for i in range(sum(map(parts_per_column, schemas)))]
+    parts = sum(map(parts_per_column, schemas))
     for row in read:
         if row["rows"]:
-            yield Chunk(row["rows"], [row[name] or b"" for name in names])
+            yield Chunk(row["rows"], _buffers(row, parts))
+
+
+def _buffers(row: Row, parts: int) -> list[bytes]:
+    if "parts" in row:
+        return [part or b"" for part in row["parts"]]
+    return [row[f"b{i}"] or b"" for i in range(parts)]
 
 
 def _by_pages(
@@ -97,15 +115,20 @@ def _by_cursor(
     cursor = db.query("select ml._open_cursor($1)::pg_catalog.text as name", ["text"], [query])[0]["name"]
     types = {"text": "pg_catalog.text", "vector": "pg_catalog.bytea"}
     columns = [f"c{n} {types.get(schema.kind, 'pg_catalog.float8')}" for n, schema in enumerate(schemas)]
-    pack = (
-        f"select {_packed(schemas, utf8)} from ml._fetch($1, $2) as input "  # noqa: S608 - our own names
-        f"({', '.join(columns) or 'c0 integer'})"
-    )
+    large = any(schema.kind in ("text", "vector") for schema in schemas)
     wanted = min(FIRST_CHUNK, max_rows)
     try:
-        while (row := db.query(pack, ["text", "integer"], [cursor, wanted])[0])["rows"]:
-            yield row
-            wanted = _next_size(row, max_rows)
+        while True:
+            fetched = f"ml._fetch({quote_literal(cursor)}, {wanted}) as input ({', '.join(columns) or 'c0 integer'})"
+            pack = f"select {_packed(schemas, utf8)} from {_in_pieces(schemas, fetched) if large else fetched}"  # noqa: S608 - our own names
+            rows = nbytes = 0
+            for piece in db.rows(pack, NO_JIT) if large else db.query(pack):
+                rows += piece["rows"]
+                nbytes += _size(piece)
+                yield piece
+            if not rows:
+                break
+            wanted = max(1, min(max_rows, GROWTH * rows, rows * CHUNK_BYTES // max(1, nbytes)))
     except Exception:  # not GeneratorExit: no SQL may run while PostgreSQL drops an iterator
         with suppress(DatabaseError):  # what went wrong first is to be told
             db.query("select ml._close_cursor($1)", ["text"], [cursor])
@@ -113,10 +136,9 @@ def _by_cursor(
     db.query("select ml._close_cursor($1)", ["text"], [cursor])
 
 
-def _next_size(row: Row, max_rows: int) -> int:
-    rows = int(row["rows"])
-    nbytes = sum(len(part) for name, part in row.items() if name != "rows" and part is not None)
-    return max(1, min(max_rows, rows * CHUNK_BYTES // max(1, nbytes)))
+def _size(piece: Row) -> int:
+    values = [value for name, value in piece.items() if name != "rows" and value is not None]
+    return sum(sum(len(part or b"") for part in value) if isinstance(value, list) else len(value) for value in values)
 
 
 def _columns(source: Source, schemas: Sequence[ColumnSchema], utf8: bool) -> str:
@@ -127,6 +149,24 @@ def _columns(source: Source, schemas: Sequence[ColumnSchema], utf8: bool) -> str
         quoted = quote_identifier(column.origin or column.name)
         expressions.append(f"{expression(column, schema.kind, 'input.' + quoted, utf8)} as c{number}")
     return ", ".join(expressions) or "1 as c0"
+
+
+def _in_pieces(schemas: Sequence[ColumnSchema], fetched: str) -> str:
+    """Return the rows of a chunk in groups that are packed apart: their texts and vectors can be large.
+
+    The rows that were fetched are still as they were stored: of a value that lies out of line they hold the place.
+    """
+    sizes = " operator(pg_catalog.+) ".join(
+        f"coalesce(pg_catalog.octet_length(c{n}), 0)::pg_catalog.float8"
+        for n, schema in enumerate(schemas)
+        if schema.kind in ("text", "vector")
+    )
+    return (
+        "(select numbered.* from (select input.*, pg_catalog.row_number() over () as n, "  # noqa: S608 - our own names
+        f"pg_catalog.floor(pg_catalog.sum({sizes}) over (rows unbounded preceding) "
+        f"operator(pg_catalog./) {PIECE_BYTES}) as piece from {fetched}) as numbered "
+        "order by numbered.piece, numbered.n) as input group by input.piece order by input.piece"
+    )
 
 
 def _packed(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
@@ -143,4 +183,6 @@ def _packed(schemas: Sequence[ColumnSchema], utf8: bool) -> str:
             parts.append(f"ml._bytes(pg_catalog.array_agg(pg_catalog.octet_length({column})))")
         else:
             parts.append(f"ml._bytes(pg_catalog.array_agg({column}))")
+    if len(parts) >= TARGETS:
+        return f"pg_catalog.count(*) as rows, array[{', '.join(parts)}] as parts"
     return ", ".join(["pg_catalog.count(*) as rows", *(f"{part} as b{i}" for i, part in enumerate(parts))])

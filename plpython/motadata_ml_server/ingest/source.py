@@ -16,6 +16,7 @@ from motadata_ml_server.errors import (
     RelationNotFoundError,
 )
 from motadata_ml_server.postgres.database import Database, DatabaseError, ResultColumn
+from motadata_ml_server.postgres.identifiers import MAX_NAME_CHARACTERS
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _RELATION = re.compile(rf"\s*{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}}\s*")
@@ -66,6 +67,8 @@ class SourceColumn:
         How it travels; None where the type cannot be a feature.
     origin : str or None
         Its name in the query where that is another.
+    exact : bool
+        Whether its text is to be read back by its type: then no setting of the session decides how dates are written.
     """
 
     name: str
@@ -73,6 +76,7 @@ class SourceColumn:
     label: str
     kind: ColumnKind | None
     origin: str | None = None
+    exact: bool = False
 
     @property
     def schema(self) -> ColumnSchema:
@@ -153,7 +157,8 @@ def resolve(db: Database, text: str, argument: str) -> Source:
         )
     table = None
     try:
-        if _RELATION.fullmatch(text):
+        # The expression keeps a way back for each character, gigabytes for a text of megabytes, and no cancel ends it.
+        if len(text) <= MAX_NAME_CHARACTERS and _RELATION.fullmatch(text):
             table = _resolve_relation(db, text.strip(), argument)
             query = f"select * from {table}"  # noqa: S608 - quoted
         else:
@@ -232,6 +237,8 @@ def expression(column: SourceColumn, kind: ColumnKind, quoted: str, utf8: bool) 
         Whether the server's encoding is UTF-8.
     """
     if kind == "text":
+        if column.exact and column.type_name in _MOMENTS:
+            return f"pg_catalog.to_json({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
         return (
             f"{quoted}::pg_catalog.text"
             if utf8

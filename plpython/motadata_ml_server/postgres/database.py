@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from motadata_ml_server.postgres.printable import printable
 
 Row = Mapping[str, Any]
 
@@ -98,7 +101,7 @@ class PlpyDatabase:
         try:
             result = self._plpy.execute(plan, list(values))
         except self._plpy.SPIError as error:
-            raise _translate(error) from None
+            raise translate(error) from None
         return list(result)
 
     def rows(self, sql: str, settings: Mapping[str, str]) -> Iterator[Row]:
@@ -122,12 +125,12 @@ class PlpyDatabase:
             try:
                 cursor = self._plpy.cursor(sql)
             except self._plpy.SPIError as error:
-                raise _translate(error) from None
+                raise translate(error) from None
         while True:
             try:
                 found = cursor.fetch(1)
             except self._plpy.SPIError as error:
-                raise _translate(error) from None
+                raise translate(error) from None
             if not len(found):
                 return
             yield found[0]
@@ -149,27 +152,29 @@ class PlpyDatabase:
         try:
             self._plpy.execute(sql)
         except self._plpy.SPIError as error:
-            raise _translate(error) from None
+            raise translate(error) from None
 
     def describe(self, sql: str) -> list[ResultColumn]:
         """Return the columns of a statement's result, running it for no row that matters."""
         try:
             result = self._plpy.execute(sql)
         except self._plpy.SPIError as error:
-            raise _translate(error) from None
+            raise translate(error) from None
         return [ResultColumn(*pair) for pair in zip(result.colnames(), result.coltypes(), strict=True)]
 
     def notice(self, message: str, detail: str | None = None) -> None:
         """Send a NOTICE to the client at once."""
-        self._plpy.notice(message, detail=detail) if detail else self._plpy.notice(message)
+        shown = printable(message, lines=True)
+        self._plpy.notice(shown, detail=detail) if detail else self._plpy.notice(shown)
 
     def warning(self, message: str, hint: str | None = None) -> None:
         """Send a WARNING to the client at once."""
-        self._plpy.warning(message, hint=hint) if hint else self._plpy.warning(message)
+        shown = printable(message, lines=True)
+        self._plpy.warning(shown, hint=hint) if hint else self._plpy.warning(shown)
 
     def log(self, message: str) -> None:
         """Write a line to the server's log."""
-        self._plpy.log(message)
+        self._plpy.log(printable(message, lines=True))
 
     def _plan(self, sql: str, types: tuple[str, ...]) -> Any:
         plan = self._plans.get((sql, types))
@@ -177,7 +182,7 @@ class PlpyDatabase:
             try:
                 plan = self._plpy.prepare(sql, [_built_in(name) for name in types])
             except self._plpy.SPIError as error:
-                raise _translate(error) from None
+                raise translate(error) from None
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             self._plans[sql, types] = plan
@@ -197,16 +202,19 @@ MAX_PLANS = 200
 """Statements are few; those built for one training's columns must not pile up in a pooled session."""
 
 
-def _translate(error: Any) -> DatabaseError:
+def translate(error: Any) -> DatabaseError:
+    """Return an error of PL/Python's server interface with its parts, under the message it was raised with."""
     packed, detail, hint, *_ = error.spidata
     text = str(error)
     if text == _FROM_ITERATOR and detail:
         text, detail = detail, None
     # PL/Python gives an attribute to the states that PostgreSQL itself knows
     sqlstate = getattr(error, "sqlstate", None) or _unpack(packed)
-    return DatabaseError(sqlstate, text.removeprefix("plpy.Error: "), detail, hint)
+    return DatabaseError(sqlstate, _RAISED_BY.sub("", text), detail, hint)
 
 
+_RAISED_BY = re.compile(r"\A(?:plpy\.Error|ml\.\w+): ")
+"""What PL/Python writes before the message of an exception: its class, or the function that ours are named after."""
 _FROM_ITERATOR = "error fetching next item from iterator"
 """What PL/Python makes of the message of an error between two rows of a function's result."""
 

@@ -1,7 +1,7 @@
 """A database for tests without a server, behind the same Protocol as the real one.
 
 It runs the extension's own statements on SQLite tables in memory, made from the installation scripts, with the
-policies of row security that stand there, foreign keys, unique and check constraints, roles and their memberships,
+policies of row security where there are any, foreign keys, unique and check constraints, roles and their memberships,
 settings and savepoints. What SQLite has no words for is answered by functions that a test registers::
 
     db = FakeDatabase(path.read_text() for path in sorted(folder.glob("*.sql")))
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from motadata_ml_server.postgres import owner
-from motadata_ml_server.postgres.database import DatabaseError, ResultColumn, Row
+from motadata_ml_server.postgres.database import DatabaseError, ResultColumn, Row, standing_in
 from motadata_ml_server.postgres.fake_dialect import SCHEMAS, is_write, script
 from motadata_ml_server.postgres.fake_functions import BoolOr, Functions
 
@@ -215,7 +215,7 @@ class FakeDatabase:
         if len(types) != len(values):
             raise AssertionError(f"{len(types)} types for {len(values)} values: {text}")
         if _PENDING.fullmatch(text):
-            with self.acting_as(OWNER):
+            with self.acting_as(OWNER), standing_in(self):
                 inspect.unwrap(owner.run_pending)()
             return [{}]
         for fragment, answer in self._answers:

@@ -8,6 +8,9 @@ from motadata_ml_server.postgres.database import Database, DatabaseError
 _NOT_A_NAME = "22023"
 """What parse_ident raises; a cancel or a timeout is none of it."""
 
+MAX_NAME_CHARACTERS = 1_000
+"""Of a name with its schema and quotes."""
+
 
 def quote_identifier(name: str) -> str:
     """Quote a name as PostgreSQL's ``quote_ident`` would, always with quotes."""
@@ -31,6 +34,11 @@ def qualified(db: Database, argument: str, name: str) -> str:
     InvalidArgumentError
         ML009: it is not one or two identifiers.
     """
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidArgumentError(
+            f"{argument} must be a name, with a schema or without, got a text of {len(name)} characters",
+            hint="PostgreSQL's names have at most 63 bytes.",
+        )
     try:
         parts = db.query("select pg_catalog.parse_ident($1) as parts", ["text"], [name])[0]["parts"]
     except DatabaseError as error:

@@ -7,12 +7,12 @@ functions directly finds nothing pending: nobody but the server package can leav
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from motadata_ml_server.errors import InsufficientPrivilegeError
 from motadata_ml_server.postgres import boundary, database
-from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.database import Database, Row
 
 T = TypeVar("T")
 
@@ -25,6 +25,11 @@ _after_write: list[Callable[[], None]] = []
 def read_as_owner(db: database.Database, operation: Callable[[database.Database], T]) -> T:
     """Run an operation that reads, as the owner, in the caller's snapshot."""
     return _run(db, operation, "select ml._run_read()")
+
+
+def query_as_owner(db: database.Database, sql: str, types: Sequence[str] = (), values: Sequence[Any] = ()) -> list[Row]:
+    """Run one statement that reads, as the owner; what it may return to the caller is for the statement to decide."""
+    return read_as_owner(db, lambda owner: owner.query(sql, types, values))
 
 
 def write_as_owner(db: database.Database, operation: Callable[[database.Database], T]) -> T:

@@ -13,6 +13,7 @@ from typing import Any
 
 from motadata_ml_server.errors import MotadataError
 from motadata_ml_server.postgres.database import Database, DatabaseError
+from motadata_ml_server.postgres.printable import printable
 
 PREFIX = "motadata_ml:"
 
@@ -30,8 +31,13 @@ def line(event: str, **fields: Any) -> str:
     parts = [f"{PREFIX} event={event}"]
     for name, value in fields.items():
         told = f"{value:.3f}" if isinstance(value, float) else str(value)
-        parts.append(f"{name}={told if isinstance(value, (int, float)) else json.dumps(told, ensure_ascii=False)}")
+        parts.append(f"{name}={told if isinstance(value, (int, float)) else _quoted(told)}")
     return " ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a JSON string; what is escaped is what a terminal that shows the log would obey."""
+    return printable(json.dumps(text, ensure_ascii=False))
 
 
 class TrainingLog:

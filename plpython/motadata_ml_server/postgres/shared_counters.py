@@ -32,6 +32,9 @@ FORMAT: Final = 1
 SLOTS: Final = 16_384
 """As many pairs of session and version as can be counted at once; a slot has 64 bytes."""
 
+RESERVED: Final = 4_096
+"""Slots that only training takes: who predicts with many versions from many sessions must not end its counting."""
+
 PREDICTIONS: Final = 1
 TRAINING: Final = 2
 
@@ -140,11 +143,12 @@ class Region:
             if _may_take(words[place], own):
                 words[place, OWNER], words[place, BORN] = own, born
                 return int(place)
-        free = np.flatnonzero(words[:, SCOPE] == 0)
+        within = words if kind == TRAINING else words[: SLOTS - RESERVED]
+        free = np.flatnonzero(within[:, SCOPE] == 0)
         if len(free):
-            place = int(free[0])
+            place = int(free[-1] if kind == TRAINING else free[0])
         else:
-            dead = next((p for p in np.argsort(words[:, CALLS]).tolist() if _may_take(words[p], 0)), None)
+            dead = next((p for p in np.argsort(within[:, CALLS]).tolist() if _may_take(within[p], 0)), None)
             if dead is None:
                 return None
             place = int(dead)

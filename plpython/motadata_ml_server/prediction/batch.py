@@ -11,6 +11,7 @@ import numpy as np
 from motadata_ml_server.administration import options
 from motadata_ml_server.columns import ColumnSchema, ColumnTable
 from motadata_ml_server.features.columns_of import feature_schemas
+from motadata_ml_server.features.row_chunks import row_chunks
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.ingest.wire import decode_table
@@ -20,9 +21,18 @@ from motadata_ml_server.prediction.predictor import Predictor
 _ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
 
+COPIES = 4
+"""How often the numbers of an answer lie in memory at once on their way out, at the least."""
+
 
 def predict_chunks(
-    db: Database, predictor: Predictor, input_data: str, id_column: str | None
+    db: Database,
+    predictor: Predictor,
+    input_data: str,
+    id_column: str | None,
+    chunk_rows: int | None = None,
+    *,
+    exact_ids: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield the predictions of a relation's rows, a chunk at a time, in its order.
 
@@ -36,12 +46,19 @@ def predict_chunks(
         A table, a view or a SELECT that has the model's features.
     id_column : str or None
         A column that names each row; None numbers the rows from 1.
+    chunk_rows : int or None
+        Rows that are read and predicted at a time; None takes the option of that name.
+    exact_ids : bool
+        Write ids so that their type reads the same value back, whatever the session's settings.
 
     Raises
     ------
     InvalidInputError
         ML011: features are missing.
+    InvalidArgumentError
+        ML009: chunk_rows is out of bounds.
     """
+    most = options.integer(db, "chunk_rows") if chunk_rows is None else options.check("chunk_rows", chunk_rows)
     source = resolve(db, input_data, "input_data")
     schemas = feature_schemas(predictor.plan, source)
     names = [schema.name for schema in schemas]
@@ -49,20 +66,21 @@ def predict_chunks(
     if id_column is not None:
         id_name = source.column(id_column, "id_column").name
         if id_name not in names or next(s for s in schemas if s.name == id_name).kind != "text":
-            source = _with_id(source, id_name)
+            source = _with_id(source, id_name, exact_ids)
             id_name = _ID
             schemas.append(ColumnSchema(_ID, "text", "text"))
     first, threads = 1, options.integer(db, "threads")
-    for chunk in read_chunks(db, source, schemas, options.integer(db, "chunk_rows"), suspended=True):
+    for chunk in read_chunks(db, source, schemas, most, suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
-        yield _encode(predictor, table, names, id_name, first, threads)
-        first += chunk.rows
+        for _, part in row_chunks(table, COPIES * predictor.outputs):
+            yield _encode(predictor, part, names, id_name, first, threads)
+            first += part.rows
 
 
-def _with_id(source: Source, name: str) -> Source:
+def _with_id(source: Source, name: str, exact: bool) -> Source:
     """Return the source with a column once more, as text and under a name of its own."""
     column = source.column(name, "id_column")
-    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name)))
+    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name, exact=exact)))
 
 
 def _encode(

@@ -8,6 +8,7 @@ from motadata_ml_server.models.artifacts import load_artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.kinds import ArtifactKind, predicting_kind
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.owner import query_as_owner
 
 if TYPE_CHECKING:
     from motadata_ml_server.prediction.predictor import Predictor
@@ -32,7 +33,7 @@ def load_predictor(db: Database, visible: VisibleVersion) -> Predictor:
     from motadata_ml_server.prediction.predictor import Predictor
 
     version_id = visible.version_id
-    row = db.query(_DESCRIBE, ["bigint"], [version_id])[0]
+    row = query_as_owner(db, _DESCRIBE, ["bigint"], [version_id])[0]
     kind = predicting_kind(row["runtime"])
     stored, payload = load_artifacts(db, visible, [ArtifactKind.PLAN, kind])
     plan = read_json(stored, "feature plan", FeaturePlan.from_json)

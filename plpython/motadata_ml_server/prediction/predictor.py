@@ -89,6 +89,11 @@ class Predictor:
         """Estimate of the memory it holds."""
         return self._runtime.nbytes + 4096
 
+    @property
+    def outputs(self) -> int:
+        """Numbers of an answer: one for each class, or one."""
+        return max(1, len(self._classes), self._runtime.outputs)
+
     def value(self, row: Row) -> float | None:
         """Predict one row as a number.
 

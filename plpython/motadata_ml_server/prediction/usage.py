@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from motadata_ml_server.models.listing import own_tenants
 from motadata_ml_server.postgres import shared_counters
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.postgres.shared_counters import CALLS, ERRORS, ROWS, SECONDS
 
 T = TypeVar("T")
@@ -20,6 +22,7 @@ from rows from (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest(
     pg_catalog.unnest($5)) as u (id, calls, rows, errors, seconds)
 join ml.model_version v on v.id operator(pg_catalog.=) u.id
 join ml.model m on m.id operator(pg_catalog.=) v.model
+where m.tenant_id operator(pg_catalog.=) any ($6)
 order by m.tenant_id, m.model_id, v.id
 """
 
@@ -82,4 +85,6 @@ def totals(db: Database) -> list[dict[str, Any]]:
         np.add.at(total, place, found[:, word])
     seconds = np.bincount(place, found[:, SECONDS].view(np.float64), len(versions))
     values = [versions.tolist(), *(total.tolist() for total in sums), seconds.tolist()]
-    return [dict(row) for row in db.query(_NAMED, ["bigint[]"] * 4 + ["float8[]"], values)]
+    values.append(own_tenants(db))
+    rows = query_as_owner(db, _NAMED, ["bigint[]"] * 4 + ["float8[]", "text[]"], values)
+    return [dict(row) for row in rows]

@@ -13,7 +13,7 @@ from motadata_ml_server.models import deployment
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.models.visibility import look_up
 from motadata_ml_server.postgres.database import Database, DatabaseError, Row
-from motadata_ml_server.postgres.owner import write_as_owner
+from motadata_ml_server.postgres.owner import query_as_owner, write_as_owner
 from motadata_ml_server.postgres.server_log import line
 from motadata_ml_server.scheduling.holdout import Holdout, divide
 from motadata_ml_server.scheduling.schedules import end_stale_jobs
@@ -27,7 +27,7 @@ select s.model, s.tenant_id, s.metric, s.min_improvement, s.max_drift, s.search_
     (select pg_catalog.clock_timestamp() operator(pg_catalog.-) pg_catalog.max(v.trained_at)
             operator(pg_catalog.>) s.max_age
         from ml.model_version v where v.model operator(pg_catalog.=) s.model) as old,
-    pg_catalog.clock_timestamp()::pg_catalog.text as now, current_user::pg_catalog.text as role
+    pg_catalog.clock_timestamp()::pg_catalog.text as now
 from ml.schedule s join ml.model m on m.id operator(pg_catalog.=) s.model
 where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=) $2
 """
@@ -69,14 +69,14 @@ def run_schedule(db: Database, tenant_id: str, model_id: str) -> str:
     InsufficientPrivilegeError
         42501: another role scheduled it; its query does not run with the caller's rights.
     """
-    rows = db.query(_SCHEDULE, ["text", "text"], [tenant_id, model_id])
+    rows = query_as_owner(db, _SCHEDULE, ["text", "text"], [tenant_id, model_id])
     if not rows:
         if end_stale_jobs(db, tenant_id, model_id):
             return "removed"
         raise InvalidArgumentError(
             f"nothing is scheduled for model {model_id!r} of tenant {tenant_id!r}", hint="Call ml.schedule_training."
         )
-    schedule = rows[0]
+    schedule = {**rows[0], "role": db.query("select current_user::pg_catalog.text as role")[0]["role"]}
     if schedule["owner"] != schedule["role"]:
         raise InsufficientPrivilegeError(
             f"the schedule of model {model_id!r} belongs to role {schedule['owner']!r}",

@@ -10,7 +10,7 @@ from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumen
 from motadata_ml_server.evaluation.metrics import deciding
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.database import Database, DatabaseError, Row
-from motadata_ml_server.postgres.owner import write_as_owner
+from motadata_ml_server.postgres.owner import query_as_owner, write_as_owner
 
 _SUBJECT = """
 select model, model_type, target, features, algorithm, hyperparameters, random_state, training_query, arguments,
@@ -60,7 +60,7 @@ def schedule_training(
     """
     caller = db.query(_ROLE)[0]
     _require_pg_cron(bool(caller["pg_cron"]))
-    subject = db.query(_SUBJECT, ["bigint"], [visible.version_id])[0]
+    subject = query_as_owner(db, _SUBJECT, ["bigint"], [visible.version_id])[0]
     if subject["trained_by"] != caller["name"]:
         raise InsufficientPrivilegeError(
             f"version {visible.version} of model {visible.model_id!r} was trained by role {subject['trained_by']!r}",
@@ -97,7 +97,7 @@ def _check_not_negative(**values: float | None) -> None:
 
 
 def _check_not_scheduled(db: Database, model_id: str, model: int) -> None:
-    known = db.query(_KNOWN, ["bigint"], [model])
+    known = query_as_owner(db, _KNOWN, ["bigint"], [model])
     if known:
         raise InvalidArgumentError(
             f"model {model_id!r} is scheduled already, by role {known[0]['role']!r}",
@@ -174,7 +174,7 @@ where m.tenant_id operator(pg_catalog.=) $1 and m.model_id operator(pg_catalog.=
 
 def end_job(db: Database, tenant_id: str, model_id: str) -> None:
     """Remove the job of a model that is about to be deleted, where it is the caller's; another's ends by itself."""
-    rows = db.query(_SCHEDULED, ["text", "text"], [tenant_id, model_id])
+    rows = query_as_owner(db, _SCHEDULED, ["text", "text"], [tenant_id, model_id])
     if rows and db.query(_ROLE)[0]["pg_cron"]:
         _unschedule(db, "jobid operator(pg_catalog.=) $1", "bigint", rows[0]["job_id"])
 
@@ -208,7 +208,7 @@ def unschedule_training(db: Database, tenant_id: str, model_id: str) -> bool:
     InsufficientPrivilegeError
         42501: the job belongs to another role.
     """
-    rows = db.query(_SCHEDULED, ["text", "text"], [tenant_id, model_id])
+    rows = query_as_owner(db, _SCHEDULED, ["text", "text"], [tenant_id, model_id])
     if not rows:
         return False
     found: Mapping[str, Any] = rows[0]

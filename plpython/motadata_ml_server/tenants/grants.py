@@ -1,117 +1,92 @@
-"""Who may act for which tenant, and the rights that come with it."""
+"""Who may act for which tenant."""
 
 from __future__ import annotations
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
 from motadata_ml_server.postgres import parallel_safety
 from motadata_ml_server.postgres.database import Database
-from motadata_ml_server.postgres.owner import caller_is_owner, write_as_owner
-from motadata_ml_server.tenants import resolution
+from motadata_ml_server.postgres.owner import caller_is_owner, read_as_owner, write_as_owner
+from motadata_ml_server.tenants import membership, resolution, rights
+from motadata_ml_server.tenants.membership import LEVELS
 
-READABLE = (
-    "tenant",
-    "tenant_role",
-    "model",
-    "model_version",
-    "deployment",
-    "trial",
-    "option",
-    "models",
-    "model_versions",
-    "trials",
-    "training_progress",
-    "algorithms",
-    "options",
-    "cache_status",
-    "experiment_runs",
-    "stat_models",
-    "quota",
-    "tenant_sizes",
-    "schedule",
-    "schedule_run",
-    "schedules",
-    "schedule_history",
-    "api_keys",
-)
-"""Tables (each with row security, but for the options) and views that a user reads."""
-
-WRITABLE = {
-    "experiment_run": "select, insert, update, delete",
-    "experiment_param": "select, insert, update, delete",
-    "experiment_metric": "select, insert, update, delete",
-}
-"""Tables that a client writes itself; row security decides which rows."""
-
-SEQUENCES = ("experiment_run_seq", "experiment_metric_seq")
-"""What numbers the rows of those tables."""
-
-OWNER_ONLY = ("set_option", "set_quota", "refresh_usage", "_as_float8_array", "_as_int4_array")
-"""Functions that stay with the extension's owner and superusers."""
-
-
-_ADMIN = "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1 and admin) as admin"
-
-_FUNCTIONS = """
-select p.oid::pg_catalog.regprocedure::pg_catalog.text as name from pg_catalog.pg_proc p
-join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace
-where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.<>) all ($1) order by 1
+_GRANT = """
+insert into ml.tenant_role (tenant_id, role, admin, predict_only) values ($1, $2::oid, $3, $4)
+on conflict (tenant_id, role) do update set admin = excluded.admin, predict_only = excluded.predict_only
 """
 
+_REVOKE = "delete from ml.tenant_role where tenant_id = $1 and role = $2::oid returning 1 as one"
 
-_GRANTED = """
-select distinct r.rolname::pg_catalog.text as name
-from ml.tenant_role t join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) t.role order by 1
-"""
-
-_LACKING = """
-select distinct r.rolname::pg_catalog.text as name
-from ml.tenant_role t join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) t.role
-where exists (
-    select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace
-    where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.<>) all ($1)
-        and not pg_catalog.has_function_privilege(r.oid, p.oid, 'execute'))
-order by 1
-"""
+_HELD = "select $2 or pg_catalog.pg_has_role($1, $3, 'usage') as held"
 
 
-def _require_admin(db: Database, tenant_id: str) -> None:
-    if caller_is_owner(db) or db.query(_ADMIN, ["text"], [tenant_id])[0]["admin"]:
+def require_admin(db: Database, tenant_id: str) -> None:
+    """Refuse a caller who does not administer a tenant.
+
+    Raises
+    ------
+    InsufficientPrivilegeError
+        42501: neither the extension's owner nor an administrator of the tenant.
+    """
+    if caller_is_owner(db):
         return
-    raise InsufficientPrivilegeError(
-        f"the current role does not administer tenant {tenant_id!r}",
-        hint="Ask a superuser, or a role that was granted the tenant with admin => true.",
-    )
+    caller = membership.caller_of(db)
+    if read_as_owner(db, lambda owner: membership.access_of(owner, caller, tenant_id)) != "admin":
+        raise InsufficientPrivilegeError(
+            f"the current role does not administer tenant {tenant_id!r}",
+            hint="Ask a superuser, or a role that was granted the tenant with access => 'admin'.",
+        )
 
 
-def grant_usage(db: Database, role_name: str, tenant_id: str, admin: bool) -> None:
+def grant_usage(db: Database, role_name: str, tenant_id: str, admin: bool = False, access: str | None = None) -> None:
     """Let a role act for a tenant.
+
+    Parameters
+    ----------
+    db : Database
+        The caller's session.
+    role_name : str
+        The role.
+    tenant_id : str
+        The tenant.
+    admin : bool
+        The same as an access of ``admin``.
+    access : str or None
+        predict, train or admin; None is train, or admin where that is asked for.
 
     Raises
     ------
     InvalidArgumentError
-        ML009: no such role.
+        ML009: no such role or access, or an access that says other than ``admin``.
     InsufficientPrivilegeError
         42501: the caller does not administer the tenant.
     """
     resolution.check_name(tenant_id)
-    _require_admin(db, tenant_id)
-    write_as_owner(db, lambda owner: _grant(owner, role_name, tenant_id, admin))
+    level = access if access is not None else "admin" if admin else "train"
+    if level not in LEVELS or (admin and level != "admin"):
+        raise InvalidArgumentError(
+            f"access must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}, got {access!r}"
+            if level not in LEVELS
+            else f"access must be admin where admin is true, got {access!r}",
+            hint="predict lets a role predict and nothing else; train also lets it train and manage models; admin also "
+            "lets it grant the tenant to others.",
+        )
+    require_admin(db, tenant_id)
+    write_as_owner(db, lambda owner: _grant(owner, role_name, tenant_id, level))
 
 
-def _grant(db: Database, role_name: str, tenant_id: str, admin: bool) -> None:
-    role = _role(db, role_name)
+def _grant(db: Database, role_name: str, tenant_id: str, level: str) -> None:
+    role = role_oid(db, role_name)
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
     db.query(
-        "insert into ml.tenant_role (tenant_id, role, admin) values ($1, $2::oid, $3) "
-        "on conflict (tenant_id, role) do update set admin = excluded.admin",
-        ["text", "bigint", "boolean"],
-        [tenant_id, role, admin],
+        _GRANT,
+        ["text", "bigint", "boolean", "boolean"],
+        [tenant_id, role, level == "admin", level == "predict"],
     )
-    _for_role(db, role_name, "grant", "to")
+    rights.renew(db, role_name)
 
 
 def revoke_usage(db: Database, role_name: str, tenant_id: str) -> None:
-    """Take a tenant from a role, and with its last tenant the rights on the functions.
+    """Take a tenant from a role, and with the last thing it was granted the rights on the functions.
 
     Raises
     ------
@@ -120,30 +95,24 @@ def revoke_usage(db: Database, role_name: str, tenant_id: str) -> None:
     InsufficientPrivilegeError
         42501: the caller does not administer the tenant.
     """
-    _require_admin(db, tenant_id)
+    require_admin(db, tenant_id)
     write_as_owner(db, lambda owner: _revoke(owner, role_name, tenant_id))
 
 
 def _revoke(db: Database, role_name: str, tenant_id: str) -> None:
-    role = _role(db, role_name)
-    gone = db.query(
-        "delete from ml.tenant_role where tenant_id = $1 and role = $2::oid returning 1 as one",
-        ["text", "bigint"],
-        [tenant_id, role],
-    )
-    if not gone:
+    if not db.query(_REVOKE, ["text", "bigint"], [tenant_id, role_oid(db, role_name)]):
         raise InvalidArgumentError(
             f"role {role_name!r} was not granted tenant {tenant_id!r}",
-            hint="select * from ml.tenant_role shows who was.",
+            hint="select * from ml.tenant_roles shows who was.",
         )
-    if not db.query("select 1 as one from ml.tenant_role where role = $1::oid limit 1", ["bigint"], [role]):
-        _for_role(db, role_name, "revoke", "from")
+    rights.renew(db, role_name)
 
 
 def refresh_usage(db: Database) -> int:
     """Give every role that acts for a tenant the rights of the installed version; returns how many roles.
 
-    Marks predictions for parallel plans as this version of PostgreSQL allows, too.
+    Rights that an older version gave and this one does not are taken back. Marks predictions for parallel plans as this
+    version of PostgreSQL allows, too.
 
     Raises
     ------
@@ -155,20 +124,41 @@ def refresh_usage(db: Database) -> int:
             "only the extension's owner refreshes the rights of all roles",
             hint="Ask a superuser: select ml.refresh_usage().",
         )
-    names = [row["name"] for row in db.query(_GRANTED)]
+    return write_as_owner(db, _refresh)
+
+
+def _refresh(owner: Database) -> int:
+    names = list(rights.holders(owner))
     for name in names:
-        _for_role(db, name, "grant", "to")
-    parallel_safety.refresh(db)
+        rights.renew(owner, name)
+    parallel_safety.refresh(owner)
     return len(names)
 
 
 def roles_lacking_rights(db: Database) -> list[str]:
-    """Return the roles that act for a tenant without all rights of the installed version."""
-    rows = db.query(_LACKING, ["text[]"], [list(OWNER_ONLY)])
-    return [row["name"] for row in rows]
+    """Return the roles whose rights are not those of the installed version; to a user, those that it acts as."""
+    caller, everything = membership.caller_of(db), caller_is_owner(db)
+
+    def operation(owner: Database) -> list[str]:
+        if not membership.shares_models(owner):
+            return []
+        return [
+            name
+            for name in rights.outdated(owner)
+            if owner.query(_HELD, ["name", "boolean", "name"], [caller.role, everything, name])[0]["held"]
+        ]
+
+    return read_as_owner(db, operation)
 
 
-def _role(db: Database, role_name: str) -> int:
+def role_oid(db: Database, role_name: str) -> int:
+    """Return the OID of a role.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: no such role.
+    """
     rows = db.query("select oid::bigint as oid from pg_catalog.pg_roles where rolname = $1", ["name"], [role_name])
     if not rows:
         raise InvalidArgumentError(
@@ -176,16 +166,3 @@ def _role(db: Database, role_name: str) -> int:
             hint="Create it first: create role ... login; names are matched exactly, without quotes.",
         )
     return int(rows[0]["oid"])
-
-
-def _for_role(db: Database, role_name: str, verb: str, preposition: str) -> None:
-    """Grant or revoke what a user of the extension needs."""
-    role = db.query("select pg_catalog.quote_ident($1) as name", ["text"], [role_name])[0]["name"]
-    functions = ", ".join(row["name"] for row in db.query(_FUNCTIONS, ["text[]"], [list(OWNER_ONLY)]))
-    tables = ", ".join(f"ml.{name}" for name in READABLE)
-    db.run(f"{verb} usage on schema ml {preposition} {role}")
-    db.run(f"{verb} select on {tables} {preposition} {role}")
-    for table, rights in WRITABLE.items():
-        db.run(f"{verb} {rights} on ml.{table} {preposition} {role}")
-    db.run(f"{verb} usage on sequence {', '.join(f'ml.{name}' for name in SEQUENCES)} {preposition} {role}")
-    db.run(f"{verb} execute on function {functions} {preposition} {role}")

@@ -9,7 +9,7 @@ from typing import Any
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, QuotaExceededError
 from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.owner import caller_is_owner, read_as_owner, write_as_owner
-from motadata_ml_server.tenants import resolution, training_budget
+from motadata_ml_server.tenants import membership, resolution, training_budget
 
 _LIMITS = """
 select max_models, max_bytes, max_training_seconds_per_day from ml.quota
@@ -177,6 +177,6 @@ def _sizes(db: Database, tenants: list[str]) -> list[Row]:
 
 def tenant_sizes(db: Database) -> Iterator[dict[str, Any]]:
     """Yield what each tenant holds that the caller may act for, beside its quota."""
-    tenants = [row["tenant_id"] for row in db.query("select tenant_id from ml.tenant")]
-    for row in read_as_owner(db, lambda owner: _sizes(owner, tenants)):
+    caller = membership.caller_of(db)
+    for row in read_as_owner(db, lambda owner: _sizes(owner, membership.tenants_of(owner, caller))):
         yield {**row, "training_seconds_today": training_budget.seconds_today(db, row["tenant_id"])}

@@ -15,6 +15,7 @@ import numpy as np
 from motadata_ml_server.errors import QuotaExceededError
 from motadata_ml_server.postgres import shared_counters
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.postgres.shared_counters import CALLS, SECONDS, SUBJECT
 
 DAY = 86_400
@@ -93,7 +94,7 @@ def _counted(db: Database, tenant_id: str) -> float:
 
 
 def _stored(db: Database, tenant_id: str) -> float:
-    rows = db.query(_STORED, ["text", "float8"], [tenant_id, float(_today() * DAY)])
+    rows = query_as_owner(db, _STORED, ["text", "float8"], [tenant_id, float(_today() * DAY)])
     return float(rows[0]["seconds"])
 
 

@@ -139,8 +139,17 @@ def target_of(value: str | None, model_type: str) -> str | None:
     return value
 
 
+MAX_JSON_CHARACTERS = 1_000_000
+"""Of a jsonb argument: what is made of it takes many times as much memory."""
+
+
 def json_object(value: str | None, argument: str) -> dict[str, Any]:
     """Return a jsonb argument that has to be an object; NULL is an empty one."""
+    if value is not None and len(value) > MAX_JSON_CHARACTERS:
+        raise InvalidArgumentError(
+            f"{argument} has {len(value)} characters, at most {MAX_JSON_CHARACTERS} are read",
+            hint="Name what differs from the defaults alone.",
+        )
     try:
         parsed = json.loads(value) if value is not None else {}
     except (ValueError, RecursionError):

@@ -41,6 +41,7 @@ from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.protocol import MemoryFile
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.supervisor import Worker
+from motadata_ml_server.training.turn import turn
 
 WORKER_BASE_MB = 300
 """What a worker needs before it sees a row: interpreter, libraries, thread stacks."""
@@ -66,6 +67,11 @@ class _Job:
 
 def train(db: Database, arguments: Arguments) -> dict[str, Any]:
     """Train a model and store it; returns a row of ``ml.training_result``."""
+    with turn():
+        return _train(db, arguments)
+
+
+def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
     started = time.monotonic()
     _require_writable(db)
     versions.require_same_version(db)
@@ -93,6 +99,7 @@ def train(db: Database, arguments: Arguments) -> dict[str, Any]:
         artifacts, trials = _artifacts(result.artifacts, worker.artifacts), _trials(result.model)
         new = store.NewVersion(tenant_id, model_id, job.spec.model_type, deploys, role, fields, artifacts, trials)
         number = store.store(db, new)
+        resolution.resolve(db, tenant_id)  # what is revoked by now is not stored: the error undoes it
         log.found(version=number, rows=fields.training_rows)
     return {
         "model_id": model_id,

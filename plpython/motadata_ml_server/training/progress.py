@@ -12,6 +12,9 @@ from typing import Any
 
 from motadata_ml_server.postgres import processes, session_files
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.owner import read_as_owner
+from motadata_ml_server.tenants import membership
+from motadata_ml_server.tenants.membership import caller_of
 
 PREFIX = "motadata_ml_training_"
 
@@ -97,13 +100,12 @@ class ProgressReport:
 def running(db: Database) -> Iterator[dict[str, Any]]:
     """Yield the trainings of this database that run now, of the tenants the caller may act for."""
     here = db.query(_SESSION)[0]["database"]
-    superuser = db.query("select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) current_user")[
-        0
-    ]["rolsuper"]
+    caller = caller_of(db)
+    tenants = set(read_as_owner(db, lambda owner: membership.tenants_of(owner, caller)))
     for facts in session_files.read_all(PREFIX):
         if facts["database"] != here or not processes.runs(facts["worker"], "motadata_ml_server.worker"):
             continue
-        if superuser or _permitted(db, facts["tenant_id"]):
+        if caller.superuser or facts["tenant_id"] in tenants:
             yield {
                 **{name: facts.get(name) for name in _SHOWN},
                 "started_at": _timestamp(db, facts["started"]),
@@ -122,15 +124,6 @@ _SHOWN = (
     "seconds",
     "seconds_left",
 )
-
-
-def _permitted(db: Database, tenant_id: str) -> bool:
-    rows = db.query(
-        "select exists (select from ml.tenant_role where tenant_id operator(pg_catalog.=) $1) as found",
-        ["text"],
-        [tenant_id],
-    )
-    return bool(rows[0]["found"])
 
 
 def _timestamp(db: Database, epoch: float) -> str:

@@ -33,11 +33,13 @@ STDERR_TAIL = 2_000
 
 
 def _environment(threads: int) -> dict[str, str]:
-    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    limits = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - joblib wants one
+        "ORT_DISABLE_TELEMETRY": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # as it is loaded; a fit raises it once the sandbox is entered
         **dict.fromkeys(limits, str(threads)),
     }
 

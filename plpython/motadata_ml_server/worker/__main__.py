@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> int:
 
     result: Result | Failure
     try:
+        _give_up_what_no_fit_needs()
         result = _train(sys.stdin.buffer, replies, rows_fd, artifacts_fd)
     except BaseException as error:
         result = _describe(error, max_memory_mb)
@@ -53,6 +54,19 @@ def _die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _give_up_what_no_fit_needs() -> None:
+    """Enter the sandbox, before a byte of the caller's is read.
+
+    joblib comes first: as it is imported it makes a semaphore, in a folder that is closed afterwards, and without one
+    it would use no threads.
+    """
+    import joblib  # noqa: F401
+
+    from motadata_ml_server.worker import sandbox
+
+    sandbox.enter()
 
 
 def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: int) -> Result:
@@ -67,11 +81,13 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
 
     from motadata_ml_server.columns import ColumnSchema
     from motadata_ml_server.ingest.wire import decode_table
+    from motadata_ml_server.persistence.light_sklearn import import_sklearn
     from motadata_ml_server.worker.fit import fit, prepare
 
-    _import_without_pandas()
+    import_sklearn()
     _stay_one_process()
     prepare(spec)
+    _allow_threads(spec.threads)
     schemas = [ColumnSchema(**column) for column in order.columns]
 
     def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
@@ -144,25 +160,27 @@ class _Fingerprint(threading.Thread):
         self.digest = sha.hexdigest()
 
 
-def _import_without_pandas() -> None:
-    """Import scikit-learn's base without pandas, which it takes where it finds it, for frames that never come here.
+def _allow_threads(threads: int) -> None:
+    """Let OpenBLAS have the training's threads: before the sandbox was entered it could start none outside of it."""
+    from threadpoolctl import threadpool_limits
 
-    Half a second and 40 MB are saved. A None in ``sys.modules`` is the documented way to make an import fail.
-    """
-    sys.modules["pandas"] = None  # type: ignore[assignment]
-    try:
-        import sklearn.utils.fixes  # noqa: F401
-    finally:
-        del sys.modules["pandas"]
+    threadpool_limits(threads)
 
 
 def _stay_one_process() -> None:
     """Compute in threads where an estimator would start processes of its own.
 
-    Those would live on after the worker is killed, leave files in /dev/shm, and have a memory limit each.
+    Those would live on after the worker is killed, leave files in /dev/shm, and have a memory limit each. The sandbox
+    refuses them, and the semaphores that Python's pools of threads take from that folder as well: here a lock has to
+    hold back threads alone.
     """
-    import joblib
+    import multiprocessing.context as processes
 
+    import joblib
+    from joblib.externals.loky.backend import context as loky
+
+    loky.physical_cores_cache = os.cpu_count()  # it would start a program to count them
+    processes.BaseContext.Lock = lambda _: threading.Lock()  # type: ignore[method-assign, assignment, return-value]
     joblib.parallel_config("threading")
 
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from motadata_ml._calls import Call, Fetch, Steps
 from motadata_ml._operations.functions import rows_of, select_function, select_view, value_of
 from motadata_ml._operations.settings import Settings
 from motadata_ml.results import ResultTable
 
+Access: TypeAlias = Literal["predict", "train", "admin"]
+"""What a role may do for a tenant."""
 
-def grant_usage(settings: Settings, role_name: str, tenant_id: str | None, admin: bool) -> Call[Any]:
+
+def grant_usage(
+    settings: Settings, role_name: str, tenant_id: str | None, admin: bool, access: str | None
+) -> Call[Any]:
     """Return the call that lets a role act for a tenant."""
-    arguments = {"role_name": role_name, "tenant_id": settings.tenant(tenant_id), "admin": admin}
+    arguments = {"role_name": role_name, "tenant_id": settings.tenant(tenant_id), "admin": admin or None}
+    arguments["access"] = access
     return value_of("grant_usage", arguments)
 
 
 def revoke_usage(settings: Settings, role_name: str, tenant_id: str | None) -> Call[Any]:
     """Return the call that takes that back."""
     return value_of("revoke_usage", {"role_name": role_name, "tenant_id": settings.tenant(tenant_id)})
+
+
+def tenant_roles(settings: Settings, tenant_id: str | None) -> Call[ResultTable]:
+    """Return the call that lists who may act for a tenant."""
+    return rows_of(select_view("tenant_roles", {"tenant_id": settings.tenant(tenant_id)}, "tenant_id, role"))
 
 
 def refresh_usage() -> Call[Any]:

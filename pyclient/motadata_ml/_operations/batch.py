@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,13 @@ from motadata_ml._operations.lending import describe
 from motadata_ml._operations.records import Records, decode, native
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.upload import drop, upload
-from motadata_ml.errors import UnsupportedOperationError
+from motadata_ml.errors import InvalidArgumentError, UnsupportedOperationError
 from motadata_ml.results import Prediction
+
+IdType: TypeAlias = Literal[
+    "smallint", "integer", "bigint", "numeric", "text", "uuid", "date", "timestamp", "timestamptz"
+]
+"""SQL types that the server returns ids in."""
 
 RECORD_ROWS = 50_000
 """Rows in each packed value: far below PostgreSQL's limit of 1 GB."""
@@ -33,7 +38,7 @@ with answer as (
     select row_number() over () as n, (row_number() over () - 1) / %s as run,
         id, prediction, value, confidence, probabilities
     from ml.predict_batch(
-        %s::text, %s::text, id_column => %s::text, version => %s::text, tenant_id => %s::text)
+        %s::text, %s::text, id_column => %s::text, version => %s::text, tenant_id => %s::text{})
 )
 select count(*)::integer as rows,
     string_agg(
@@ -72,8 +77,8 @@ class Batch:
         The highest probability.
     classes : list of str
         The model's classes; empty where it has none.
-    ids : list of str or None
-        Values of the id column, where one was named.
+    ids : list or None
+        Values of the id column, where one was named: text, or values of the type that was asked for.
     index : Index or None
         The caller's index, where a frame was given.
     label_type : str or None
@@ -86,7 +91,7 @@ class Batch:
     probabilities: NDArray[np.float64] | None
     confidence: NDArray[np.float64] | None
     classes: list[str]
-    ids: list[str] | None = None
+    ids: list[Any] | None = None
     index: pd.Index[Any] | None = None
     label_type: str | None = None
 
@@ -142,6 +147,31 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class _Optional:
+    """Arguments that are left to the server where they are not given: one of version 0.2.0 does not know them."""
+
+    id_type: IdType | None
+    chunk_rows: int | None
+
+    def __post_init__(self) -> None:
+        if self.id_type is not None and self.id_type not in get_args(IdType):
+            raise InvalidArgumentError(
+                f"id_type must be one of {', '.join(get_args(IdType))}, got {self.id_type!r}",
+                hint="leave it out for text",
+            )
+
+    @property
+    def arguments(self) -> tuple[sql.Composable, list[int]]:
+        """The text of the arguments, and the values that are bound in it."""
+        text: list[sql.Composable] = []
+        if self.id_type is not None:
+            text.append(sql.SQL(f", id_type => null::{self.id_type}"))
+        if self.chunk_rows is not None:
+            text.append(sql.SQL(", chunk_rows => %s::integer"))
+        return sql.Composed(text), [] if self.chunk_rows is None else [self.chunk_rows]
+
+
+@dataclass(frozen=True)
 class _Version:
     """The version that answers."""
 
@@ -166,9 +196,12 @@ def predict_batch(
     tenant_id: str | None = None,
     version: str | None = None,
     id_column: str | None = None,
+    id_type: IdType | None = None,
+    chunk_rows: int | None = None,
 ) -> Call[Batch]:
     """Return the call that predicts many rows."""
     tenant = settings.tenant(tenant_id)
+    more = _Optional(id_type, chunk_rows)
     frame = None if isinstance(input_data, str) else to_frame(input_data, "input_data")
 
     def steps() -> Steps[Batch]:
@@ -181,27 +214,28 @@ def predict_batch(
                     "a decomposition of a table or SELECT has no column to return",
                     hint="pass the rows as a frame, or select ml.predict(model_id, to_jsonb(t)) from t",
                 )
-            batch = yield from _packed(found, input_data, id_column)
+            batch = yield from _packed(found, input_data, id_column, more)
             return batch
         columns = batch_columns(frame, input_data, found.info)
         if described.read_only or not scalar:
             batch = yield from _one_by_one(found, frame)
             return replace(batch, index=frame.index)
         table = yield from upload(columns)
-        batch = yield from _packed(found, table.argument, None)
+        batch = yield from _packed(found, table.argument, None, replace(more, id_type=None))
         yield from drop(table)
         return replace(batch, index=frame.index)
 
     return Call(steps, model_id=model_id, transaction=frame is not None, repeat=True)
 
 
-def _packed(version: _Version, source: str, id_column: str | None) -> Steps[Batch]:
+def _packed(version: _Version, source: str, id_column: str | None, more: _Optional) -> Steps[Batch]:
     """Fetch the predictions as packed records."""
     info, classes = version.info, version.classes
     as_text = info["model_type"] == "anomaly"
     arguments = (version.model_id, source, id_column, version.number, version.tenant)
     shape = (classes, len(classes), as_text, id_column is not None)
-    chunks = yield Fetch(_PACKED, (RECORD_ROWS, *arguments, *shape), binary=True)
+    optional, values = more.arguments
+    chunks = yield Fetch(_PACKED.format(optional), (RECORD_ROWS, *arguments, *values, *shape), binary=True)
     records: Records = decode(chunks, info["model_type"], info.get("label_type"), classes)
     return Batch(
         version.model_id,

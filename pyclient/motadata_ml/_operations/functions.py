@@ -16,12 +16,14 @@ from motadata_ml.results import Record, ResultTable
 
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "admin": "boolean",
+    "chunk_rows": "integer",
     "cv": "integer",
     "deploy": "boolean",
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
     "hyperparameters": "jsonb",
+    "keep": "text[]",
     "key_id": "bigint",
     "max_age": "interval",
     "max_bytes": "bigint",
@@ -134,7 +136,7 @@ def _bound(name: str, value: Any) -> Any:
     """Return an argument as psycopg binds it."""
     if ARGUMENT_TYPES.get(name) == "jsonb":
         return to_json(value, name)
-    if name == "features":
+    if name in ("features", "keep"):
         value = [str(feature) for feature in value]
     refuse_faults(value, name)
     return value

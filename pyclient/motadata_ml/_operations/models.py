@@ -92,6 +92,24 @@ def rollback(settings: Settings, model_id: str, tenant_id: str | None) -> Call[A
     return value_of("rollback", {"model_id": model_id, "tenant_id": settings.tenant(tenant_id)}, model_id)
 
 
+def grant_model(settings: Settings, model_id: str, role_name: str, access: str, tenant_id: str | None) -> Call[Any]:
+    """Return the call that shares a model with a role."""
+    arguments = {"model_id": model_id, "role_name": role_name, "access": access}
+    return value_of("grant_model", {**arguments, "tenant_id": settings.tenant(tenant_id)}, model_id)
+
+
+def revoke_model(settings: Settings, model_id: str, role_name: str, tenant_id: str | None) -> Call[Any]:
+    """Return the call that takes that back."""
+    arguments = {"model_id": model_id, "role_name": role_name, "tenant_id": settings.tenant(tenant_id)}
+    return value_of("revoke_model", arguments, model_id)
+
+
+def deployments(settings: Settings, model_id: str | None, tenant_id: str | None) -> Call[ResultTable]:
+    """Return the call that lists the history of deployments, oldest first."""
+    conditions = {"model_id": model_id, "tenant_id": settings.tenant(tenant_id)}
+    return rows_of(select_view("deployments", conditions, "deployed_at"), model_id)
+
+
 def trials(settings: Settings, model_id: str, version: str | None, tenant_id: str | None) -> Call[ResultTable]:
     """Return the call that lists the trials of a version's hyperparameter search."""
     conditions = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}

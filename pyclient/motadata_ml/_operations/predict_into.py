@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import pandas as pd
 
 from motadata_ml._calls import Call, Steps
 from motadata_ml._frames import to_column, to_frame
@@ -20,6 +23,8 @@ def predict_into(
     target_table: str,
     id_column: str | None,
     version: str | None,
+    keep: Sequence[str] | None,
+    mode: str | None,
     tenant_id: str | None,
 ) -> Call[int]:
     """Return the call that writes the predictions of many rows to a table; its answer is how many."""
@@ -35,8 +40,9 @@ def predict_into(
         if frame is not None:
             described = yield from describe(settings, model_id, version, tenant_id)
             columns, number = batch_columns(frame, input_data, described.info), described.info["version"]
-            if id_column is not None and id_column not in {column.name for column in columns}:
-                columns.append(to_column(frame[id_column], id_column, "input_data"))
+            for name in _beside(frame, id_column, keep):
+                if name not in {column.name for column in columns}:
+                    columns.append(to_column(frame[name], name, "input_data"))
             # What writes cannot be done in a read-only session: the server says so.
             lent = yield from lend(columns, frame, read_only=False)
         rows = yield select_function(
@@ -47,6 +53,8 @@ def predict_into(
                 "target_table": target_table,
                 "id_column": id_column,
                 "version": number,
+                "keep": keep,
+                "mode": mode,
                 "tenant_id": settings.tenant(tenant_id),
             },
             "predict_into as count",
@@ -55,3 +63,11 @@ def predict_into(
         return int(rows[0]["count"])
 
     return Call(steps, model_id=model_id)
+
+
+def _beside(frame: pd.DataFrame, id_column: str | None, keep: Sequence[str] | None) -> list[str]:
+    """Return the columns of a frame that are sent though no feature may be read from them."""
+    wanted = [] if id_column is None else [id_column]
+    for name in keep or ():
+        wanted += list(frame.columns) if name == "*" else [name] if name in frame.columns else []
+    return wanted

@@ -11,6 +11,14 @@ from psycopg import sql
 from motadata_ml._calls import CopyIn, Fetch, Steps
 from motadata_ml._frames import Column, copy_stream
 
+SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+"""Columns that every table has, so that none of a table's own can be called so."""
+
+
+def _stored(name: str) -> str:
+    """Return the name that a column has in a temporary table."""
+    return f"motadata_ml {name}" if name in SYSTEM_COLUMNS else name
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -20,14 +28,22 @@ class Relation:
     ----------
     name : str
         Its bare name: letters, digits and underscores only.
+    columns : tuple of str
+        Its columns' names as they were given.
     """
 
     name: str
+    columns: tuple[str, ...] = ()
 
     @property
     def argument(self) -> str:
-        """The name as an argument that takes a relation."""
-        return f"pg_temp.{self.name}"
+        """The table as an argument that takes a relation: its name, or a SELECT that gives columns their own names."""
+        if not set(self.columns) & SYSTEM_COLUMNS:
+            return f"pg_temp.{self.name}"
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} as {}").format(sql.Identifier(_stored(name)), sql.Identifier(name)) for name in self.columns
+        )
+        return sql.SQL("select {} from {}").format(columns, self.identifier).as_string()
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -50,7 +66,7 @@ def upload(columns: Sequence[Column]) -> Steps[Relation]:
     Relation
         Dropped by `drop`, or with the transaction if anything fails.
     """
-    relation = Relation(f"motadata_ml_{secrets.token_hex(8)}")
+    relation = Relation(f"motadata_ml_{secrets.token_hex(8)}", tuple(column.name for column in columns))
     yield from _create(relation.identifier, columns, temporary=True)
     return relation
 
@@ -67,8 +83,10 @@ def store(name: sql.Identifier, columns: Sequence[Column]) -> Steps[None]:
 
 
 def _create(name: sql.Identifier, columns: Sequence[Column], *, temporary: bool) -> Steps[None]:
+    names = [_stored(column.name) if temporary else column.name for column in columns]
     definitions = sql.SQL(", ").join(
-        sql.SQL("{} ").format(sql.Identifier(column.name)) + sql.SQL(column.sql_type) for column in columns
+        sql.SQL("{} ").format(sql.Identifier(name)) + sql.SQL(column.sql_type)
+        for name, column in zip(names, columns, strict=True)
     )
     if temporary:
         yield Fetch(sql.SQL("create temporary table {} ({}) on commit drop").format(name, definitions))

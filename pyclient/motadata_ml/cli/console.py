@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 import psycopg
 import typer
 
+from motadata_ml._printable import printable
 from motadata_ml.install import SetupError
 
 P = ParamSpec("P")
@@ -27,7 +28,7 @@ class Steps:
 
     def __call__(self, text: str) -> None:
         """Say one step."""
-        typer.echo(f"[{time.monotonic() - self._started:5.1f} s] {text}")
+        typer.echo(f"[{time.monotonic() - self._started:5.1f} s] {printable(text)}")
 
 
 def program() -> str:
@@ -39,8 +40,8 @@ def program() -> str:
 
 def fail(message: str, remedy: str) -> typer.Exit:
     """Say what is wrong and what to do, and return what ends the command with status 1."""
-    typer.secho(f"error: {message}", fg="red", err=True)
-    typer.echo(f"remedy: {remedy}", err=True)
+    typer.secho(f"error: {printable(message, lines=True)}", fg="red", err=True)
+    typer.echo(f"remedy: {printable(remedy, lines=True)}", err=True)
     return typer.Exit(1)
 
 

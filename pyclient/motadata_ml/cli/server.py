@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from motadata_ml import cluster
+from motadata_ml._printable import printable
 from motadata_ml.cli.console import explained
 from motadata_ml.install import (
     Check,
@@ -91,7 +92,7 @@ def uninstall(
         sudo $(which motadata-ml) install --uninstall
     """
     for removed in drop_extension(dsn, cascade=cascade):
-        typer.echo(f"removed {removed}")
+        typer.echo(f"removed {printable(removed)}")
 
 
 def _private_cluster() -> Iterable[Check]:
@@ -123,9 +124,9 @@ def doctor(
     failed = 0
     for check in [*check_machine(pg_config), *(check_database(dsn) if dsn else _private_cluster())]:
         typer.secho("ok     " if check.ok else "FAILED ", fg="green" if check.ok else "red", nl=False)
-        typer.echo(f"{check.name}: {check.detail}")
+        typer.echo(f"{check.name}: {printable(check.detail)}")
         if not check.ok:
             failed += 1
-            typer.echo(f"       remedy: {check.remedy}")
+            typer.echo(f"       remedy: {printable(check.remedy)}")
     if failed:
         raise typer.Exit(1)

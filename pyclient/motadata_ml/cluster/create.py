@@ -91,8 +91,7 @@ def initialise(layout: Layout, account: Account, server: Server, env: dict[str, 
             remedy=f"The folder {layout.home} has to be readable for {account.name}: every folder above it needs "
             "the mode 0755. Choose another one in MOTADATA_ML_HOME.",
         )
-    with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as file:
-        file.write(INCLUDE)
+    account.append(unfinished / "postgresql.conf", INCLUDE)
     unfinished.rename(layout.data)
 
 

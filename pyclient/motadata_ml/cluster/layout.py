@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,14 +52,27 @@ class Account:
     uid: int
     gid: int
 
-    def run(self, command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        """Run a program as this user, in the root folder, with nothing but `env` as environment."""
+    def run(
+        self, command: list[str], env: dict[str, str], given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program as this user, in the root folder, with nothing but `env` as environment.
+
+        Parameters
+        ----------
+        command : list of str
+            The program and its arguments.
+        env : dict
+            Its whole environment.
+        given : str, optional
+            What it reads; nothing by default.
+        """
         root = os.getuid() == 0
         return subprocess.run(
             command,
             cwd="/",
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else None,
+            input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -67,6 +81,37 @@ class Account:
             group=self.gid if root else None,
             extra_groups=[] if root else None,
         )
+
+    def append(self, path: Path, text: str) -> None:
+        """Add text to a file of a folder that this user can write, with this user's rights.
+
+        A link that lies in the file's place leads no further than this user could go.
+
+        Raises
+        ------
+        SetupError
+            It cannot be written.
+        """
+        done = self.run(["/usr/bin/tee", "-a", "--", str(path)], {"LC_ALL": "C.UTF-8"}, text)
+        if done.returncode != 0:
+            raise SetupError(f"cannot write to {path} as the user {self.name}", remedy="See who owns it.")
+
+    def read(self, path: Path, size: int = 65536) -> str:
+        """Return the end of a file of a folder that this user can write, empty where it cannot be read.
+
+        Only of a plain file that is this user's own: a link that was planted there could lead to a file that the caller
+        may read and this user may not, and a pipe would let it wait for ever.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return ""
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != self.uid:
+                return ""
+            file.seek(max(0, status.st_size - size))
+            return file.read(size).decode(errors="replace")
 
     def give(self, path: Path, mode: int) -> None:
         """Make a file or folder this user's, with a mode."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,9 +59,14 @@ def _silent(_: str) -> None:
 
 @contextmanager
 def _locked(layout: Layout) -> Iterator[None]:
-    with layout.lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Hold the lock; nobody else on the machine can open its file, and so hold it for ever."""
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)  # it was open to all before 0.3.0
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def server_of(layout: Layout) -> Server:
@@ -72,11 +78,8 @@ def server_of(layout: Layout) -> Server:
         The cluster was made by another major version than the one found.
     """
     server = find_server()
-    try:
-        made_by = (layout.data / "PG_VERSION").read_text(encoding="ascii").strip()
-    except OSError:
-        return server
-    if made_by == str(server.major):
+    made_by = server_account().read(layout.data / "PG_VERSION").strip()
+    if not made_by or made_by == str(server.major):
         return server
     beside = Path(f"/usr/lib/postgresql/{made_by}/bin/pg_config")
     if beside.exists():

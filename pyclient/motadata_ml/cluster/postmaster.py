@@ -9,7 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from motadata_ml.cluster.layout import Account, Layout
+from motadata_ml.cluster.layout import Account, Layout, server_account
 from motadata_ml.install.errors import SetupError
 from motadata_ml.install.server import Server
 
@@ -33,6 +33,7 @@ def environment(server: Server) -> dict[str, str]:
         "PATH": f"{sys.prefix}/bin:{server.bindir}:/usr/local/bin:/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
         "HOME": "/nonexistent",
+        "ORT_DISABLE_TELEMETRY": "1",
     }
 
 
@@ -46,7 +47,7 @@ def find(layout: Layout) -> int | None:
         now something else, so the process has to be a PostgreSQL in this data folder.
     """
     try:
-        pid = int((layout.data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+        pid = int(server_account().read(layout.data / "postmaster.pid").split("\n", 1)[0])
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
@@ -97,7 +98,7 @@ def require_readable(account: Account, env: dict[str, str]) -> None:
             )
 
 
-def _clear_stale_locks(layout: Layout) -> None:
+def _clear_stale_locks(layout: Layout, account: Account) -> None:
     """Remove lock files whose process is now something else; `find` saw no server of ours.
 
     PostgreSQL itself sees to those whose process is gone, and by the data folder's shared memory it still
@@ -105,8 +106,8 @@ def _clear_stale_locks(layout: Layout) -> None:
     """
     for path in (layout.data / "postmaster.pid", *layout.sockets.glob(".s.PGSQL.*.lock")):
         try:
-            pid = abs(int(path.read_text(encoding="utf-8").split("\n", 1)[0]))
-        except (OSError, ValueError):
+            pid = abs(int(account.read(path).split("\n", 1)[0]))
+        except ValueError:
             continue
         if Path(f"/proc/{pid}").exists():
             path.unlink()
@@ -121,19 +122,18 @@ def start(layout: Layout, account: Account, server: Server, env: dict[str, str])
         It did not start; the message holds the end of its log.
     """
     require_readable(account, env)
-    _clear_stale_locks(layout)
+    _clear_stale_locks(layout, account)
     command = [str(server.program("pg_ctl")), "start", "-D", str(layout.data), "-l", str(layout.log)]
     deadline = time.monotonic() + OUTLIVED_WAIT
     while True:
-        before = layout.log.stat().st_size if layout.log.exists() else 0
+        before = layout.log.lstat().st_size if layout.log.exists() else 0
         done = account.run([*command, "-w", "-t", str(WAIT), "-s"], env)
         if done.returncode == 0:
             return
         said = done.stdout.strip()
         if layout.log.exists():
-            with layout.log.open(encoding="utf-8", errors="replace") as file:
-                file.seek(before)
-                said += "\n" + "".join(file.readlines()[-10:])
+            new = account.read(layout.log, max(1, min(65536, layout.log.lstat().st_size - before)))
+            said += "\n" + "".join(new.splitlines(keepends=True)[-10:])
         if OUTLIVED not in said or time.monotonic() > deadline:
             break
         time.sleep(0.2)

@@ -49,6 +49,7 @@ def drop_extension(dsn: str, *, cascade: bool = False) -> Iterator[str]:
         Something depends on the extension, or the server cannot be reached.
     """
     with psycopg.connect(dsn, autocommit=True) as session:
+        session.execute("set search_path = pg_catalog, pg_temp")
         name = session.info.dbname
         if session.execute(_INSTALLED, [NAME]).fetchone() is None:
             raise SetupError(f"database {name} has no extension {NAME}", remedy="Name another in --dsn.")
@@ -73,12 +74,26 @@ def _suffix(cascade: bool) -> sql.SQL:
     return sql.SQL(" cascade") if cascade else sql.SQL("")
 
 
+_JOBS = """
+select c.oid::pg_catalog.regclass::pg_catalog.text
+from pg_catalog.pg_extension e
+join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
+    and d.deptype = 'e' and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+join pg_catalog.pg_class c on c.oid = d.objid
+where e.extname = 'pg_cron' and c.relname = 'job' and c.relkind = 'r'
+"""
+"""pg_cron's own table: one of that name that is not the extension's has triggers of whoever made it."""
+
+
 def _unschedule(session: Session) -> int:
     """Remove the jobs of pg_cron that train models; whoever scheduled them owns them."""
-    tables = session.execute("select to_regclass('ml.schedule') is not null and to_regclass('cron.job') is not null")
-    if tables.fetchone() != (True,):
+    jobs = session.execute(_JOBS).fetchone()
+    if jobs is None or session.execute("select pg_catalog.to_regclass('ml.schedule')").fetchone() == (None,):
         return 0
-    return session.execute("delete from cron.job where jobid in (select job_id from ml.schedule)").rowcount
+    table = sql.SQL(str(jobs[0]))  # quoted by the server
+    return session.execute(
+        sql.SQL("delete from {} where jobid in (select job_id from ml.schedule)").format(table)
+    ).rowcount
 
 
 def _other_databases(session: Session, dsn: str) -> list[str]:

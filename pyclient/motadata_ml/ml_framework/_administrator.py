@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from motadata_ml._operations import administration, api_keys
+from motadata_ml._operations.administration import Access
 from motadata_ml.ml_framework._component import Component
 from motadata_ml.results import ResultTable
 
@@ -12,8 +13,10 @@ from motadata_ml.results import ResultTable
 class Administrator(Component):
     """Grant rights, limit tenants, set options and look at the installation."""
 
-    def grant_usage(self, role_name: str, tenant_id: str | None = None, admin: bool = False) -> None:
-        """Let a role act for a tenant: train, predict and manage its models.
+    def grant_usage(
+        self, role_name: str, tenant_id: str | None = None, admin: bool = False, access: Access | None = None
+    ) -> None:
+        """Let a role act for a tenant: predict, or also train and manage its models, or also grant it to others.
 
         Parameters
         ----------
@@ -22,13 +25,20 @@ class Administrator(Component):
         tenant_id : str, optional
             The tenant; by default the system's, or ``default``.
         admin : bool
-            Whether it may grant the right to others and make API keys.
+            The same as an access of ``admin``.
+        access : str, optional
+            ``predict``: predict and nothing else. ``train``, the default: also train and manage models. ``admin``: also
+            grant the tenant to others and make API keys.
         """
-        self.db.run(administration.grant_usage(self.settings, role_name, tenant_id, admin))
+        self.db.run(administration.grant_usage(self.settings, role_name, tenant_id, admin, access))
 
     def revoke_usage(self, role_name: str, tenant_id: str | None = None) -> None:
         """Take back what `grant_usage` gave a role for a tenant."""
         self.db.run(administration.revoke_usage(self.settings, role_name, tenant_id))
+
+    def tenant_roles(self, tenant_id: str | None = None) -> ResultTable:
+        """List who may act for a tenant and how far; by default for the system's tenant, else all that are visible."""
+        return self.db.run(administration.tenant_roles(self.settings, tenant_id))
 
     def refresh_usage(self) -> int:
         """Give every role that acts for a tenant the rights of the installed version, and return how many."""

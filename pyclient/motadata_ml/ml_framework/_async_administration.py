@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from motadata_ml._operations import administration, api_keys
+from motadata_ml._operations.administration import Access
 from motadata_ml.ml_framework._component import AsyncComponent
 from motadata_ml.results import ResultTable
 
@@ -12,13 +13,19 @@ from motadata_ml.results import ResultTable
 class AsyncAdministrator(AsyncComponent):
     """Grant rights, limit tenants, set options and look at the installation."""
 
-    async def grant_usage(self, role_name: str, tenant_id: str | None = None, admin: bool = False) -> None:
-        """Let a role act for a tenant: train, predict and manage its models."""
-        await self.db.run(administration.grant_usage(self.settings, role_name, tenant_id, admin))
+    async def grant_usage(
+        self, role_name: str, tenant_id: str | None = None, admin: bool = False, access: Access | None = None
+    ) -> None:
+        """Let a role act for a tenant: predict, or also train and manage its models, or also grant it to others."""
+        await self.db.run(administration.grant_usage(self.settings, role_name, tenant_id, admin, access))
 
     async def revoke_usage(self, role_name: str, tenant_id: str | None = None) -> None:
         """Take back what `grant_usage` gave a role for a tenant."""
         await self.db.run(administration.revoke_usage(self.settings, role_name, tenant_id))
+
+    async def tenant_roles(self, tenant_id: str | None = None) -> ResultTable:
+        """List who may act for a tenant and how far; by default for the system's tenant, else all that are visible."""
+        return await self.db.run(administration.tenant_roles(self.settings, tenant_id))
 
     async def refresh_usage(self) -> int:
         """Give every role that acts for a tenant the rights of the installed version, and return how many."""

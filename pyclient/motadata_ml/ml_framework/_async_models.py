@@ -100,6 +100,10 @@ class AsyncModelRegistry(AsyncComponent):
         deployed: str = await self.db.run(models.rollback(self.settings, model_id, tenant_id))
         return deployed
 
+    async def deployments(self, model_id: str | None = None, tenant_id: str | None = None) -> ResultTable:
+        """List what was deployed when and by whom, oldest first, of one model or of all."""
+        return await self.db.run(models.deployments(self.settings, model_id, tenant_id))
+
     async def trials(self, model_id: str, version: str | None = None, tenant_id: str | None = None) -> ResultTable:
         """List the trials of hyperparameter searches, of one version or of all."""
         return await self.db.run(models.trials(self.settings, model_id, version, tenant_id))
@@ -116,6 +120,16 @@ class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncExporter):
         """Delete a model with all its versions, or one version that is not deployed."""
         deleted: bool = await self.db.run(models.delete_model(self.settings, model_id, tenant_id, version))
         return deleted
+
+    async def grant_model(
+        self, model_id: str, role_name: str, access: str = "predict", tenant_id: str | None = None
+    ) -> None:
+        """Let a role of any tenant predict with one model; it names this tenant in its calls."""
+        await self.db.run(models.grant_model(self.settings, model_id, role_name, access, tenant_id))
+
+    async def revoke_model(self, model_id: str, role_name: str, tenant_id: str | None = None) -> None:
+        """Take back what `grant_model` gave a role."""
+        await self.db.run(models.revoke_model(self.settings, model_id, role_name, tenant_id))
 
     async def stat_models(self, tenant_id: str | None = None) -> ResultTable:
         """List how often each version predicted since the server started: calls, rows, errors, seconds."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import pandas as pd
 
 from motadata_ml._operations import prediction
-from motadata_ml._operations.batch import Batch, predict_batch
+from motadata_ml._operations.batch import Batch, IdType, predict_batch
 from motadata_ml._operations.predict_into import predict_into
 from motadata_ml.ml_framework._component import AsyncComponent
 from motadata_ml.results import Prediction
@@ -56,6 +57,8 @@ class AsyncPredictor(AsyncComponent):
         as_frame: Literal[False] = ...,
         id_column: str | None = ...,
         version: str | None = ...,
+        id_type: IdType | None = ...,
+        chunk_rows: int | None = ...,
     ) -> list[Prediction]: ...
 
     @overload
@@ -68,6 +71,8 @@ class AsyncPredictor(AsyncComponent):
         as_frame: Literal[True],
         id_column: str | None = ...,
         version: str | None = ...,
+        id_type: IdType | None = ...,
+        chunk_rows: int | None = ...,
     ) -> pd.DataFrame: ...
 
     async def predict_batch(
@@ -79,9 +84,19 @@ class AsyncPredictor(AsyncComponent):
         as_frame: bool = False,
         id_column: str | None = None,
         version: str | None = None,
+        id_type: IdType | None = None,
+        chunk_rows: int | None = None,
     ) -> list[Prediction] | pd.DataFrame:
         """Predict many rows."""
-        batch = await self.batch(model_id, input_data, tenant_id, id_column=id_column, version=version)
+        batch = await self.batch(
+            model_id,
+            input_data,
+            tenant_id,
+            id_column=id_column,
+            version=version,
+            id_type=id_type,
+            chunk_rows=chunk_rows,
+        )
         return batch.as_frame() if as_frame else batch.as_dicts()
 
     async def batch(
@@ -92,10 +107,19 @@ class AsyncPredictor(AsyncComponent):
         *,
         id_column: str | None = None,
         version: str | None = None,
+        id_type: IdType | None = None,
+        chunk_rows: int | None = None,
     ) -> Batch:
         """Predict many rows and return them column by column, as arrays."""
         call = predict_batch(
-            self.settings, model_id, input_data, tenant_id=tenant_id, version=version, id_column=id_column
+            self.settings,
+            model_id,
+            input_data,
+            tenant_id=tenant_id,
+            version=version,
+            id_column=id_column,
+            id_type=id_type,
+            chunk_rows=chunk_rows,
         )
         return await self.db.run(call)
 
@@ -106,9 +130,11 @@ class AsyncPredictor(AsyncComponent):
         target_table: str,
         id_column: str | None = None,
         version: str | None = None,
+        keep: Sequence[str] | None = None,
+        mode: Literal["append", "create", "replace"] = "append",
         tenant_id: str | None = None,
     ) -> int:
         """Write the predictions of many rows to a table of the database, and return how many."""
         return await self.db.run(
-            predict_into(self.settings, model_id, input_data, target_table, id_column, version, tenant_id)
+            predict_into(self.settings, model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
         )

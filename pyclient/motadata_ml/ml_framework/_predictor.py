@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import pandas as pd
 
 from motadata_ml._operations import prediction
-from motadata_ml._operations.batch import Batch, predict_batch
+from motadata_ml._operations.batch import Batch, IdType, predict_batch
 from motadata_ml._operations.predict_into import predict_into
 from motadata_ml.ml_framework._component import Component
 from motadata_ml.results import Prediction
@@ -80,6 +81,8 @@ class Predictor(Component):
         as_frame: Literal[False] = ...,
         id_column: str | None = ...,
         version: str | None = ...,
+        id_type: IdType | None = ...,
+        chunk_rows: int | None = ...,
     ) -> list[Prediction]: ...
 
     @overload
@@ -92,6 +95,8 @@ class Predictor(Component):
         as_frame: Literal[True],
         id_column: str | None = ...,
         version: str | None = ...,
+        id_type: IdType | None = ...,
+        chunk_rows: int | None = ...,
     ) -> pd.DataFrame: ...
 
     def predict_batch(
@@ -103,6 +108,8 @@ class Predictor(Component):
         as_frame: bool = False,
         id_column: str | None = None,
         version: str | None = None,
+        id_type: IdType | None = None,
+        chunk_rows: int | None = None,
     ) -> list[Prediction] | pd.DataFrame:
         """Predict many rows.
 
@@ -120,6 +127,10 @@ class Predictor(Component):
             With a table or SELECT: the column to know the rows by.
         version : str, optional
             By default the deployed one.
+        id_type : str, optional
+            With a table or SELECT: the SQL type that ids come back as, such as ``bigint``; text by default.
+        chunk_rows : int, optional
+            Rows that the server reads and predicts at a time, from 100 to 1,000,000.
 
         Returns
         -------
@@ -127,7 +138,15 @@ class Predictor(Component):
             In the order of the rows. The frame has ``prediction``, ``confidence`` and a
             ``probability_<class>`` for each class.
         """
-        batch = self.batch(model_id, input_data, tenant_id, id_column=id_column, version=version)
+        batch = self.batch(
+            model_id,
+            input_data,
+            tenant_id,
+            id_column=id_column,
+            version=version,
+            id_type=id_type,
+            chunk_rows=chunk_rows,
+        )
         return batch.as_frame() if as_frame else batch.as_dicts()
 
     def batch(
@@ -138,10 +157,19 @@ class Predictor(Component):
         *,
         id_column: str | None = None,
         version: str | None = None,
+        id_type: IdType | None = None,
+        chunk_rows: int | None = None,
     ) -> Batch:
         """Predict many rows and return them column by column, as arrays."""
         call = predict_batch(
-            self.settings, model_id, input_data, tenant_id=tenant_id, version=version, id_column=id_column
+            self.settings,
+            model_id,
+            input_data,
+            tenant_id=tenant_id,
+            version=version,
+            id_column=id_column,
+            id_type=id_type,
+            chunk_rows=chunk_rows,
         )
         return self.db.run(call)
 
@@ -152,6 +180,8 @@ class Predictor(Component):
         target_table: str,
         id_column: str | None = None,
         version: str | None = None,
+        keep: Sequence[str] | None = None,
+        mode: Literal["append", "create", "replace"] = "append",
         tenant_id: str | None = None,
     ) -> int:
         """Write the predictions of many rows to a table of the database, and return how many.
@@ -168,9 +198,14 @@ class Predictor(Component):
             The column of `input_data` to know the rows by; by default their number.
         version : str, optional
             By default the deployed one.
+        keep : sequence of str, optional
+            Columns of `input_data` that are written too, in their types; ``["*"]`` for all.
+        mode : {"append", "create", "replace"}
+            Add rows, to a new table where there is none; refuse a table that exists; or put the rows in place of those
+            that it has, in one transaction.
         tenant_id : str, optional
             Whose model it is; by default the system's tenant.
         """
         return self.db.run(
-            predict_into(self.settings, model_id, input_data, target_table, id_column, version, tenant_id)
+            predict_into(self.settings, model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
         )

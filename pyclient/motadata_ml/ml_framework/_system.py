@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from motadata_ml._operations.check import Checked, check
 from motadata_ml._operations.settings import Settings
+from motadata_ml._printable import printable
 from motadata_ml.ml_framework._administrator import Administrator
 from motadata_ml.ml_framework._data import DataProcessor
 from motadata_ml.ml_framework._models import ModelManager, ModelRegistry
@@ -120,5 +121,5 @@ def open_system(
     Settings(tenant_id, max_memory_mb, cache)
     checked = db.run(check(tenant_id, gpu=enable_gpu))
     settings = settings_of(checked, tenant_id, max_memory_mb, cache, enable_gpu, stacklevel + 1)
-    _log.debug("extension %s, tenant %s", checked.extension, tenant_id)
+    _log.debug("extension %s, tenant %s", checked.extension, printable(str(tenant_id)))
     return MLSystem(db, settings, checked)

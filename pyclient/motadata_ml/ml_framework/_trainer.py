@@ -13,6 +13,7 @@ from motadata_ml._operations.training import (
     train_model,
     training_progress,
 )
+from motadata_ml._printable import printable
 from motadata_ml._progress import ProgressOption, progress_shown
 from motadata_ml.ml_framework._component import Component
 from motadata_ml.results import ResultTable, TrainingResult
@@ -88,4 +89,5 @@ class Trainer(Component):
 
 def log_result(result: TrainingResult) -> None:
     """Log a finished training."""
-    _log.info("trained %s %s in %.2f s", result["model_id"], result["model_version"], result["training_time"])
+    shown = printable(result["model_id"])
+    _log.info("trained %s %s in %.2f s", shown, result["model_version"], result["training_time"])

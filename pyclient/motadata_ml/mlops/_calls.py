@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -13,28 +14,19 @@ from motadata_ml.errors import InvalidArgumentError
 
 Status: TypeAlias = Literal["running", "finished", "failed"]
 
+_UNBOUNDED = {math.inf: "Infinity", -math.inf: "-Infinity"}
+"""How the server takes numbers that JSON has no word for."""
+
 _START = sql.SQL("""
-insert into ml.experiment_run (tenant_id, experiment, name, tags)
-values (ml.current_tenant(%s::text), %s::text, %s::text, %s::jsonb)
-returning id, tenant_id
+select ml._start_run(%(experiment)s::text, %(name)s::text, %(tags)s::jsonb, t.tenant_id) as id, t.tenant_id
+from ml.current_tenant(%(tenant)s::text) as t (tenant_id)
 """)
 
-_END = sql.SQL("""
-update ml.experiment_run set status = %s::text, ended_at = clock_timestamp()
-where id = %s::bigint and status = 'running'
-""")
+_END = sql.SQL("select ml._end_run(%s::bigint, %s::text)")
 
-_PARAMS = sql.SQL("""
-insert into ml.experiment_param (run_id, tenant_id, name, value)
-select %s::bigint, %s::text, p.key, p.value from jsonb_each(%s::jsonb) as p
-on conflict (run_id, name) do update set value = excluded.value
-""")
+_PARAMS = sql.SQL("select ml._log_params(%s::bigint, %s::jsonb)")
 
-_METRICS = sql.SQL("""
-insert into ml.experiment_metric (run_id, tenant_id, name, value, step)
-select %s::bigint, %s::text, m.name, m.value, %s::bigint
-from unnest(%s::text[], %s::float8[]) as m (name, value)
-""")
+_METRICS = sql.SQL("select ml._log_metrics(%s::bigint, %s::jsonb, %s::bigint)")
 
 _RUNS = sql.SQL("""
 select run_id::text, 'run' as kind, experiment, name, status, started_at, ended_at, created_by::text,
@@ -49,14 +41,16 @@ order by started_at, run_id
 """)
 
 _HISTORY = sql.SQL("""
-select m.name, m.step, m.value, m.logged_at
-from ml.experiment_metric m where m.run_id = %s::bigint order by m.name, m.step, m.id
+select name, step, value, logged_at
+from rows from (ml._experiment_metrics(%s::bigint)) with ordinality
+    as m (tenant_id, run_id, name, step, value, logged_at, number)
+order by number
 """)
 
 
 def start(tenant_id: str | None, experiment: str, name: str | None, tags: Mapping[str, Any]) -> Call[Row]:
     """Return the call that stores a new run."""
-    parameters = (tenant_id, experiment, name, to_json(dict(tags), "tags"))
+    parameters = {"tenant": tenant_id, "experiment": experiment, "name": name, "tags": to_json(dict(tags), "tags")}
 
     def steps() -> Steps[Row]:
         rows = yield Fetch(_START, parameters)
@@ -68,25 +62,26 @@ def start(tenant_id: str | None, experiment: str, name: str | None, tags: Mappin
 
 def end(run_id: int, status: Status) -> Call[None]:
     """Return the call that ends a run; ended once, it stays so."""
-    return _do(_END, (status, run_id))
+    return _do(_END, (run_id, status))
 
 
-def log_params(run_id: int, tenant_id: str, params: Mapping[str, Any]) -> Call[None]:
+def log_params(run_id: int, params: Mapping[str, Any]) -> Call[None]:
     """Return the call that stores parameters; the last value of a name counts."""
-    return _do(_PARAMS, (run_id, tenant_id, to_json(dict(params), "params")))
+    return _do(_PARAMS, (run_id, to_json(dict(params), "params")))
 
 
-def log_metrics(run_id: int, tenant_id: str, metrics: Mapping[str, Any], step: int) -> Call[None]:
+def log_metrics(run_id: int, metrics: Mapping[str, Any], step: int) -> Call[None]:
     """Return the call that stores one value for each metric."""
-    names, values = list(metrics), []
+    values: dict[str, float | str] = {}
     for name, value in metrics.items():
         try:
-            values.append(float(value))
+            number = float(value)
+            values[name] = number if math.isfinite(number) else _UNBOUNDED.get(number, "NaN")
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError(
                 f"metric {name!r} must be a number, got {value!r}", hint="log text and lists with log_params"
             ) from error
-    return _do(_METRICS, (run_id, tenant_id, step, names, values))
+    return _do(_METRICS, (run_id, to_json(values, "metrics"), step))
 
 
 def runs(tenant_id: str | None, experiment: str, *, trainings: bool) -> Call[list[Row]]:

@@ -11,7 +11,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from http.client import HTTPMessage
+from typing import IO, Any
 
 from motadata_ml._calls import Row
 from motadata_ml.errors import InvalidArgumentError, MLError
@@ -84,6 +85,30 @@ def _export_one(server: _Server, experiment_id: str, row: Row, history: Sequence
     server.post("runs/set-tag", {"run_id": run_id, "key": _TAG, "value": row["run_id"]})
 
 
+class _SameServerOnly(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect to another server: the login, and the runs, would go along."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        """Return the request to the new address, where that is on the server that was named."""
+        if _origin(newurl) != _origin(req.full_url):
+            fp.close()
+            there = urllib.parse.urlsplit(newurl)
+            raise MlflowError(
+                f"MLflow at {_origin(req.full_url)} redirects to another server, {there.scheme}://{there.netloc}",
+                hint="name that one as tracking_uri, where you trust it with the login and the runs",
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of an address, written in one way."""
+    parts = urllib.parse.urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
 class _Server:
     """An MLflow server."""
 
@@ -96,6 +121,7 @@ class _Server:
             )
         self._root = tracking_uri.rstrip("/") + "/api/2.0/mlflow/"
         self._headers = {"Content-Type": "application/json", **_authorization()}
+        self._opener = urllib.request.build_opener(_SameServerOnly)
 
     def experiment(self, name: str) -> str:
         """Return the id of an experiment, created if need be."""
@@ -134,7 +160,7 @@ class _Server:
     def _send(self, path: str, body: bytes | None) -> dict[str, Any]:
         request = urllib.request.Request(self._root + path, body, self._headers)  # noqa: S310 - checked above
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - checked above
+            with self._opener.open(request, timeout=60) as answer:
                 found: dict[str, Any] = json.loads(answer.read() or b"{}")
                 return found
         except urllib.error.HTTPError as error:

@@ -49,7 +49,7 @@ class Run:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Store parameters: whatever JSON can carry; the last value of a name counts."""
-        self._tracker.db.run(_calls.log_params(self.run_id, self.tenant_id, params))
+        self._tracker.db.run(_calls.log_params(self.run_id, params))
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Store one value for each metric.
@@ -61,7 +61,7 @@ class Run:
         step : int, optional
             Such as the epoch.
         """
-        self._tracker.db.run(_calls.log_metrics(self.run_id, self.tenant_id, metrics, step or 0))
+        self._tracker.db.run(_calls.log_metrics(self.run_id, metrics, step or 0))
 
     def end(self, status: _calls.Status = "finished") -> None:
         """End the run."""

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from motadata_ml._calls import Call, Fetch, Row, Statement, Steps, drive_async
+from motadata_ml._printable import printable
 from motadata_ml._translate import translate, translate_connect, translated
 from motadata_ml.errors import ConnectionLostError, InvalidArgumentError
 from motadata_ml.postgresql_database._config import DatabaseConfig
@@ -130,7 +131,7 @@ class AsyncDatabaseConnection:
             lost = error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
             if not call.repeat or self._borrowed is not None or not lost:
                 raise translate(error, model_id=call.model_id) from error
-            _log.info("connection lost, trying once more: %s", error)
+            _log.info("connection lost, trying once more: %s", printable(str(error)))
         except psycopg.Error as error:
             raise translate(error, model_id=call.model_id) from error
         if self._pool is not None:

@@ -16,6 +16,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from motadata_ml._calls import Call, Fetch, Row, Statement, Steps, drive
+from motadata_ml._printable import printable
 from motadata_ml._translate import translate, translate_connect, translated
 from motadata_ml.errors import ConnectionLostError, InvalidArgumentError
 from motadata_ml.postgresql_database._asynchronous import AsyncDatabaseConnection
@@ -127,7 +128,7 @@ class DatabaseConnection:
                 open=True,
             )
             self._own_pool = True
-            _log.debug("connected to %s", self.config.describe())
+            _log.debug("connected to %s", printable(self.config.describe()))
         return self
 
     def close(self) -> None:
@@ -201,7 +202,7 @@ class DatabaseConnection:
         except psycopg.OperationalError as error:
             if not call.repeat or self._borrowed is not None or not _broken(error):
                 raise translate(error, model_id=call.model_id) from error
-            _log.info("connection lost, trying once more: %s", error)
+            _log.info("connection lost, trying once more: %s", printable(str(error)))
         except psycopg.Error as error:
             raise translate(error, model_id=call.model_id) from error
         if self._pool is not None:

@@ -71,13 +71,20 @@ def test_tenants_do_not_see_each_others_runs(make_role: Any) -> None:
         assert other.runs().empty
         with pytest.raises(errors.TenantNotPermittedError):
             create_experiment_tracker("runs one", theirs).runs()
-        for statement in (
-            "insert into ml.experiment_metric (run_id, tenant_id, name, value) values (%s, 'runs one', 'x', 1)",
-            "insert into ml.experiment_metric (run_id, tenant_id, name, value) values (%s, 'runs two', 'x', 1)",
+        for call in (
+            "_log_metrics(%s, '{\"x\": 1}')",
+            "_log_params(%s, '{\"x\": 1}')",
+            "_end_run(%s)",
+            "_delete_run(%s)",
         ):
-            with pytest.raises(errors.MLError):
+            with pytest.raises(errors.InvalidArgumentError, match="there is no run"):
+                theirs.execute(f"select ml.{call}", (run.run_id,))
+        for statement in (
+            "insert into ml.experiment_metric (run_id, tenant_id, name, value) values (%s, 'runs two', 'x', 1)",
+            "update ml.experiment_run set name = 'taken' where id = %s",
+        ):
+            with pytest.raises(errors.InsufficientPrivilegeError):
                 theirs.execute(statement, (run.run_id,))
-        theirs.execute("update ml.experiment_run set name = 'taken' where id = %s", (run.run_id,))
         assert tracker.runs()["name"].tolist() == ["secret"]
 
 

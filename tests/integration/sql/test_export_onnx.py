@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import psycopg
 import pytest
+
+from motadata_ml_server.prediction.runtimes import onnx_library
+
+ort = onnx_library.load()
 
 Session = psycopg.Connection[Any]
 

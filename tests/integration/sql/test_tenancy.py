@@ -77,14 +77,12 @@ def test_tenant_of_another_role_is_out_of_reach(tenants: tuple[psycopg.Connectio
 
 
 @pytest.mark.parametrize("table", ["tenant", "tenant_role", "model", "model_version", "deployment", "trial"])
-def test_tables_show_only_own_rows_and_take_no_writes(
+def test_tables_show_nothing_and_take_no_writes(
     db: psycopg.Connection[Any], tenants: tuple[psycopg.Connection[Any], ...], table: str
 ) -> None:
     red, _ = tenants
-    assert red.execute(f"select count(*) from ml.{table} where tenant_id <> 'red'").fetchone() == (0,)
-    if table != "trial":
-        assert red.execute(f"select count(*) from ml.{table}").fetchone() == (1,)
     for statement in (
+        f"select * from ml.{table}",
         f"delete from ml.{table}",
         f"update ml.{table} set tenant_id = 'red'",
         f"insert into ml.{table} select * from ml.{table}",

@@ -44,8 +44,9 @@ SERVER = Contract(
     "The server package",
     ROOT / "plpython" / "motadata_ml_server",
     {
-        "entrypoints": "scheduling evaluation export prediction training algorithms administration models tenants "
-        "postgres errors",
+        "entrypoints": "experiments scheduling evaluation export prediction training algorithms administration models "
+        "tenants postgres errors",
+        "experiments": "tenants postgres errors",
         "scheduling": "evaluation training models ingest postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns errors",
         "export": "prediction/runtimes features models persistence postgres errors",
@@ -76,7 +77,7 @@ CLIENT = Contract(
     "The client",
     ROOT / "pyclient" / "motadata_ml",
     {
-        "cli": "cluster demo install model_serving ml_framework postgresql_database errors _version",
+        "cli": "cluster demo install model_serving ml_framework postgresql_database errors _printable _version",
         "cluster": "install _version",
         "demo": "mlops ml_framework postgresql_database",
         "install": "__init__ _version",
@@ -84,15 +85,17 @@ CLIENT = Contract(
         "estimator": "ml_framework _operations _frames results errors",
         "mlops": "ml_framework _operations postgresql_database _calls errors",
         "model_serving": "ml_framework _operations postgresql_database _calls results errors _version",
-        "ml_framework": "_operations postgresql_database _frames _progress _calls results errors",
+        "ml_framework": "_operations postgresql_database _frames _progress _calls results errors _printable",
         "_operations": "_frames _translate _calls results errors _version",
-        "postgresql_database": "_translate _calls errors",
+        "postgresql_database": "_translate _calls errors _printable",
         "_translate": "errors",
-        "_progress": "_calls",
-        "_calls": "_frames errors",
+        "_progress": "_calls _printable",
+        "_calls": "_frames _pipeline errors",
+        "_pipeline": "",
         "_frames": "errors",
         "results": "",
         "errors": "",
+        "_printable": "",
         "_version": "",
     },
 )
@@ -118,6 +121,7 @@ LAZY_HEAVY: Mapping[tuple[str, str], str] = {
     ("export.sql_trees", "onnx"): "ml.to_sql reads the trees of a stored model",
     ("features.table", "scipy"): "free text for an estimator that takes sparse input",
     ("persistence.audit", "skops"): "a model without a compiled form is opened with it",
+    ("persistence.light_sklearn", "sklearn"): "before skops imports it, so that it comes without pandas",
     ("persistence.skops_store", "skops"): "a model without a compiled form is opened with it",
 }
 """Imports inside functions of rooms other than the worker's, by module and library, and when they happen."""
@@ -129,7 +133,9 @@ INSIDE: Mapping[str, Mapping[str, str]] = {
     },
     "ctypes": {
         "postgres.backend": "variables of the backend, through functions that cannot raise",
+        "postgres.kernel": "asks the kernel what it can do to hold a process back, and has it done",
         "worker.__main__": "asks the kernel to end the worker with its backend",
+        "worker.sandbox": "lays out the filter of system calls",
     },
     "mmap": {
         "postgres.resources": "asks whether memory is to be had",
@@ -140,11 +146,12 @@ INSIDE: Mapping[str, Mapping[str, str]] = {
     "/proc": {
         "postgres.processes": "whether another session, or its worker, still runs",
         "worker.__main__": "tells the kernel to end a training before the server",
+        "worker.sandbox": "names what a fit may read of itself and of the processor",
     },
     "/dev/shm": {},  # noqa: S108 - so that nobody writes there
     "pg_stat_tmp": {"postgres.session_files": "where the files lie that sessions share"},
-    "multiprocessing": {},
-    "fork": {},
+    "multiprocessing": {"worker.__main__": "its pools of threads get locks of threads, for want of semaphores"},
+    "fork": {"postgres.kernel": "names it among the calls that a training is refused"},
     "setrlimit": {"worker.__main__": "caps its own memory"},
 }
 """What reaches behind SQL, or the process itself, in the server package: which modules do so, and why."""
@@ -160,7 +167,5 @@ LONGEST_MODULE = 350
 SIZED = ("plpython", "pyclient", "tools", "benchmarks", "supply")
 """Folders whose functions and modules are measured."""
 
-LONG: Mapping[str, str] = {
-    "benchmarks/native.py::_rows": "each small loop is what is timed, so it stands in line",
-}
+LONG: Mapping[str, str] = {}
 """Modules, or functions as ``path::name``, that may be longer, and why."""

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from motadata_ml_server.errors import ArtifactError
-from motadata_ml_server.models import artifacts
+from motadata_ml_server.models import artifacts, visibility
 from motadata_ml_server.models.artifacts import load_artifacts, load_present
 from motadata_ml_server.models.describe import list_models, model_info
 from motadata_ml_server.models.store import Trial
 from motadata_ml_server.postgres.database import DatabaseError
 from motadata_ml_server.postgres.fake_database import FakeDatabase
+from motadata_ml_server.tenants import grants
 from tests.unit.fakes import artifact, extension, grant, seen, session, train
 
 
@@ -138,15 +139,22 @@ def test_artifacts_are_read_by_the_owner_alone(db: FakeDatabase) -> None:
 
 
 def test_a_tenants_models_are_listed(db: FakeDatabase) -> None:
-    train(db, "b")
-    train(db, "a", deploy=False)
-    train(db, "c", role="bob", tenant_id="south")
+    rows = [{"tenant_id": "north", "model_id": "b"}, {"tenant_id": "south", "model_id": "c"}]
+    db.answer("left join ml.model_version v on v.id operator(pg_catalog.=) m.deployed_version_id", rows)
     with session(db, "ann"):
-        assert [(row["model_id"], row["deployed_version"], row["versions"]) for row in list_models(db, "north")] == [
-            ("a", None, 1),
-            ("b", "1.0.0", 1),
-        ]
-        assert list(list_models(db, "south")) == []
+        assert [row["model_id"] for row in list_models(db, "north")] == ["b"]
+
+
+def test_who_may_only_predict_is_told_no_query_table_or_role(db: FakeDatabase) -> None:
+    train(db)
+    db.create_role("eve")
+    with session(db, "postgres"):
+        grants.grant_usage(db, "eve", "north", access="predict")
+    with session(db, "eve"):
+        found = json.loads(model_info(db, visibility.look_up(db, "m", None, "north", "predict")))
+    assert found["classes"] == ["no", "yes"]
+    for name in ("training_query", "source_tables", "trained_by", "warnings", "data_fingerprint"):
+        assert found[name] is None, name
 
 
 def test_the_description_of_a_version(db: FakeDatabase) -> None:

@@ -20,13 +20,14 @@ class Backend:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.values: dict[str, Any] = {
             "GetCurrentStatementStartTimestamp": 1,
+            "GetCurrentTransactionStartTimestamp": 1,
             "GetUserId": 10,
             "GetCurrentSubTransactionId": 1,
-            "GetCurrentCommandId": 1,
-            "ActiveSnapshotSet": True,
-            "GetActiveSnapshot": 100,
+            "GetConfigOption": None,
+            "snapshot": b"one",
         }
         monkeypatch.setattr(visibility, "getter", self._getter)
+        monkeypatch.setattr(visibility, "snapshot_contents", lambda: self._getter("snapshot"))
         monkeypatch.setattr(visibility, "_memory", None)
 
     def _getter(self, name: str) -> Callable[..., Any]:
@@ -104,27 +105,38 @@ def test_arguments_that_differ_are_asked_for_apart(db: FakeDatabase, backend: Ba
 
 
 @pytest.mark.parametrize(
-    "variable",
+    ("variable", "later"),
     [
-        "GetCurrentStatementStartTimestamp",
-        "GetUserId",
-        "GetCurrentSubTransactionId",
-        "GetCurrentCommandId",
-        "GetActiveSnapshot",
+        ("GetCurrentStatementStartTimestamp", 2),
+        ("GetCurrentTransactionStartTimestamp", 2),
+        ("GetUserId", 11),
+        ("GetCurrentSubTransactionId", 2),
+        ("GetConfigOption", b"north"),
+        ("snapshot", b"two"),
     ],
 )
-def test_another_moment_asks_again(db: FakeDatabase, backend: Backend, variable: str) -> None:
+def test_another_moment_asks_again(db: FakeDatabase, backend: Backend, variable: str, later: object) -> None:
     with session(db, "ann"):
         visible_version(db, "m", None, None)
-        backend.values[variable] += 1
+        backend.values[variable] = later
         visible_version(db, "m", None, None)
     assert asked(db) == 2
 
 
-def test_a_snapshot_is_asked_for_only_where_there_is_one(db: FakeDatabase, backend: Backend) -> None:
-    backend.values |= {"ActiveSnapshotSet": False, "GetActiveSnapshot": None}
+def test_the_setting_of_the_tenant_decides_nothing_where_the_call_names_one(db: FakeDatabase, backend: Backend) -> None:
     with session(db, "ann"):
-        assert visible_version(db, "m", None, None).version == "1.0.0"
+        first = visible_version(db, "m", None, "north")
+        backend.values["GetConfigOption"] = b"south"
+        assert visible_version(db, "m", None, "north") is first
+    assert asked(db) == 1
+
+
+def test_nothing_is_remembered_where_there_is_no_snapshot(db: FakeDatabase, backend: Backend) -> None:
+    backend.values["snapshot"] = None
+    with session(db, "ann"):
+        visible_version(db, "m", None, None)
+        visible_version(db, "m", None, None)
+    assert asked(db) == 2
 
 
 def test_a_write_of_the_session_is_seen_at_once(db: FakeDatabase, backend: Backend) -> None:

@@ -106,12 +106,23 @@ def test_deleting_a_model_takes_what_refers_to_it(db: FakeDatabase) -> None:
     assert db.execute("select * from ml.model") == []
 
 
-def test_policies_decide_which_rows_a_role_sees(db: FakeDatabase) -> None:
+POLICIES = """
+create policy own_roles on ml.tenant_role for select
+    using (pg_catalog.pg_has_role(current_user, role, 'usage'));
+create policy own_tenants on ml.model for select
+    using (exists (select from ml.tenant_role r where r.tenant_id operator(pg_catalog.=) model.tenant_id));
+create view ml.own_models with (security_invoker = true) as
+select m.tenant_id from ml.model m;
+"""
+
+
+def test_policies_decide_which_rows_a_role_sees() -> None:
+    db = extension(POLICIES)
     grant(db, "ann", "north")
     grant(db, "bob", "south")
     for tenant in ("north", "south"):
         db.query(MODEL, ["text", "text"], [tenant, "m"])
-    models = "select tenant_id from ml.models order by 1"
+    models = "select tenant_id from ml.own_models order by 1"
     assert len(db.query(models)) == 2
     with db.acting_as("ann"):
         assert db.query(models) == [{"tenant_id": "north"}]
@@ -119,12 +130,19 @@ def test_policies_decide_which_rows_a_role_sees(db: FakeDatabase) -> None:
         assert db.query("select * from ml.artifact") == []
 
 
-def test_membership_of_a_group_shows_its_rows(db: FakeDatabase) -> None:
+def test_membership_of_a_group_shows_its_rows() -> None:
+    db = extension(POLICIES)
     grant(db, "team", "north")
     db.create_role("lead", member_of=["team"])
     db.create_role("ann", member_of=["lead"])
     with db.acting_as("ann"):
         assert db.query("select tenant_id from ml.tenant_role") == [{"tenant_id": "north"}]
+
+
+def test_without_a_policy_only_the_owner_sees_rows(db: FakeDatabase) -> None:
+    grant(db, "ann", "north")
+    with db.acting_as("ann"):
+        assert db.query("select tenant_id from ml.tenant_role") == []
 
 
 def test_only_the_owner_writes(db: FakeDatabase) -> None:

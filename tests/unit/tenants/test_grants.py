@@ -6,7 +6,8 @@ import pytest
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError
 from motadata_ml_server.postgres.fake_database import FakeDatabase
-from motadata_ml_server.tenants import grants
+from motadata_ml_server.postgres.owner import read_as_owner
+from motadata_ml_server.tenants import grants, membership, rights
 from tests.unit.fakes import extension, grant, session
 
 
@@ -33,12 +34,12 @@ def test_a_grant_makes_the_tenant_and_gives_all_rights(db: FakeDatabase) -> None
     grant(db, "ann", "north")
     assert granted(db) == [("ann", "north", False)]
     assert {"tenant_id": "north"} in db.execute("select tenant_id from ml.tenant")
-    rights = ran(db, "grant")
-    assert "grant usage on schema ml to ann" in rights
-    assert all(one.endswith(" to ann") for one in rights)
-    functions = next(one for one in rights if one.startswith("grant execute"))
+    given = ran(db, "grant")
+    assert "grant usage on schema ml to ann" in given
+    assert all(one.endswith(" to ann") for one in given)
+    functions = next(one for one in given if one.startswith("grant execute"))
     assert "ml.predict_value" in functions
-    assert not any(f"ml.{name}," in functions or f"ml.{name} " in functions for name in grants.OWNER_ONLY)
+    assert not any(f"ml.{name}," in functions or f"ml.{name} " in functions for name in rights.OWNER_ONLY)
 
 
 def test_a_role_with_an_odd_name_is_quoted(db: FakeDatabase) -> None:
@@ -50,6 +51,36 @@ def test_a_second_grant_changes_whether_the_role_administers(db: FakeDatabase) -
     grant(db, "ann", "north")
     grant(db, "ann", "north", admin=True)
     assert granted(db) == [("ann", "north", True)]
+
+
+@pytest.mark.parametrize("access", ["predict", "train", "admin"])
+def test_access_says_how_far_a_role_may_go(db: FakeDatabase, access: str) -> None:
+    with session(db, "postgres"):
+        grants.grant_usage(db, "ann", "north", access=access)
+    with session(db, "ann"):
+        caller = membership.caller_of(db)
+        assert read_as_owner(db, lambda owner: membership.access_of(owner, caller, "north")) == access
+        assert read_as_owner(db, lambda owner: membership.access_of(owner, caller, "south")) is None
+    functions = [one for one in ran(db, "grant") if one.startswith("grant execute")][-1]
+    assert "ml.predict_value" in functions
+    assert ("ml.train" in functions) == (access != "predict")
+
+
+@pytest.mark.parametrize(("admin", "access"), [(False, "read"), (True, "train"), (True, "predict"), (False, "")])
+def test_an_access_that_is_none_is_refused(db: FakeDatabase, admin: bool, access: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="access must be"), session(db, "postgres"):
+        grants.grant_usage(db, "ann", "north", admin, access)
+
+
+def test_more_access_of_another_role_counts(db: FakeDatabase) -> None:
+    db.create_role("team")
+    db.create_role("both", member_of=["team"])
+    with session(db, "postgres"):
+        grants.grant_usage(db, "team", "north", access="train")
+        grants.grant_usage(db, "both", "north", access="predict")
+    with session(db, "both"):
+        caller = membership.caller_of(db)
+        assert read_as_owner(db, lambda owner: membership.access_of(owner, caller, "north")) == "train"
 
 
 def test_rights_are_given_by_the_owner_only_for_a_caller_who_may(db: FakeDatabase) -> None:

@@ -41,11 +41,11 @@ class OnnxRuntime:
     """
 
     def __init__(self, plan: FeaturePlan, payload: bytes) -> None:
-        import onnxruntime as ort
-
         from motadata_ml_server.persistence.onnx_intake import check_onnx
+        from motadata_ml_server.prediction.runtimes import onnx_library
 
         check_onnx(payload)
+        ort = onnx_library.load()
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -1,0 +1,1 @@
+"""Experiments: runs that a client logs, with their parameters and metrics."""
