@@ -68,6 +68,18 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         ),
         "serve_forest_one_client_ratio": Figure("the same, forest", 2),
     },
+    "Over HTTP": {
+        "http_ratio_vs_fastapi_onnx": Figure(
+            "requests of one row a second, 8 clients, key looked up: times FastAPI with ONNX Runtime in its process",
+            -1.2,
+        ),
+        "http_per_second": Figure("those requests a second"),
+        "http_fastapi_onnx_per_second": Figure("those of FastAPI"),
+        "http_p50_ms": Figure("median latency of ours, milliseconds"),
+        "http_p99_ms": Figure("latency of 99 of 100 of ours, milliseconds, warm", 8),
+        "http_fastapi_onnx_p99_ms": Figure("the same of FastAPI"),
+        "http_batch_rows_per_second": Figure("rows a second, 100 in a request", -150_000),
+    },
     "Whole tables": {
         "batch_logistic_seconds": Figure("seconds of ml.predict_batch of all points into a table, logistic"),
         "batch_logreg_ratio_vs_client": Figure("against ADBC, scikit-learn and COPY back by a client", 0.5),

@@ -6,6 +6,7 @@ file of joblib, or of ONNX) in the environment.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,13 +14,15 @@ from typing import Any
 
 import asyncpg
 import numpy as np
-from fastapi import FastAPI
+from fastapi import FastAPI, Header, HTTPException
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from benchmarks.models import LISTED
 
 Score = Callable[[NDArray[np.float64]], float]
 QUERY = f"select {LISTED} from keyed where id = $1"
+KEY = "select tenant from service_key where digest = $1"
 CONNECTIONS = 8
 """Of each worker's pool."""
 
@@ -58,6 +61,22 @@ async def predict(row_id: int) -> dict[str, Any]:
     """Fetch a row by its key and score it."""
     row = await app.state.pool.fetchrow(QUERY, row_id)
     return {"probability": app.state.score(np.array([tuple(row)], dtype=np.float64))}
+
+
+class Row(BaseModel):
+    """The features of one row, in their order."""
+
+    input_data: list[float]
+
+
+@app.post("/score")
+async def score(row: Row, authorization: str = Header()) -> dict[str, Any]:
+    """Look a key up, and score the row that came with it."""
+    digest = hashlib.sha256(authorization.removeprefix("Bearer ").encode()).digest()
+    tenant = await app.state.pool.fetchval(KEY, digest)
+    if tenant is None:
+        raise HTTPException(401)
+    return {"probability": app.state.score(np.array([row.input_data], dtype=np.float64))}
 
 
 @app.get("/worker")

@@ -40,6 +40,16 @@ end
 """
 
 
+_POST = """
+wrk.method = "POST"
+wrk.body = [==[{body}]==]
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer {key}"
+"""
+
+_DONE = "done =" + _REQUESTS.replace("{{", "{").replace("}}", "}").partition("done =")[2]
+
+
 @dataclass(frozen=True)
 class Load:
     """What a load found.
@@ -103,11 +113,21 @@ def _transactions(dsn: str, query: str, clients: int, seconds: int, protocol: st
 
 def wrk(port: int, clients: int, seconds: int) -> Load:
     """Ask a service for random rows, over connections that stay open."""
+    return _wrk(f"http://127.0.0.1:{port}", _REQUESTS.format(keys=KEYS), clients, seconds)
+
+
+def wrk_post(port: int, path: str, key: str, body: str, clients: int, seconds: int) -> Load:
+    """Send a service one body again and again, with a key, over connections that stay open."""
+    script = _POST.format(body=body, key=key) + _DONE
+    return _wrk(f"http://127.0.0.1:{port}{path}", script, clients, seconds)
+
+
+def _wrk(url: str, text: str, clients: int, seconds: int) -> Load:
     with TemporaryDirectory() as name:
         script = Path(name) / "requests.lua"
-        script.write_text(_REQUESTS.format(keys=KEYS))
+        script.write_text(text)
         command = [program("wrk"), "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(script)]
-        run = subprocess.run([*command, f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True)
+        run = subprocess.run([*command, url], check=True, capture_output=True, text=True)
     (line,) = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
     found = json.loads(line.removeprefix("RESULT "))
     require(found["errors"] == 0, f"the service answers without errors: {found}")

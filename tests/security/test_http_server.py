@@ -46,6 +46,8 @@ def served(_shared_actors: Actors) -> Iterator[tuple[ModelServer, dict[str, str]
 
 def ask(server: ModelServer, method: str, path: str, key: str | None = None, **more: Any) -> httpx.Response:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    if "content" in more:
+        headers["Content-Type"] = "application/json"
     return httpx.request(method, server.url + path, headers=headers, timeout=30, **more)
 
 
@@ -90,8 +92,17 @@ def test_a_key_reaches_its_own_tenant_alone(served: tuple[ModelServer, dict[str,
     [b"", b"{", b"[", b"null", b"1", b'"x"', b"\xff\xfe", b"{" * 50_000, b"[" * 90_000, b'{"a":' * 15_000,
      b'{"input_data": ' + b"[" * 2000 + b"]" * 2000 + b"}", b'{"input_data": {"x": NaN, "w": Infinity}}',
      b'{"input_data": {"x": ' + b"9" * 5000 + b', "w": 0}}', b'{"input_data": {"x": "\\ud800", "w": 0}}',
-     b'{"input_data": {"x": 1, "w": {"$gt": 1}}}', b'{"input_data": {"__proto__": {}}}', b"\x80\x04cos\nsystem\n."],
-    ids=range(17),
+     b'{"input_data": {"x": 1, "w": {"$gt": 1}}}', b'{"input_data": {"__proto__": {}}}', b"\x80\x04cos\nsystem\n.",
+     b'{"input_data": {"x": ' + b"[" * 900 + b"]" * 900 + b', "w": 0}}', b'{"a": ' * 900 + b"1" + b"}" * 900,
+     b'{"input_data": {"x": 1, "w": 0, "x": 60}}', b'{"input_data": {"x": 1, "w": 0}, "input_data": {"x": 60, "w": 0}}',
+     b'{"input_data": [{"x": 1, "w": 0, "x": 60}]}', b'{"input_data": {"x": 1, "w": "\\u0000"}}',
+     b'{"input_data": {"x": 1, "w": 0, "\\u0000": 1}}', b'{"input_data": {"x": 1e400, "w": 0}}',
+     b'{"input_data": {"x": -Infinity, "w": 0}}', b'{"input_data": {"x": "\\udc00\\ud800", "w": 0}}',
+     b'{"input_data": {"x": 1, "w": 0}, "tenant_id": "rouge"}', b'{"input_data": [1e999, 2]}',
+     b'\xef\xbb\xbf{"input_data": {"x": 1, "w": 0}}', b'{"input_data": {"x": 1, "w": 0}} {}',
+     b'{"input_data": {"x": 01, "w": 0}}', b'{"input_data": {"x": "\xff", "w": 0}}',
+     b'{"input_data": {"x": 1, "w": 0}, "version": 1}', b'{"input_data": {"x": 1, "w": 0}, "version": "1.0.0\\n"}'],
+    ids=range(35),
 )  # fmt: skip
 @pytest.mark.parametrize("route", ["predict", "predict_batch"])
 def test_a_malformed_body_is_the_clients_error(

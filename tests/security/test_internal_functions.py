@@ -17,6 +17,7 @@ VALUES: dict[str, list[Any]] = {
     "integer": [None, 0, -1, 2147483647],
     "double precision[]": [None, [], [1.0, None], [float("nan")]],
     "integer[]": [None, [], [1, None]],
+    "text[]": [None, [], [None], ["[1, 2]", "{", "null", ""], ["[" * 900 + "]" * 900], ['{"x": 1, "w": NaN}'] * 3],
 }
 
 

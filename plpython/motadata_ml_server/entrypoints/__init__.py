@@ -64,15 +64,25 @@ from motadata_ml_server.entrypoints.scheduling import (
     schedule_training,
     unschedule_training,
 )
+from motadata_ml_server.entrypoints.serving import (
+    api_keys,
+    create_api_key,
+    revoke_api_key,
+    serve_requests,
+    serve_rows,
+    warm_models,
+)
 from motadata_ml_server.entrypoints.training import train, training_progress
 from motadata_ml_server.errors import VersionMismatchError
 from motadata_ml_server.postgres.boundary import boundary, raise_failure
 
 __all__ = [
     "algorithms",
+    "api_keys",
     "cache_clear",
     "cache_status",
     "confusion_matrix",
+    "create_api_key",
     "create_sql_function",
     "current_tenant",
     "delete_model",
@@ -103,6 +113,7 @@ __all__ = [
     "predict_value",
     "raise_failure",
     "refresh_usage",
+    "revoke_api_key",
     "revoke_model",
     "revoke_usage",
     "rollback",
@@ -110,6 +121,8 @@ __all__ = [
     "schedule_rows",
     "schedule_run_rows",
     "schedule_training",
+    "serve_requests",
+    "serve_rows",
     "set_option",
     "set_quota",
     "start_run",
@@ -121,6 +134,7 @@ __all__ = [
     "training_progress",
     "trial_rows",
     "unschedule_training",
+    "warm_models",
 ]
 
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from motadata_ml._calls import Call, Fetch, Steps
 from motadata_ml._frames.characters import REMEDY, nested_fault
-from motadata_ml.errors import InvalidArgumentError
+from motadata_ml.errors import InvalidArgumentError, MLError
 from motadata_ml.results import Record, ResultTable
 
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
@@ -20,9 +20,11 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "cv": "integer",
     "deploy": "boolean",
     "execution": "jsonb",
+    "expires_at": "timestamp with time zone",
     "features": "text[]",
     "hyperparameters": "jsonb",
     "keep": "text[]",
+    "key_id": "bigint",
     "max_age": "interval",
     "max_bytes": "bigint",
     "max_drift": "double precision",
@@ -126,7 +128,7 @@ def to_json(value: Any, argument: str) -> Jsonb:
             f"{argument} cannot be written as JSON: {error}",
             hint="use text, finite numbers, booleans, None, lists and dicts",
         ) from error
-    _sendable(value, argument)
+    refuse_faults(value, argument)
     return Jsonb(text, dumps=str)
 
 
@@ -136,15 +138,25 @@ def _bound(name: str, value: Any) -> Any:
         return to_json(value, name)
     if name in ("features", "keep"):
         value = [str(feature) for feature in value]
-    _sendable(value, name)
+    refuse_faults(value, name)
     return value
 
 
-def _sendable(value: Any, argument: str) -> None:
-    """Refuse text that PostgreSQL cannot hold."""
+def refuse_faults(value: Any, argument: str, kind: type[MLError] = InvalidArgumentError) -> None:
+    """Refuse text that PostgreSQL cannot hold.
+
+    Parameters
+    ----------
+    value : object
+        Text, or lists and dicts with text in them.
+    argument : str
+        What to call it.
+    kind : type
+        The error to raise.
+    """
     fault = nested_fault(value)
     if fault is not None:
-        raise InvalidArgumentError(f"{argument} holds text with {fault}", hint=REMEDY)
+        raise kind(f"{argument} holds text with {fault}", hint=REMEDY)
 
 
 def _scalar(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from motadata_ml._version import __version__
-from motadata_ml.cli import cluster, server, serving
+from motadata_ml.cli import cluster, keys, server, serving
 
 app = typer.Typer(
     name="motadata-ml",
@@ -28,6 +28,7 @@ app.command(rich_help_panel="Any server")(server.install)
 app.command(rich_help_panel="Any server")(server.uninstall)
 app.command(rich_help_panel="Any server")(server.doctor)
 app.command(rich_help_panel="Any server")(serving.serve)
+app.add_typer(keys.app, name="key", rich_help_panel="Any server")
 
 
 def _version(wanted: bool) -> None:

@@ -27,6 +27,12 @@ def serve(
     anonymous_loopback: Annotated[
         bool, typer.Option("--anonymous-loopback", help="Answer without a key; on a loopback address only.")
     ] = False,
+    workers: Annotated[int, typer.Option(help="Processes, each with its own connections.", min=1, max=256)] = 1,
+    docs: Annotated[bool, typer.Option(help="Show the page /docs and /openapi.json.")] = True,
+    process_key_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with a secret that opens /metrics of all tenants.", show_default=False),
+    ] = None,
 ) -> None:
     """Serve predictions over HTTP, for the holders of API keys.
 
@@ -45,21 +51,29 @@ def serve(
     from motadata_ml.postgresql_database import DatabaseConfig, DatabaseConnection
     from motadata_ml.postgresql_database._config import ConfigFields
 
-    given = ConfigFields() if password_file is None else ConfigFields(password=_password(password_file))
+    given = ConfigFields() if password_file is None else ConfigFields(password=_secret(password_file, "password"))
     try:
         config = DatabaseConfig.from_env(**given) if dsn is None else DatabaseConfig.from_dsn(dsn, **given)
         with DatabaseConnection(config) as db:
             manager = create_model_manager(db)
-            create_model_server(manager, host=host, port=port, anonymous_loopback=anonymous_loopback).run()
+            create_model_server(
+                manager,
+                host=host,
+                port=port,
+                anonymous_loopback=anonymous_loopback,
+                workers=workers,
+                docs=docs,
+                process_key=None if process_key_file is None else _secret(process_key_file, "key"),
+            ).run()
     except MLError as error:
         raise SetupError(str(error), remedy=error.hint or "Run: motadata-ml doctor") from error
 
 
-def _password(path: Path) -> str:
-    """Read a password from its file."""
+def _secret(path: Path, what: str) -> str:
+    """Read a password or a key from its file."""
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(
-            f"the password file {path} cannot be read: {error}", remedy="Name a readable file that holds the password."
+            f"the {what} file {path} cannot be read: {error}", remedy=f"Name a readable file that holds the {what}."
         ) from error

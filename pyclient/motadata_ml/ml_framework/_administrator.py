@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from motadata_ml._operations import administration
+import datetime
+
+from motadata_ml._operations import administration, api_keys
 from motadata_ml._operations.administration import Access
 from motadata_ml.ml_framework._component import Component
 from motadata_ml.results import ResultTable
@@ -92,3 +94,44 @@ class Administrator(Component):
         """Let a session of this connection forget the models it holds in memory, and return how many there were."""
         models: int = self.db.run(administration.cache_clear())
         return models
+
+    def create_api_key(
+        self,
+        name: str,
+        scope: str = "predict",
+        expires_at: datetime.datetime | str | None = None,
+        tenant_id: str | None = None,
+    ) -> str:
+        """Make an API key of a tenant for the serving process and return it: it cannot be shown again.
+
+        Parameters
+        ----------
+        name : str
+            Who it is for.
+        scope : str
+            ``predict``: predictions alone; ``read``: the descriptions of models as well; ``admin``: deploy and roll
+            back as well.
+        expires_at : datetime or str, optional
+            With a time zone; by default never.
+        tenant_id : str, optional
+            The tenant; by default the system's. The role has to administer it.
+        """
+        key: str = self.db.run(api_keys.create_api_key(self.settings, name, scope, expires_at, tenant_id))
+        return key
+
+    def revoke_api_key(self, key_id: int, tenant_id: str | None = None) -> bool:
+        """Revoke an API key of a tenant at once, and return whether there was one.
+
+        Parameters
+        ----------
+        key_id : int
+            Its ``id`` in `api_keys`.
+        tenant_id : str, optional
+            The tenant; by default the system's. The role has to administer it.
+        """
+        revoked: bool = self.db.run(api_keys.revoke_api_key(self.settings, key_id, tenant_id))
+        return revoked
+
+    def api_keys(self, tenant_id: str | None = None) -> ResultTable:
+        """List API keys without the keys themselves; by default the system's tenant's, else all that are visible."""
+        return self.db.run(api_keys.api_keys(self.settings, tenant_id))

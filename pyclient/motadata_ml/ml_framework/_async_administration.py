@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from motadata_ml._operations import administration
+import datetime
+
+from motadata_ml._operations import administration, api_keys
 from motadata_ml._operations.administration import Access
 from motadata_ml.ml_framework._component import AsyncComponent
 from motadata_ml.results import ResultTable
@@ -69,3 +71,23 @@ class AsyncAdministrator(AsyncComponent):
         """Let a session of this connection forget the models it holds in memory, and return how many there were."""
         models: int = await self.db.run(administration.cache_clear())
         return models
+
+    async def create_api_key(
+        self,
+        name: str,
+        scope: str = "predict",
+        expires_at: datetime.datetime | str | None = None,
+        tenant_id: str | None = None,
+    ) -> str:
+        """Make an API key of a tenant for the serving process and return it: it cannot be shown again."""
+        key: str = await self.db.run(api_keys.create_api_key(self.settings, name, scope, expires_at, tenant_id))
+        return key
+
+    async def revoke_api_key(self, key_id: int, tenant_id: str | None = None) -> bool:
+        """Revoke an API key of a tenant at once, and return whether there was one."""
+        revoked: bool = await self.db.run(api_keys.revoke_api_key(self.settings, key_id, tenant_id))
+        return revoked
+
+    async def api_keys(self, tenant_id: str | None = None) -> ResultTable:
+        """List API keys without the keys themselves; by default the system's tenant's, else all that are visible."""
+        return await self.db.run(api_keys.api_keys(self.settings, tenant_id))

@@ -1,41 +1,24 @@
-"""API keys: 256 random bits each, known to the database by their SHA-256 only.
+"""API keys, as those who run the serving process handle them.
 
-A slow hash would add nothing: the keys are random, not chosen, so there is nothing to guess from a digest.
+A key is 256 random bits, known to the database by their SHA-256 only. A slow hash would add nothing: the keys are
+random, not chosen, so there is nothing to guess from a digest.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-import secrets
 
 from psycopg import sql
 
 from motadata_ml._calls import Call, Fetch, Steps
+from motadata_ml._operations import api_keys
 from motadata_ml.ml_framework import ModelManager
 from motadata_ml.results import ModelInfo, ModelList
 
-_PREFIX = "mlk_"
-
-_CREATE = sql.SQL("""
-insert into ml.api_key (tenant_id, name, digest, expires_at)
-values (ml.current_tenant(%s::text), %s::text, %s::bytea, %s::timestamptz)
-""")
-
-_REVOKE = sql.SQL("""
-update ml.api_key set revoked_at = now()
-where id = %s::bigint and revoked_at is null and tenant_id = ml.current_tenant(%s::text)
-returning id
-""")
-
 _LIST = sql.SQL("""
-select id, tenant_id, name, created_at, created_by, expires_at, revoked_at from ml.api_key
-where tenant_id = ml.current_tenant(%s::text) order by id
-""")
-
-_TENANT = sql.SQL("""
-select tenant_id from ml.api_key
-where digest = %s::bytea and revoked_at is null and (expires_at is null or expires_at > now())
+select id, tenant_id, name, created_at, created_by, expires_at, revoked_at, scope from ml.api_keys
+where tenant_id operator(pg_catalog.=) ml.current_tenant(%s::pg_catalog.text) order by id
 """)
 
 
@@ -45,6 +28,7 @@ def create_api_key(
     tenant_id: str | None = None,
     *,
     expires_at: datetime.datetime | None = None,
+    scope: str = "read",
 ) -> str:
     """Make a key for a tenant and return it; it cannot be shown again.
 
@@ -58,19 +42,18 @@ def create_api_key(
         By default the manager's.
     expires_at : datetime, optional
         With a time zone.
+    scope : str
+        ``predict``: predictions alone; ``read``: the descriptions of models as well; ``admin``: deploy and roll back
+        as well. The default is what keys could do before there were scopes.
 
     Raises
     ------
     InsufficientPrivilegeError
         If the role does not administer the tenant.
+    InvalidArgumentError
+        If there is no such scope, or the name is empty or too long.
     """
-    key = _PREFIX + secrets.token_urlsafe(32)
-    tenant = manager.settings.tenant(tenant_id)
-
-    def steps() -> Steps[None]:
-        yield Fetch(_CREATE, (tenant, name, digest(key), expires_at))
-
-    manager.db.run(Call(steps))
+    key: str = manager.db.run(api_keys.create_api_key(manager.settings, name, scope, expires_at, tenant_id))
     return key
 
 
@@ -84,13 +67,8 @@ def revoke_api_key(manager: ModelManager, key_id: int, tenant_id: str | None = N
     key_id : int
         As `list_api_keys` shows it.
     """
-    tenant = manager.settings.tenant(tenant_id)
-
-    def steps() -> Steps[bool]:
-        rows = yield Fetch(_REVOKE, (key_id, tenant))
-        return bool(rows)
-
-    return manager.db.run(Call(steps))
+    revoked: bool = manager.db.run(api_keys.revoke_api_key(manager.settings, key_id, tenant_id))
+    return revoked
 
 
 def list_api_keys(manager: ModelManager, tenant_id: str | None = None) -> ModelList:
@@ -102,16 +80,6 @@ def list_api_keys(manager: ModelManager, tenant_id: str | None = None) -> ModelL
         return ModelList(ModelInfo(row) for row in rows)
 
     return manager.db.run(Call(steps, transaction=False, repeat=True))
-
-
-def tenant_of(key: str) -> Call[str | None]:
-    """Return the call that finds the tenant of a key, None for a key that does not count."""
-
-    def steps() -> Steps[str | None]:
-        rows = yield Fetch(_TENANT, (digest(key),))
-        return rows[0]["tenant_id"] if rows else None
-
-    return Call(steps, transaction=False, repeat=True)
 
 
 def digest(key: str) -> bytes:

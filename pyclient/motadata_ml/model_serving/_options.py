@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from motadata_ml.errors import InvalidArgumentError
@@ -18,6 +18,9 @@ class ServingFields(TypedDict, total=False):
     max_waiting: int
     shutdown_seconds: float
     anonymous_loopback: bool
+    docs: bool
+    process_key: str | None
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,20 @@ class ServingOptions:
         A prediction that takes longer is cancelled in the database and answered with 504; a body that
         takes longer to arrive, with 408.
     max_concurrent : int
-        Predictions at a time, each on a connection of its own.
+        Statements at a time, each on a connection of its own. One tenant alone gets half of them, the next one half
+        of the rest, so that there is always something left for the others.
     max_waiting : int
-        Requests that may wait for their turn; further ones are answered with 503 at once.
+        Requests that may wait for their turn, shared in the same way; further ones are answered with 503 at once.
     shutdown_seconds : float
         How long running requests may finish after a stop.
     anonymous_loopback : bool
         Answer without a key, for development: only on a loopback address.
+    docs : bool
+        Whether there are /docs and /openapi.json.
+    process_key : str or None
+        A secret of at least 32 characters that opens /metrics of all tenants, and nothing else.
+    workers : int
+        Processes that serve together, each with its own connections and limits; more than one with ``run()`` only.
     """
 
     max_body_bytes: int = 16 * 1024 * 1024
@@ -50,6 +60,9 @@ class ServingOptions:
     max_waiting: int = 64
     shutdown_seconds: float = 10.0
     anonymous_loopback: bool = False
+    docs: bool = True
+    process_key: str | None = field(default=None, repr=False)
+    workers: int = 1
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -59,9 +72,14 @@ class ServingOptions:
             ("max_concurrent", 1),
             ("max_waiting", 0),
             ("shutdown_seconds", 0),
+            ("workers", 1),
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
                 raise InvalidArgumentError(
                     f"{name} must be a number of at least {least}, got {value!r}", hint="leave it out"
                 )
+        if self.process_key is not None and len(self.process_key) < 32:
+            raise InvalidArgumentError(
+                "process_key must have at least 32 characters", hint="make one with secrets.token_urlsafe(32)"
+            )

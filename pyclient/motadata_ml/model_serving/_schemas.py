@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 Number: TypeAlias = StrictInt | StrictFloat | None
 NamedRow: TypeAlias = dict[str, Any]
 PlainRow: TypeAlias = list[Number]
-Version: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$", examples=["1.0.0"])]
+VERSION = r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$"
+Version: TypeAlias = Annotated[str, Field(pattern=VERSION, examples=["1.0.0"])]
 
 
 class _Body(BaseModel):
@@ -54,6 +55,19 @@ class ModelAnswer(BaseModel):
 
     model_id: str
     model_type: str
+
+
+class DeployRequest(_Body):
+    """The version that is to predict."""
+
+    version: Version
+
+
+class DeployedAnswer(_Body):
+    """The version that predicts now."""
+
+    model_id: str
+    version: str
 
 
 class ModelsAnswer(_Body):

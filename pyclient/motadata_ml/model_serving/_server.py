@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from motadata_ml.errors import InvalidArgumentError
 from motadata_ml.ml_framework import MLSystem, ModelManager
 from motadata_ml.model_serving._app import create_app
+from motadata_ml.model_serving._limits import BoundedProtocol
 from motadata_ml.model_serving._options import ServingFields, ServingOptions
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class _Application:
+    """Makes the application in the process that serves it: what travels there is the connection's parameters."""
+
+    manager: ModelManager
+    options: ServingOptions
+    counts: Path | None
+
+    def __call__(self) -> FastAPI:
+        return create_app(self.manager, self.options, dedicated=True, counts=self.counts)
 
 
 class ModelServer:
@@ -38,6 +56,7 @@ class ModelServer:
                 hint="listen on 127.0.0.1, or make keys with create_api_key",
             )
         self.host, self.port, self.options = host, port, options
+        self._manager = model_manager
         self.app: FastAPI = create_app(model_manager, options)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -57,8 +76,20 @@ class ModelServer:
         return f"http://{host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; running requests are finished first."""
-        self._make("info").run()
+        """Serve until SIGINT or SIGTERM; running requests are finished first.
+
+        With several workers each is a process; one that ends is started again.
+        """
+        if self.options.workers == 1:
+            uvicorn.Server(self._config("info", _Application(self._manager, self.options, None))).run()
+            return
+        with tempfile.TemporaryDirectory(prefix="motadata-ml-serving-") as folder:
+            config = self._config("info", _Application(self._manager, self.options, Path(folder)))
+            listener = config.bind_socket()
+            try:
+                Multiprocess(config, sockets=[listener]).run()
+            finally:
+                listener.close()
 
     def start(self) -> Self:
         """Serve in a thread, and return when it answers."""
@@ -73,7 +104,7 @@ class ModelServer:
                 f"cannot listen on {self.host}:{self.port}: {error}", hint="choose another port; 0 finds a free one"
             ) from error
         self.port = listener.getsockname()[1]
-        server = self._server = self._make("warning")
+        server = self._server = uvicorn.Server(self._config("warning", self.app))
         self._thread = threading.Thread(target=server.run, args=([listener],), name="motadata_ml", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + _START_SECONDS
@@ -91,18 +122,23 @@ class ModelServer:
             self._thread.join(self.options.shutdown_seconds + 5)
             self._server = self._thread = None
 
-    def _make(self, level: str) -> uvicorn.Server:
-        """Return a uvicorn server of the application."""
-        return uvicorn.Server(
-            uvicorn.Config(
-                self.app,
-                host=self.host,
-                port=self.port,
-                log_level=level,
-                timeout_graceful_shutdown=max(1, round(self.options.shutdown_seconds)),
-                server_header=False,
-                limit_concurrency=4 * (self.options.max_concurrent + self.options.max_waiting) + 64,
-            )
+    def _config(self, level: str, app: FastAPI | Callable[[], FastAPI]) -> uvicorn.Config:
+        """Return how uvicorn serves the application, or what a factory makes."""
+        options: dict[str, Any] = {} if isinstance(app, FastAPI) else {"factory": True}
+        return uvicorn.Config(
+            app,
+            host=self.host,
+            port=self.port,
+            log_level=level,
+            access_log=False,
+            http=BoundedProtocol,
+            ws="none",
+            loop="uvloop",
+            workers=self.options.workers,
+            timeout_graceful_shutdown=max(1, round(self.options.shutdown_seconds)),
+            server_header=False,
+            limit_concurrency=4 * (self.options.max_concurrent + self.options.max_waiting) + 64,
+            **options,
         )
 
 

@@ -169,15 +169,20 @@ class DatabaseConnection:
                 raise translate(error) from error
             yield connection
 
-    def asynchronous(self, max_connections: int = 8) -> AsyncDatabaseConnection:
+    def asynchronous(self, max_connections: int = 8, min_connections: int = 0) -> AsyncDatabaseConnection:
         """Return an asynchronous connection to the same database, as the same role.
 
         Parameters
         ----------
         max_connections : int
-            The size of its pool.
+            The most that its pool opens.
+        min_connections : int
+            How many it keeps open, whether they are used or not.
         """
-        return AsyncDatabaseConnection(replace(self._parameters(), max_connections=max_connections))
+        parameters = self._parameters()
+        return AsyncDatabaseConnection(
+            replace(parameters, max_connections=max_connections, min_connections=min_connections)
+        )
 
     def run(self, call: Call[T]) -> T:
         """Perform a call; used by the other modules of this package.

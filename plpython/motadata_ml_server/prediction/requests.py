@@ -1,0 +1,163 @@
+"""Requests of the serving process: rows as JSON in, answers as JSON out, each request with its own answer or error.
+
+The answers leave as text that the serving process sends on as it is, so nothing is parsed or written twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from time import perf_counter
+from typing import Any, NoReturn
+
+from motadata_ml_server.errors import InvalidInputError, MotadataError
+from motadata_ml_server.models import visibility
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.prediction import cache, usage
+from motadata_ml_server.prediction.cache import CacheEntry
+
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_text = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def answer_each(
+    db: Database, model_id: str, inputs: Sequence[str], version: str | None, tenant_id: str | None
+) -> tuple[list[str | None], list[str | None]]:
+    """Answer requests of one row each.
+
+    Parameters
+    ----------
+    db : Database
+        The session.
+    model_id, version, tenant_id : str or None
+        As for `ml.predict`.
+    inputs : sequence of str
+        JSON objects by feature name, or arrays of numbers.
+
+    Returns
+    -------
+    tuple of two lists
+        Answers and errors as JSON, in the order of `inputs`: of each pair one is None.
+    """
+    started = perf_counter()
+    visible = visibility.visible_version(db, model_id, version, tenant_id)
+    entry = cache.entry_of(db, visible)
+    answers: list[str | None] = []
+    errors: list[str | None] = []
+    frame = _Frame(visible)
+    for text in inputs:
+        try:
+            answers.append(frame.answer(entry, _row(text)))
+            errors.append(None)
+        except (MotadataError, RecursionError) as error:
+            entry.usage.fail()
+            answers.append(None)
+            errors.append(_problem(error))
+    good = len(answers) - answers.count(None)
+    if good:
+        entry.usage.add(good, started)
+    return answers, errors
+
+
+def answer_rows(db: Database, model_id: str, text: str, version: str | None, tenant_id: str | None) -> str:
+    """Answer one request of many rows: a JSON array in, a JSON array out, in the same order.
+
+    Raises
+    ------
+    InvalidInputError
+        ML011: a row does not fit the model.
+    """
+    started = perf_counter()
+    visible = visibility.visible_version(db, model_id, version, tenant_id)
+    entry = cache.entry_of(db, visible)
+    frame = _Frame(visible)
+    try:
+        rows = _rows(text)
+        answers = [frame.answer(entry, row) for row in rows]
+    except Exception:
+        entry.usage.fail()
+        raise
+    entry.usage.add(len(rows), started)
+    return f"[{','.join(answers)}]"
+
+
+def warm(db: Database, most: int) -> int:
+    """Load the deployed versions that were asked for most often, and return how many are in memory."""
+    found = sorted(usage.totals(db), key=lambda row: -int(row["calls"]))[: max(0, most)]
+    loaded = 0
+    for row in found:
+        try:
+            visible = visibility.visible_version(db, row["model_id"], None, row["tenant_id"])
+            if visible.version == row["version"]:
+                cache.entry_of(db, visible)
+                loaded += 1
+        except MotadataError:  # deleted, or not deployed: nobody will ask for it
+            continue
+    return loaded
+
+
+class _Frame:
+    """What is the same in all answers of a version, written once."""
+
+    def __init__(self, visible: VisibleVersion) -> None:
+        self._end = f',"model_id":{_text(visible.model_id)},"model_version":{_text(visible.version)}}}'
+
+    def answer(self, entry: CacheEntry, row: Any) -> str:
+        """Return one row's answer."""
+        found = entry.predictor.one(row)
+        return (
+            f'{{"prediction":{_number(found.prediction)},"probabilities":{_number(found.probabilities)},'
+            f'"confidence":{_number(found.confidence)}{self._end}'
+        )
+
+
+def _number(value: Any) -> str:
+    """Return a value as JSON, with null for a number that JSON has no word for."""
+    if type(value) is float:
+        return repr(value) if isfinite(value) else "null"
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _row(text: str) -> Any:
+    row = _parsed(text)
+    if not isinstance(row, Mapping | list):
+        raise InvalidInputError("input must be a JSON object or an array of numbers", hint='Write {"feature": value}.')
+    return row
+
+
+def _rows(text: str) -> list[Any]:
+    rows = _parsed(text)
+    if not isinstance(rows, list):
+        raise InvalidInputError("input must be a JSON array of rows", hint='Write [{"feature": value}].')
+    return rows
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"input must be JSON: {error}", hint='Write {"feature": value}.') from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _problem(error: Exception) -> str:
+    """Return an error as JSON: what the boundary would have raised, had it been alone."""
+    if isinstance(error, MotadataError):
+        return _text({"sqlstate": error.sqlstate, "message": error.message, "hint": error.hint})
+    return _text(
+        {"sqlstate": "54001", "message": "an argument is nested too deeply", "hint": "Pass values a few levels deep."}
+    )
