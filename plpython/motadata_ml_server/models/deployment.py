@@ -5,7 +5,7 @@ from __future__ import annotations
 from motadata_ml_server.errors import InvalidArgumentError, VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
 from motadata_ml_server.postgres.database import Database, Row
-from motadata_ml_server.postgres.owner import write_as_owner
+from motadata_ml_server.postgres.owner import query_as_owner, write_as_owner
 
 _LOCK = "select id, deployed_version_id from ml.model where tenant_id = $1 and model_id = $2 for update"
 
@@ -44,7 +44,7 @@ def is_to_predict(db: Database, tenant_id: str, model_id: str, model_type: str, 
     """Return whether a new version is to predict; unasked, it does not take the place of another model type."""
     if asked is not None:
         return asked
-    deployed = db.query(_DEPLOYED_TYPE, ["text", "text"], [tenant_id, model_id])
+    deployed = query_as_owner(db, _DEPLOYED_TYPE, ["text", "text"], [tenant_id, model_id])
     return not deployed or bool(deployed[0]["model_type"] == model_type)
 
 

@@ -53,5 +53,5 @@ def model_info(db: Database, visible: VisibleVersion) -> str:
     info |= {name: info["runtime"].pop(name) for name in _OF_ITS_TYPE if name in info["runtime"]}
     info["trained_at"] = str(row["trained_at"])
     if predicts_only:
-        info |= dict.fromkeys(_TOLD_TO_TRAINERS)
+        info |= dict.fromkeys((*_TOLD_TO_TRAINERS, *(name for name in _OF_ITS_TYPE if name in info)))
     return json.dumps(info)

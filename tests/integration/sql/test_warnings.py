@@ -99,6 +99,19 @@ def test_another_model_type_is_deployed_only_when_asked(rows: Session) -> None:
     assert not [text for text in said if "not deployed" in text][1:]
 
 
+def test_a_role_of_a_tenant_trains_evaluates_and_retrains(
+    rows: Session, connect: Callable[..., Session], role_factory: Callable[..., str]
+) -> None:
+    trainer = role_factory("trainer")
+    rows.execute("select ml.grant_usage(%s, 'shop')", [trainer])
+    rows.execute(f"grant select on told to {trainer}".encode())
+    session = connect(trainer)
+    train(session, "select a, b, label from told", "classification", "label")
+    assert session.execute("select ml.evaluate('w', 'told') -> 'positive_class'").fetchone() == ("yes",)
+    said = train(session, "select a, b, y from told", "regression", "y")
+    assert any("not deployed" in text for text in said), said
+
+
 LONG = {
     "random_forest": {"n_estimators": 300},
     "gradient_boosting": {"n_estimators": 500},
