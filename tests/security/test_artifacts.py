@@ -11,16 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from onnx import TensorProto, helper
 
 from motadata_ml_server.models.artifacts import digest_of
+from motadata_ml_server.prediction.runtimes.tree_model import TreeModel
 from tests.security.conftest import Actors, Session, refusal, state
 
 
 def plant(db: Session, model_id: str, kind: str, data: bytes) -> None:
-    """Exchange an artifact as an attacker with all rights on the tables would, every digest made to fit."""
+    """Exchange an artifact as an attacker with all rights on the tables would, every digest made to fit.
+
+    Trees in a form of their own serve before any other form: they go, so that the one planted is read.
+    """
     found = db.execute(
         "select v.id from ml.model_version v join ml.model m on m.deployed_version_id = v.id "
         "where m.tenant_id = 'rouge' and m.model_id = %s",
@@ -28,7 +33,8 @@ def plant(db: Session, model_id: str, kind: str, data: bytes) -> None:
     ).fetchone()
     assert found
     version = found[0]
-    db.execute("delete from ml.artifact where version_id = %s and kind = %s", [version, kind])
+    unread = [kind] if kind == "plan" else [kind, "trees"]
+    db.execute("delete from ml.artifact where version_id = %s and kind = any (%s)", [version, unread])
     db.execute(
         "insert into ml.artifact (version_id, kind, chunk, digest, data) values (%s, %s, 0, %s, %s)",
         [version, kind, hashlib.sha256(data).hexdigest(), data],
@@ -37,7 +43,7 @@ def plant(db: Session, model_id: str, kind: str, data: bytes) -> None:
     db.execute(
         "update ml.model_version set digest = %s, runtime = case when %s then runtime else "
         "jsonb_set(runtime, '{name}', to_jsonb(%s::text)) end where id = %s",
-        [digest_of([(row[0], row[1]) for row in digests.fetchall()]), kind == "plan", kind, version],
+        [digest_of([(row[0], row[1]) for row in digests.fetchall()]), kind in ("plan", "trees"), kind, version],
     )
 
 
@@ -74,6 +80,21 @@ def skops(schema: Any, **files: bytes) -> bytes:
 
 def node(module: str, name: str, loader: str, **more: Any) -> dict[str, Any]:
     return {"__module__": module, "__class__": name, "__loader__": loader, "__id__": 1, "content": {}, **more}
+
+
+def trees(features: int = 2, **changed: list[int]) -> bytes:
+    """Return a tree of one split and two leaves in its stored form, with arrays exchanged."""
+    arrays: dict[str, Any] = {
+        "starts": np.array([0, 3]),
+        "feature": np.zeros(3, np.int32),
+        "threshold": np.zeros(3),
+        "left": np.array([1, -1, -1], np.int32),
+        "right": np.array([2, -1, -1], np.int32),
+        "missing_left": np.zeros(3, np.uint8),
+        "values": np.ones((3, 1)),
+    }
+    arrays |= {name: np.array(values, np.int32) for name, values in changed.items()}
+    return TreeModel(features, 1, "logit", 1.0, arrays).to_bytes()
 
 
 def bomb() -> bytes:
@@ -123,6 +144,12 @@ FORGED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "linear of another format": ("linear", lambda: json.dumps({"format": 99}).encode()),
     "grouped of another format": ("grouped", lambda: (2).to_bytes(8, "little") + b"{}"),
     "grouped, head beyond the end": ("grouped", lambda: (1 << 60).to_bytes(8, "little") + b"{}"),
+    "pickle for trees": ("trees", lambda: pickle.dumps(Touch(CANARY))),
+    "trees, head beyond the end": ("trees", lambda: (1 << 60).to_bytes(8, "little") + b"{}"),
+    "trees that walk in a circle": ("trees", lambda: trees(left=[0, -1, -1])),
+    "trees that leave their arrays": ("trees", lambda: trees(left=[1 << 30, -1, -1])),
+    "trees of a feature that is none": ("trees", lambda: trees(feature=[7, 0, 0])),
+    "trees of endless features": ("trees", lambda: trees(features=1 << 40)),
     "plan of another format": ("plan", lambda: json.dumps({"version": 99, "columns": []}).encode()),
     "plan that is none": ("plan", lambda: b"\x80\x04."),
     "plan without columns": ("plan", lambda: b"{}"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -108,6 +109,13 @@ MAKE: dict[str, Callable[[random.Random], Any]] = {
     "jsonb": lambda chance: json.dumps(value(chance), allow_nan=False),
     "bytea": lambda chance: chance.randbytes(chance.choice([0, 1, 7, 8, 100, 5000])),
     "interval": lambda chance: chance.choice(["0", "1 day", "-1 day", "178000000 years", "1 microsecond"]),
+    "smallint": lambda chance: chance.choice([0, 1, -1, 2**15 - 1]),
+    "numeric": lambda chance: chance.choice(["0", "1.50", "NaN", "1e300"]),
+    "character varying": text,
+    "uuid": lambda chance: str(uuid.UUID(int=chance.getrandbits(128))),
+    "date": lambda chance: chance.choice(["2026-11-26", "infinity", "0044-03-15 BC"]),
+    "timestamp without time zone": lambda chance: chance.choice(["2026-11-26 12:00", "-infinity", "0044-03-15 BC"]),
+    "timestamp with time zone": lambda chance: chance.choice(["now", "infinity", "-infinity", "2026-11-26 12:00+02"]),
     "text[]": lambda chance: [chance.choice([None, text(chance)]) for _ in range(chance.randrange(4))],
     "double precision[]": lambda chance: [chance.choice([None, number(chance)]) for _ in range(chance.randrange(5))],
     "integer[]": lambda chance: [chance.choice([None, 1, -1, 2**31 - 1]) for _ in range(chance.randrange(5))],
