@@ -37,9 +37,10 @@ def test_the_rows_decide(
     said: list[str] = []
     handler = lambda notice: said.append(str(notice.message_primary))  # noqa: E731
     module_db.add_notice_handler(handler)
-    module_db.execute("select ml.train('m', %s, %s, %s, algorithm => 'auto')", [model_type, data, target])
+    train = "select ml.train(%s, %s, %s, %s, algorithm => 'auto')"
+    module_db.execute(train, [f"auto {model_type}", model_type, data, target])
     module_db.remove_notice_handler(handler)
-    row = module_db.execute("select ml.get_model_info('m')").fetchone()
+    row = module_db.execute("select ml.get_model_info(%s)", [f"auto {model_type}"]).fetchone()
     assert row
     assert row[0]["algorithm"] == algorithm
     assert why in row[0]["runtime"]["chosen_because"]
