@@ -14,19 +14,22 @@ from motadata_ml_server.postgres.boundary import boundary, boundary_rows
 if TYPE_CHECKING:
     from motadata_ml_server.evaluation.evaluate import Evaluation
 
+FIVE_ARGUMENTS = "five arguments"
+"""Tells the SQL body of version 0.2.0, which hands over the tenant last of five, until the extension is updated."""
+
 
 @boundary
-def evaluate(model_id: str, input_data: str, target: str | None, version: str | None, *others: str | None) -> str:
-    """Score a model on a table, a view or a SELECT that has its target.
-
-    Parameters
-    ----------
-    model_id, input_data, target, version
-        As `ml.evaluate` takes them.
-    *others
-        The positive class and the tenant; the tenant alone from the SQL body of version 0.2.0.
-    """
-    positive_class, tenant_id = (None, *others) if len(others) == 1 else others
+def evaluate(
+    model_id: str,
+    input_data: str,
+    target: str | None,
+    version: str | None,
+    positive_class: str | None,
+    tenant_id: str | None = FIVE_ARGUMENTS,
+) -> str:
+    """Score a model on a table, a view or a SELECT that has its target."""
+    if tenant_id == FIVE_ARGUMENTS:
+        positive_class, tenant_id = None, positive_class
     return json.dumps(_evaluation(model_id, input_data, target, version, tenant_id, positive_class).metrics())
 
 

@@ -207,8 +207,10 @@ def test_definer_functions_pin_their_search_path(db: psycopg.Connection[Any]) ->
         "select proname, pronargs, proconfig from pg_proc "
         "where pronamespace = 'ml'::regnamespace and prosecdef order by 1"
     ).fetchall()
-    # The two that act on stored models take nothing; the other two take bytes and make a valid array of any.
+    # The two that act on stored models take nothing; two take bytes and make a valid array of any; one tells the tenant
+    # of an API key to who knows the key's digest.
     assert [(row[0], row[1]) for row in rows] == [
+        ("_api_key", 2),
         ("_float8_array", 1),
         ("_int4_array", 1),
         ("_run_read", 0),
