@@ -151,7 +151,7 @@ create table ml.quota (
 comment on table ml.quota is 'Limits by tenant, NULL is none; written by ml.set_quota.';
 comment on column ml.quota.tenant_id is 'The tenant.';
 comment on column ml.quota.max_models is 'The most models; NULL is no limit.';
-comment on column ml.quota.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.quota.max_bytes is 'The most bytes of all that it stores; NULL is no limit.';
 comment on column ml.quota.max_training_seconds_per_day is
     'The most seconds of training a day in UTC; NULL is no limit.';
 comment on column ml.quota.set_by is 'The role that set the limits.';
@@ -191,11 +191,12 @@ comment on view ml.tenant_sizes is
 comment on column ml.tenant_sizes.tenant_id is 'The tenant.';
 comment on column ml.tenant_sizes.models is 'Models it has.';
 comment on column ml.tenant_sizes.versions is 'Versions of them.';
-comment on column ml.tenant_sizes.bytes is 'Bytes of their artifacts.';
+comment on column ml.tenant_sizes.bytes is
+    'Bytes of all that it stores: models, what describes them, experiments, schedules, API keys.';
 comment on column ml.tenant_sizes.training_seconds is 'Seconds that the versions stored took to train.';
 comment on column ml.tenant_sizes.training_seconds_today is
     'Seconds of training on the present day in UTC, failed ones too.';
 comment on column ml.tenant_sizes.max_models is 'The most models; NULL is no limit.';
-comment on column ml.tenant_sizes.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.tenant_sizes.max_bytes is 'The most bytes of all that it stores; NULL is no limit.';
 comment on column ml.tenant_sizes.max_training_seconds_per_day is
     'The most seconds of training a day in UTC; NULL is no limit.';
