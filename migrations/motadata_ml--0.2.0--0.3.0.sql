@@ -1183,6 +1183,10 @@ return evaluate(model_id, input_data, target, version, positive_class, tenant_id
 $$;
 comment on function ml.evaluate is 'Score a model on a table, a view or a SELECT that has its target.';
 
+alter table ml.quota add column free_bytes bigint;
+comment on column ml.quota.free_bytes is
+    'Bytes that may be logged before all is counted anew; NULL is none.';
+
 -- Experiments count towards the bytes of a quota: each run knows what was logged to it.
 alter table ml.experiment_run add column bytes bigint not null default 0;
 comment on column ml.experiment_run.bytes is 'Bytes of its parameters and metrics, about: what a quota counts.';

@@ -146,7 +146,8 @@ create table ml.quota (
     max_training_seconds_per_day pg_catalog.float8 check (max_training_seconds_per_day operator(pg_catalog.>=) 0),
     set_by pg_catalog.name not null,
     set_at pg_catalog.timestamptz not null default pg_catalog.now(),
-    checked_at pg_catalog.timestamptz
+    checked_at pg_catalog.timestamptz,
+    free_bytes bigint
 );
 comment on table ml.quota is 'Limits by tenant, NULL is none; written by ml.set_quota.';
 comment on column ml.quota.tenant_id is 'The tenant.';
@@ -157,6 +158,8 @@ comment on column ml.quota.max_training_seconds_per_day is
 comment on column ml.quota.set_by is 'The role that set the limits.';
 comment on column ml.quota.set_at is 'When they were set.';
 comment on column ml.quota.checked_at is 'When a training was last held against them.';
+comment on column ml.quota.free_bytes is
+    'Bytes that may be logged before all is counted anew; NULL is none.';
 alter table ml.quota enable row level security;
 select pg_catalog.pg_extension_config_dump('ml.quota', '');
 

@@ -115,7 +115,8 @@ def start(db: Database, tenant_id: str, experiment: str, name: str | None, tags:
     def operation(owner: Database) -> int:
         owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
         values = [tenant_id, experiment, name, tags, role]
-        with quotas.within_bytes(owner, tenant_id):
+        with quotas.within_bytes(owner, tenant_id) as grow:
+            grow(ROW_BYTES + sum(len(text.encode()) for text in (experiment, name or "", tags)))
             return int(owner.query(_START, ["text", "text", "text", "jsonb", "name"], values)[0]["id"])
 
     return write_as_owner(db, operation)
@@ -151,13 +152,15 @@ def log_params(db: Database, run_id: int, params: str) -> None:
         _check_name("the name of a parameter", name)
 
     def operation(owner: Database, tenant_id: str) -> None:
-        with quotas.within_bytes(owner, tenant_id):
+        with quotas.within_bytes(owner, tenant_id) as grow:
             owner.query(_LOCK, ["bigint"], [run_id])  # others who replace the same values count after this
             before = _param_bytes(owner, run_id, list(found))
             for name, value in found.items():
                 values = [run_id, tenant_id, name, json.dumps(value)]
                 owner.query(_PARAM, ["bigint", "text", "text", "jsonb"], values)
-            _grew(owner, run_id, _param_bytes(owner, run_id, list(found)) - before)
+            more = _param_bytes(owner, run_id, list(found)) - before
+            _grew(owner, run_id, more)
+            grow(more)
 
     _write(db, run_id, operation)
 
@@ -178,11 +181,13 @@ def log_metrics(db: Database, run_id: int, metrics: str, step: int) -> None:
         values[name] = _number(name, value)
 
     def operation(owner: Database, tenant_id: str) -> None:
-        with quotas.within_bytes(owner, tenant_id):
+        with quotas.within_bytes(owner, tenant_id) as grow:
             for name, number in values.items():
                 row = [run_id, tenant_id, name, number, step]
                 owner.query(_METRIC, ["bigint", "text", "text", "float8", "bigint"], row)
-            _grew(owner, run_id, sum(ROW_BYTES + len(name.encode()) for name in values))
+            more = sum(ROW_BYTES + len(name.encode()) for name in values)
+            _grew(owner, run_id, more)
+            grow(more)
 
     _write(db, run_id, operation)
 

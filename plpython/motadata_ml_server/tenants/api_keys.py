@@ -115,7 +115,8 @@ def create(db: Database, name: str, scope: str, expires_at: str | None, tenant_i
 
 def _insert(db: Database, types: list[str], values: list[Any]) -> None:
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], values[:1])
-    with quotas.within_bytes(db, values[0]):
+    with quotas.within_bytes(db, values[0]) as grow:
+        grow(quotas.ROW_BYTES + len(values[1].encode()))
         db.query(_INSERT, types, values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,7 +28,15 @@ _SET = """
 insert into ml.quota (tenant_id, max_models, max_bytes, max_training_seconds_per_day, set_by)
 values ($1, $2, $3, $4, $5)
 on conflict (tenant_id) do update set max_models = excluded.max_models, max_bytes = excluded.max_bytes,
-    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now()
+    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now(),
+    free_bytes = null
+"""
+
+# Half of what a count found free may be spent before the next count: few counts lie between an empty tenant and a full
+# one, and what takes no part (deletions, schedules) is seen by the next.
+_COUNTED = "update ml.quota set free_bytes = $2 where tenant_id = $1"
+_SPEND = """
+update ml.quota set free_bytes = free_bytes - $2 where tenant_id = $1 and free_bytes >= $2 returning 1 as spent
 """
 
 _MODELS = """
@@ -191,17 +199,32 @@ def check_bytes(db: Database, tenant_id: str, limits: Limits, more: int = 0) -> 
     QuotaExceededError
         ML021: max_bytes is passed.
     """
-    if limits.max_bytes is not None and _sizes(db, [tenant_id])[0]["bytes"] + more > limits.max_bytes:
-        raise QuotaExceededError(
-            f"what tenant {tenant_id!r} stores would take more than max_bytes = {limits.max_bytes}",
-            hint="Delete versions with ml.delete_model(model_id, version) or runs of experiments, or ask an "
-            "administrator for ml.set_quota.",
-        )
+    if limits.max_bytes is not None:
+        _free_bytes(db, tenant_id, limits.max_bytes, more)
+
+
+def count_bytes(db: Database, tenant_id: str, limits: Limits) -> None:
+    """Do as `check_bytes` and take note of what is free, after something was stored; the tenant's limits are locked.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: max_bytes is passed.
+    """
+    if limits.max_bytes is not None:
+        free = _free_bytes(db, tenant_id, limits.max_bytes)
+        db.query(_COUNTED, ["text", "bigint"], [tenant_id, free // 2])
 
 
 @contextmanager
-def within_bytes(owner: Database, tenant_id: str) -> Iterator[None]:
+def within_bytes(owner: Database, tenant_id: str) -> Iterator[Callable[[int], None]]:
     """Hold what a block stores for a tenant against its bytes; where those have no limit, this costs one look-up.
+
+    Yields
+    ------
+    callable
+        The block calls it with the bytes by which it makes the tenant grow. All that the tenant stores is counted
+        only where the bytes that were free at the last count are half spent.
 
     Raises
     ------
@@ -211,9 +234,23 @@ def within_bytes(owner: Database, tenant_id: str) -> Iterator[None]:
     limits = limits_of(owner, tenant_id)
     if limits is not None and limits.max_bytes is not None:
         limits = limits_of(owner, tenant_id, lock=True)
-    yield
-    if limits is not None:
-        check_bytes(owner, tenant_id, limits)
+    grown: list[int] = []
+    yield grown.append
+    if limits is None or limits.max_bytes is None:
+        return
+    if not owner.query(_SPEND, ["text", "bigint"], [tenant_id, max(sum(grown), 0)]):
+        count_bytes(owner, tenant_id, limits)
+
+
+def _free_bytes(db: Database, tenant_id: str, limit: int, more: int = 0) -> int:
+    free = limit - more - int(_sizes(db, [tenant_id])[0]["bytes"])
+    if free < 0:
+        raise QuotaExceededError(
+            f"what tenant {tenant_id!r} stores would take more than max_bytes = {limit}",
+            hint="Delete versions with ml.delete_model(model_id, version) or runs of experiments, or ask an "
+            "administrator for ml.set_quota.",
+        )
+    return free
 
 
 def _sizes(db: Database, tenants: list[str]) -> list[Row]:

@@ -150,20 +150,44 @@ def test_rows_of_experiments_and_keys_are_limited_by_bytes(db: Session, statemen
     assert before + 20 * 100 < sizes(db)["bytes"] <= 20_000
 
 
-def test_logging_a_metric_reads_none_of_those_before(db: Session) -> None:
+def test_logging_a_metric_counts_nothing_again_while_much_is_free(db: Session) -> None:
+    train(db, "m")
     run = start(db)
     db.execute("select ml.set_quota('a', max_bytes => 1000000000)")
-    db.execute(
-        "insert into ml.experiment_metric (run_id, tenant_id, name, value) "
-        "select %s, 'a', 'rmse', i from generate_series(1, 1000) as i",
-        [run],
-    )
+    log = f"select ml._log_metrics({run}, '{{\"rmse\": 1}}', 1)".encode()
+
+    def scans() -> list[Any]:
+        return db.execute(
+            "select relname, seq_scan + coalesce(idx_scan, 0) from pg_stat_xact_user_tables where schemaname = 'ml' "
+            "and relname in ('experiment_metric', 'model_version', 'artifact', 'trial', 'schedule_run') order by 1"
+        ).fetchall()
+
     with db.transaction():
-        db.execute("select ml._log_metrics(%s, '{\"rmse\": 1}', 1)", [run])
-        row = db.execute(
-            "select seq_scan + idx_scan from pg_stat_xact_user_tables where relid = 'ml.experiment_metric'::regclass"
-        ).fetchone()
-    assert row == (0,)
+        db.execute(log)
+        before = scans()
+        db.execute(log)
+        assert len(before) == 5
+        assert scans() == before
+
+
+def test_a_model_spends_what_was_free_for_experiments(db: Session) -> None:
+    db.execute("select ml.grant_usage(current_user, 'a')")
+    run = start(db)
+    db.execute("select ml.set_quota('a', max_bytes => 200000)")
+    db.execute("select ml._log_metrics(%s, '{\"rmse\": 1}', 1)", [run])
+    train(db, "m")
+    logs = f"select ml._log_metrics({run}, '{{\"rmse\": 1}}', i) from generate_series(1, 3000) as i"
+    refused(db, logs)
+    logged = 0
+    for step in (1000, 100, 10, 1):
+        try:
+            while True:
+                db.execute(logs.replace("3000", str(step)).encode())
+                logged += step
+        except psycopg.Error as error:
+            assert error.diag.sqlstate == "ML021"
+    assert logged > 0
+    assert 200_000 - 104 < sizes(db)["bytes"] <= 200_000
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
