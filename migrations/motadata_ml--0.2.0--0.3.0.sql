@@ -663,7 +663,7 @@ comment on column ml.experiment_runs.params is 'Its parameters, by name.';
 comment on column ml.experiment_runs.metrics is 'The latest finite value of each metric, by name.';
 comment on column ml.quota.tenant_id is 'The tenant.';
 comment on column ml.quota.max_models is 'The most models; NULL is no limit.';
-comment on column ml.quota.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.quota.max_bytes is 'The most bytes of all that it stores; NULL is no limit.';
 comment on column ml.quota.max_training_seconds_per_day is
     'The most seconds of training a day in UTC; NULL is no limit.';
 comment on column ml.quota.set_by is 'The role that set the limits.';
@@ -679,12 +679,13 @@ comment on column ml.stat_models.seconds is 'Seconds spent in these calls.';
 comment on column ml.tenant_sizes.tenant_id is 'The tenant.';
 comment on column ml.tenant_sizes.models is 'Models it has.';
 comment on column ml.tenant_sizes.versions is 'Versions of them.';
-comment on column ml.tenant_sizes.bytes is 'Bytes of their artifacts.';
+comment on column ml.tenant_sizes.bytes is
+    'Bytes of all that it stores: models, what describes them, experiments, schedules, API keys.';
 comment on column ml.tenant_sizes.training_seconds is 'Seconds that the versions stored took to train.';
 comment on column ml.tenant_sizes.training_seconds_today is
     'Seconds of training on the present day in UTC, failed ones too.';
 comment on column ml.tenant_sizes.max_models is 'The most models; NULL is no limit.';
-comment on column ml.tenant_sizes.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.tenant_sizes.max_bytes is 'The most bytes of all that it stores; NULL is no limit.';
 comment on column ml.tenant_sizes.max_training_seconds_per_day is
     'The most seconds of training a day in UTC; NULL is no limit.';
 comment on column ml.options.name is 'The option''s name.';
@@ -1181,6 +1182,22 @@ from motadata_ml_server.entrypoints import evaluate
 return evaluate(model_id, input_data, target, version, positive_class, tenant_id)
 $$;
 comment on function ml.evaluate is 'Score a model on a table, a view or a SELECT that has its target.';
+
+alter table ml.quota add column free_bytes bigint;
+comment on column ml.quota.free_bytes is
+    'Bytes that may be logged before all is counted anew; NULL is none.';
+
+-- Experiments count towards the bytes of a quota: each run knows what was logged to it.
+alter table ml.experiment_run add column bytes bigint not null default 0;
+comment on column ml.experiment_run.bytes is 'Bytes of its parameters and metrics, about: what a quota counts.';
+update ml.experiment_run r set bytes = (
+    select coalesce(pg_catalog.sum(
+        100 operator(pg_catalog.+) pg_catalog.octet_length(p.name) operator(pg_catalog.+) pg_catalog.pg_column_size(p.value)
+    ), 0) from ml.experiment_param p where p.run_id operator(pg_catalog.=) r.id
+) operator(pg_catalog.+) (
+    select coalesce(pg_catalog.sum(100 operator(pg_catalog.+) pg_catalog.octet_length(m.name)), 0)
+    from ml.experiment_metric m where m.run_id operator(pg_catalog.=) r.id
+);
 
 -- What is new is granted by ml.refresh_usage alone.
 revoke all on all tables in schema ml from public;

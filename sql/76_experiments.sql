@@ -13,6 +13,7 @@ create table ml.experiment_run (
     started_at pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
     ended_at pg_catalog.timestamptz,
     created_by pg_catalog.name not null default current_user,
+    bytes bigint not null default 0,
     unique (id, tenant_id)
 );
 alter sequence ml.experiment_run_seq owned by ml.experiment_run.id;
@@ -28,6 +29,7 @@ comment on column ml.experiment_run.tags is 'What the client noted, by name.';
 comment on column ml.experiment_run.started_at is 'When it began.';
 comment on column ml.experiment_run.ended_at is 'When it ended; NULL while it runs.';
 comment on column ml.experiment_run.created_by is 'The role that began it.';
+comment on column ml.experiment_run.bytes is 'Bytes of its parameters and metrics, about: what a quota counts.';
 
 create table ml.experiment_param (
     run_id bigint not null,

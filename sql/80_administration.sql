@@ -146,17 +146,20 @@ create table ml.quota (
     max_training_seconds_per_day pg_catalog.float8 check (max_training_seconds_per_day operator(pg_catalog.>=) 0),
     set_by pg_catalog.name not null,
     set_at pg_catalog.timestamptz not null default pg_catalog.now(),
-    checked_at pg_catalog.timestamptz
+    checked_at pg_catalog.timestamptz,
+    free_bytes bigint
 );
 comment on table ml.quota is 'Limits by tenant, NULL is none; written by ml.set_quota.';
 comment on column ml.quota.tenant_id is 'The tenant.';
 comment on column ml.quota.max_models is 'The most models; NULL is no limit.';
-comment on column ml.quota.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.quota.max_bytes is 'The most bytes of all that it stores; NULL is no limit.';
 comment on column ml.quota.max_training_seconds_per_day is
     'The most seconds of training a day in UTC; NULL is no limit.';
 comment on column ml.quota.set_by is 'The role that set the limits.';
 comment on column ml.quota.set_at is 'When they were set.';
 comment on column ml.quota.checked_at is 'When a training was last held against them.';
+comment on column ml.quota.free_bytes is
+    'Bytes that may be logged before all is counted anew; NULL is none.';
 alter table ml.quota enable row level security;
 select pg_catalog.pg_extension_config_dump('ml.quota', '');
 
@@ -191,11 +194,12 @@ comment on view ml.tenant_sizes is
 comment on column ml.tenant_sizes.tenant_id is 'The tenant.';
 comment on column ml.tenant_sizes.models is 'Models it has.';
 comment on column ml.tenant_sizes.versions is 'Versions of them.';
-comment on column ml.tenant_sizes.bytes is 'Bytes of their artifacts.';
+comment on column ml.tenant_sizes.bytes is
+    'Bytes of all that it stores: models, what describes them, experiments, schedules, API keys.';
 comment on column ml.tenant_sizes.training_seconds is 'Seconds that the versions stored took to train.';
 comment on column ml.tenant_sizes.training_seconds_today is
     'Seconds of training on the present day in UTC, failed ones too.';
 comment on column ml.tenant_sizes.max_models is 'The most models; NULL is no limit.';
-comment on column ml.tenant_sizes.max_bytes is 'The most bytes of stored artifacts; NULL is no limit.';
+comment on column ml.tenant_sizes.max_bytes is 'The most bytes of all that it stores; NULL is no limit.';
 comment on column ml.tenant_sizes.max_training_seconds_per_day is
     'The most seconds of training a day in UTC; NULL is no limit.';

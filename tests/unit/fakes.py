@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,10 +37,27 @@ def extension(*more: str) -> FakeDatabase:
     db.answer(") as n, lateral (", [])  # what is faster for most roles; the whole question is asked after it
     db.answer("from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a", [])  # the fake has no rights on tables
     db.answer("from pg_catalog.pg_class c join pg_catalog.pg_namespace", [{"name": "models"}, {"name": "trials"}])
+    db.answer("pg_catalog.aclexplode(p.proacl) a", lambda values: held(db, values[0]))
+    db.answer("pg_catalog.aclexplode(l.proacl) a", [])
     db.create_function("starts_with", lambda text, start: text.startswith(start))
     db.answer("to_regclass('ml.model_grant')", [{"shares": True}])
     db.answer("pg_postmaster_start_time", [{"started": 1, "database": 5}])
     return db
+
+
+def held(db: FakeDatabase, role: str) -> list[Row]:
+    """Return what the GRANT and REVOKE statements that were noted have left a role, as the catalogue has it."""
+    name = db.execute("select quote_ident(?) as name", role)[0]["name"]
+    pattern = re.compile(rf"(grant|revoke) (\w+) on (function |schema |)(.*) (?:to|from) {re.escape(name)}")
+    found: dict[tuple[str, str], str] = {}
+    for match in filter(None, (pattern.fullmatch(one.sql) for one in db.statements)):
+        verb, privilege, kind, objects = match.groups()
+        for each in objects.split(", "):
+            if verb == "grant":
+                found[kind.strip() or "view", each] = privilege.upper()
+            else:
+                found.pop((kind.strip() or "view", each), None)
+    return [{"kind": kind, "name": each, "privileges": rights} for (kind, each), rights in found.items()]
 
 
 def share_counters(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Any, Final
 from motadata_ml_server.errors import InvalidArgumentError
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import read_as_owner, write_as_owner
-from motadata_ml_server.tenants import membership
+from motadata_ml_server.tenants import membership, quotas
 from motadata_ml_server.tenants.membership import caller_of
+from motadata_ml_server.tenants.quotas import ROW_BYTES
 
 MAX_NAME: Final = 200
 """The most characters of the name of an experiment, a parameter or a metric."""
@@ -42,6 +43,17 @@ on conflict (run_id, name) do update set value = excluded.value
 """
 
 _METRIC = "insert into ml.experiment_metric (run_id, tenant_id, name, value, step) values ($1, $2, $3, $4, $5)"
+
+_LOCK = "select 1 as one from ml.experiment_run where id operator(pg_catalog.=) $1 for no key update"
+
+_PARAM_BYTES = f"""
+select coalesce(pg_catalog.sum(
+    {ROW_BYTES} operator(pg_catalog.+) pg_catalog.octet_length(name) operator(pg_catalog.+)
+    pg_catalog.pg_column_size(value)), 0)::bigint as bytes
+from ml.experiment_param where run_id operator(pg_catalog.=) $1 and name operator(pg_catalog.=) any ($2)
+"""  # noqa: S608 - a constant
+
+_GREW = "update ml.experiment_run set bytes = bytes operator(pg_catalog.+) $2 where id operator(pg_catalog.=) $1"
 
 _DELETE = "delete from ml.experiment_run where id operator(pg_catalog.=) $1"
 
@@ -93,6 +105,8 @@ def start(db: Database, tenant_id: str, experiment: str, name: str | None, tags:
     ------
     InvalidArgumentError
         ML009: a name is empty or too long, or the tags are no object.
+    QuotaExceededError
+        ML021: the tenant may store no more bytes.
     """
     _check_name("experiment", experiment)
     _object("tags", tags)
@@ -101,7 +115,9 @@ def start(db: Database, tenant_id: str, experiment: str, name: str | None, tags:
     def operation(owner: Database) -> int:
         owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
         values = [tenant_id, experiment, name, tags, role]
-        return int(owner.query(_START, ["text", "text", "text", "jsonb", "name"], values)[0]["id"])
+        with quotas.within_bytes(owner, tenant_id) as grow:
+            grow(ROW_BYTES + sum(len(text.encode()) for text in (experiment, name or "", tags)))
+            return int(owner.query(_START, ["text", "text", "text", "jsonb", "name"], values)[0]["id"])
 
     return write_as_owner(db, operation)
 
@@ -128,15 +144,23 @@ def log_params(db: Database, run_id: int, params: str) -> None:
     ------
     InvalidArgumentError
         ML009: no such run of the caller's tenants, no JSON object, or a name that is empty or too long.
+    QuotaExceededError
+        ML021: the tenant may store no more bytes.
     """
     found = _object("params", params)
     for name in found:
         _check_name("the name of a parameter", name)
 
     def operation(owner: Database, tenant_id: str) -> None:
-        for name, value in found.items():
-            values = [run_id, tenant_id, name, json.dumps(value)]
-            owner.query(_PARAM, ["bigint", "text", "text", "jsonb"], values)
+        with quotas.within_bytes(owner, tenant_id) as grow:
+            owner.query(_LOCK, ["bigint"], [run_id])  # others who replace the same values count after this
+            before = _param_bytes(owner, run_id, list(found))
+            for name, value in found.items():
+                values = [run_id, tenant_id, name, json.dumps(value)]
+                owner.query(_PARAM, ["bigint", "text", "text", "jsonb"], values)
+            more = _param_bytes(owner, run_id, list(found)) - before
+            _grew(owner, run_id, more)
+            grow(more)
 
     _write(db, run_id, operation)
 
@@ -148,6 +172,8 @@ def log_metrics(db: Database, run_id: int, metrics: str, step: int) -> None:
     ------
     InvalidArgumentError
         ML009: no such run of the caller's tenants, no JSON object of numbers, or a name that is empty or too long.
+    QuotaExceededError
+        ML021: the tenant may store no more bytes.
     """
     values = {}
     for name, value in _object("metrics", metrics).items():
@@ -155,9 +181,13 @@ def log_metrics(db: Database, run_id: int, metrics: str, step: int) -> None:
         values[name] = _number(name, value)
 
     def operation(owner: Database, tenant_id: str) -> None:
-        for name, number in values.items():
-            row = [run_id, tenant_id, name, number, step]
-            owner.query(_METRIC, ["bigint", "text", "text", "float8", "bigint"], row)
+        with quotas.within_bytes(owner, tenant_id) as grow:
+            for name, number in values.items():
+                row = [run_id, tenant_id, name, number, step]
+                owner.query(_METRIC, ["bigint", "text", "text", "float8", "bigint"], row)
+            more = sum(ROW_BYTES + len(name.encode()) for name in values)
+            _grew(owner, run_id, more)
+            grow(more)
 
     _write(db, run_id, operation)
 
@@ -205,6 +235,16 @@ def _write(db: Database, run_id: int, operation: Any) -> Any:
         return operation(owner, rows[0]["tenant_id"])
 
     return write_as_owner(db, checked)
+
+
+def _param_bytes(owner: Database, run_id: int, names: list[str]) -> int:
+    return int(owner.query(_PARAM_BYTES, ["bigint", "text[]"], [run_id, names])[0]["bytes"])
+
+
+def _grew(owner: Database, run_id: int, more: int) -> None:
+    """Keep count of what is logged to a run, so that a quota does not count each row again."""
+    if more:
+        owner.query(_GREW, ["bigint", "bigint"], [run_id, more])
 
 
 def _object(argument: str, text: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def grant_model(db: Database, tenant_id: str, model_id: str, role_name: str, acc
     def operation(owner: Database) -> None:
         model, role = _model(owner, tenant_id, model_id), grants.role_oid(owner, role_name)
         owner.query(_GRANT, ["bigint", "bigint", "name"], [model, role, caller.role])
-        rights.renew(owner, role_name)
+        rights.renew(owner, role_name, giving=True)
 
     write_as_owner(db, operation)
 

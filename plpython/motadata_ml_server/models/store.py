@@ -99,7 +99,7 @@ def _store(db: Database, new: NewVersion) -> str:
             ],
         )
     if limits is not None:
-        quotas.check_bytes(db, new.tenant_id, limits)
+        quotas.count_bytes(db, new.tenant_id, limits)
     if new.deploy:
         record_deployment(db, model, new.tenant_id, version_id, new.trained_by)
     return version

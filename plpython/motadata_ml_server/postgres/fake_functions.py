@@ -60,6 +60,7 @@ class Functions:
             "current_user_": lambda: session.role,
             "format": _format,
             "octet_length": lambda value: None if value is None else len(value),
+            "pg_column_size": lambda value: None if value is None else len(value),
             "pg_has_role": lambda role, wanted, _: session.has_role(role, wanted),
             "quote_ident": _identifier,
             "set_config": self._set_config,

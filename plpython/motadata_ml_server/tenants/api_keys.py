@@ -14,7 +14,7 @@ from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumen
 from motadata_ml_server.postgres.backend import getter
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import read_as_owner, write_as_owner
-from motadata_ml_server.tenants import resolution
+from motadata_ml_server.tenants import quotas, resolution
 
 SCOPES: Final = ("predict", "read", "admin")
 """What a key may do; each may do what those before it may."""
@@ -92,6 +92,8 @@ def create(db: Database, name: str, scope: str, expires_at: str | None, tenant_i
         ML009: the name is empty or too long, or there is no such scope.
     InsufficientPrivilegeError
         42501: the caller does not administer the tenant.
+    QuotaExceededError
+        ML021: the tenant may store no more bytes.
     """
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidArgumentError(
@@ -113,7 +115,9 @@ def create(db: Database, name: str, scope: str, expires_at: str | None, tenant_i
 
 def _insert(db: Database, types: list[str], values: list[Any]) -> None:
     db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], values[:1])
-    db.query(_INSERT, types, values)
+    with quotas.within_bytes(db, values[0]) as grow:
+        grow(quotas.ROW_BYTES + len(values[1].encode()))
+        db.query(_INSERT, types, values)
 
 
 def revoke(db: Database, key_id: int, tenant_id: str | None) -> bool:

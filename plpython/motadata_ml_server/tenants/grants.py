@@ -82,11 +82,13 @@ def _grant(db: Database, role_name: str, tenant_id: str, level: str) -> None:
         ["text", "bigint", "boolean", "boolean"],
         [tenant_id, role, level == "admin", level == "predict"],
     )
-    rights.renew(db, role_name)
+    rights.renew(db, role_name, giving=True)
 
 
 def revoke_usage(db: Database, role_name: str, tenant_id: str) -> None:
     """Take a tenant from a role, and with the last thing it was granted the rights on the functions.
+
+    The row is what decides. Rights on functions that another transaction keeps locked are left, with a WARNING.
 
     Raises
     ------
@@ -111,8 +113,9 @@ def _revoke(db: Database, role_name: str, tenant_id: str) -> None:
 def refresh_usage(db: Database) -> int:
     """Give every role that acts for a tenant the rights of the installed version; returns how many roles.
 
-    Rights that an older version gave and this one does not are taken back. Marks predictions for parallel plans as this
-    version of PostgreSQL allows, too.
+    Rights that an older version gave and this one does not are taken back, and so are those that a revocation had to
+    leave; a role whose rights another transaction keeps locked is named in a WARNING and not counted. Marks
+    predictions for parallel plans as this version of PostgreSQL allows, too.
 
     Raises
     ------
@@ -128,11 +131,11 @@ def refresh_usage(db: Database) -> int:
 
 
 def _refresh(owner: Database) -> int:
-    names = list(rights.holders(owner))
-    for name in names:
+    for name in rights.left_behind(owner):
         rights.renew(owner, name)
+    renewed = sum(rights.renew(owner, name) for name in rights.holders(owner))
     parallel_safety.refresh(owner)
-    return len(names)
+    return renewed
 
 
 def roles_lacking_rights(db: Database) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumentError, QuotaExceededError
 from motadata_ml_server.postgres.database import Database, Row
@@ -27,7 +28,15 @@ _SET = """
 insert into ml.quota (tenant_id, max_models, max_bytes, max_training_seconds_per_day, set_by)
 values ($1, $2, $3, $4, $5)
 on conflict (tenant_id) do update set max_models = excluded.max_models, max_bytes = excluded.max_bytes,
-    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now()
+    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now(),
+    free_bytes = null
+"""
+
+# Half of what a count found free may be spent before the next count: few counts lie between an empty tenant and a full
+# one, and what takes no part (deletions, schedules) is seen by the next.
+_COUNTED = "update ml.quota set free_bytes = $2 where tenant_id = $1"
+_SPEND = """
+update ml.quota set free_bytes = free_bytes - $2 where tenant_id = $1 and free_bytes >= $2 returning 1 as spent
 """
 
 _MODELS = """
@@ -35,12 +44,25 @@ select pg_catalog.count(*) as models, coalesce(pg_catalog.bool_or(model_id opera
 from ml.model where tenant_id operator(pg_catalog.=) $1
 """
 
+ROW_BYTES: Final = 100
+"""What a row counts beside its texts: its header, numbers, times and entries in indexes, about."""
+
+# Texts as they lie on disk, compressed; pg_column_size reads none of them. Every table is entered by an index on the
+# tenant, a model or a version. The rows of metrics and parameters are not counted each time: a run has their bytes.
 _SIZES = """
 select t.tenant_id,
     (select count(*) from ml.model m where m.tenant_id = t.tenant_id) as models,
     count(v.id) as versions,
-    coalesce(sum((select sum(pg_catalog.octet_length(a.data)) from ml.artifact a where a.version_id = v.id)), 0)::bigint
-        as bytes,
+    (coalesce(sum((select sum(pg_catalog.octet_length(a.data)) from ml.artifact a where a.version_id = v.id)), 0)
+        + coalesce(sum((select sum({row} + {trial}) from ml.trial s where s.version_id = v.id)), 0)
+        + count(v.id) * {row} + coalesce(sum({version}), 0)
+        + coalesce((select sum({row} + {run}) from ml.experiment_run r where r.tenant_id = t.tenant_id), 0)
+        + coalesce((select sum({row} + {key}) from ml.api_key k where k.tenant_id = t.tenant_id), 0)
+        + coalesce((select sum({row} + {schedule}) from ml.model m join ml.schedule s on s.model = m.id
+            where m.tenant_id = t.tenant_id), 0)
+        + coalesce((select sum({row} + {schedule_run}) from ml.model m join ml.schedule_run s on s.model = m.id
+            where m.tenant_id = t.tenant_id), 0)
+    )::bigint as bytes,
     coalesce(sum(v.training_time), 0) as training_seconds,
     q.max_models, q.max_bytes, q.max_training_seconds_per_day
 from pg_catalog.unnest($1) as t (tenant_id)
@@ -49,6 +71,19 @@ left join ml.quota q on q.tenant_id = t.tenant_id
 group by t.tenant_id, q.max_models, q.max_bytes, q.max_training_seconds_per_day
 order by t.tenant_id
 """
+
+_TEXTS: Final = {
+    "version": [
+        *("v.training_query", "v.arguments", "v.hyperparameters", "v.features", "v.classes", "v.metrics", "v.warnings"),
+        *("v.runtime", "v.source_tables", "v.library_versions", "v.target"),
+    ],
+    "trial": ["s.hyperparameters", "s.details"],
+    "run": ["r.experiment", "r.name", "r.tags"],
+    "key": ["k.name"],
+    "schedule": ["s.cron", "s.search_path", "s.arguments"],
+    "schedule_run": ["s.reason"],
+}
+"""The columns, by table, that hold as much as a tenant writes."""
 
 
 @dataclass(frozen=True)
@@ -157,22 +192,75 @@ def check_new_model(db: Database, tenant_id: str, model_id: str, limits: Limits)
 
 
 def check_bytes(db: Database, tenant_id: str, limits: Limits, more: int = 0) -> None:
-    """Refuse what takes a tenant's models beyond the bytes they may have; as the owner.
+    """Refuse what takes a tenant beyond the bytes that it may store; as the owner.
 
     Raises
     ------
     QuotaExceededError
         ML021: max_bytes is passed.
     """
-    if limits.max_bytes is not None and _sizes(db, [tenant_id])[0]["bytes"] + more > limits.max_bytes:
+    if limits.max_bytes is not None:
+        _free_bytes(db, tenant_id, limits.max_bytes, more)
+
+
+def count_bytes(db: Database, tenant_id: str, limits: Limits) -> None:
+    """Do as `check_bytes` and take note of what is free, after something was stored; the tenant's limits are locked.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: max_bytes is passed.
+    """
+    if limits.max_bytes is not None:
+        free = _free_bytes(db, tenant_id, limits.max_bytes)
+        db.query(_COUNTED, ["text", "bigint"], [tenant_id, free // 2])
+
+
+@contextmanager
+def within_bytes(owner: Database, tenant_id: str) -> Iterator[Callable[[int], None]]:
+    """Hold what a block stores for a tenant against its bytes; where those have no limit, this costs one look-up.
+
+    Yields
+    ------
+    callable
+        The block calls it with the bytes by which it makes the tenant grow. All that the tenant stores is counted
+        only where the bytes that were free at the last count are half spent.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: max_bytes is passed.
+    """
+    limits = limits_of(owner, tenant_id)
+    if limits is not None and limits.max_bytes is not None:
+        limits = limits_of(owner, tenant_id, lock=True)
+    grown: list[int] = []
+    yield grown.append
+    if limits is None or limits.max_bytes is None:
+        return
+    if not owner.query(_SPEND, ["text", "bigint"], [tenant_id, max(sum(grown), 0)]):
+        count_bytes(owner, tenant_id, limits)
+
+
+def _free_bytes(db: Database, tenant_id: str, limit: int, more: int = 0) -> int:
+    free = limit - more - int(_sizes(db, [tenant_id])[0]["bytes"])
+    if free < 0:
         raise QuotaExceededError(
-            f"the models of tenant {tenant_id!r} would take more than max_bytes = {limits.max_bytes}",
-            hint="Delete versions with ml.delete_model(model_id, version), or ask an administrator for ml.set_quota.",
+            f"what tenant {tenant_id!r} stores would take more than max_bytes = {limit}",
+            hint="Delete versions with ml.delete_model(model_id, version) or runs of experiments, or ask an "
+            "administrator for ml.set_quota.",
         )
+    return free
 
 
 def _sizes(db: Database, tenants: list[str]) -> list[Row]:
-    return db.query(_SIZES, ["text[]"], [tenants])
+    sums = {
+        table: " + ".join(f"coalesce(pg_catalog.pg_column_size({name}), 0)" for name in columns)
+        for table, columns in _TEXTS.items()
+    }
+    if membership.shares_models(db):  # an older extension has not counted what was logged
+        sums["run"] += " + r.bytes"
+    return db.query(_SIZES.format(row=ROW_BYTES, **sums), ["text[]"], [tenants])
 
 
 def tenant_sizes(db: Database) -> Iterator[dict[str, Any]]:

@@ -39,6 +39,11 @@ def limits(db: FakeDatabase) -> Limits | None:
     return quotas.limits_of(db, "north")
 
 
+def stored(db: FakeDatabase) -> int:
+    with session(db, "ann"):
+        return int(next(quotas.tenant_sizes(db))["bytes"])
+
+
 def check(db: FakeDatabase, model_id: str) -> Limits | None:
     with session(db, "ann"):
         return quotas.check_before_training(db, "north", model_id)
@@ -111,12 +116,23 @@ def test_another_tenants_models_do_not_count(db: FakeDatabase) -> None:
 
 
 def test_a_model_of_too_many_bytes_leaves_nothing(db: FakeDatabase) -> None:
-    set_quota(db, size=100)
     train(db, artifacts=[artifact("linear", bytes(60))])
-    with pytest.raises(QuotaExceededError, match="more than max_bytes = 100"):
-        train(db, artifacts=[artifact("linear", bytes(41))])
-    assert len(db.execute("select * from ml.model_version")) == 1
-    assert train(db, artifacts=[artifact("linear", bytes(40))]) == "1.1.0"
+    size = stored(db)
+    train(db, artifacts=[artifact("linear", bytes(60))])
+    set_quota(db, size=3 * size)
+    assert stored(db) == 2 * size
+    with pytest.raises(QuotaExceededError, match=f"more than max_bytes = {3 * size}"):
+        train(db, artifacts=[artifact("linear", bytes(61))])
+    assert len(db.execute("select * from ml.model_version")) == 2
+    assert train(db, artifacts=[artifact("linear", bytes(60))]) == "1.2.0"
+
+
+@pytest.mark.parametrize("name", ["training_query", "arguments", "hyperparameters", "features", "metrics", "warnings"])
+def test_what_describes_a_version_counts(db: FakeDatabase, name: str) -> None:
+    train(db)
+    before = stored(db)
+    db.execute(f"update ml.model_version set {name} = coalesce({name}, '') || ?", " " * 1000)
+    assert stored(db) == before + 1000
 
 
 def test_a_tenant_whose_bytes_are_used_up_trains_nothing(db: FakeDatabase) -> None:
@@ -133,11 +149,14 @@ def test_sizes_are_of_the_callers_tenants(db: FakeDatabase) -> None:
     set_quota(db, models=7)
     with session(db, "ann"):
         (found,) = list(quotas.tenant_sizes(db))
+    texts = quotas._TEXTS["version"]
+    described = " + ".join(f"coalesce(length({name}), 0)" for name in texts)
+    rows = db.execute(f"select {quotas.ROW_BYTES} + {described} as bytes from ml.model_version v")
     assert found == {
         "tenant_id": "north",
         "models": 2,
         "versions": 2,
-        "bytes": 60 + len(b"{}") + len(b"weights"),
+        "bytes": 60 + len(b"{}") + len(b"weights") + sum(row["bytes"] for row in rows),
         "training_seconds": 5.0,
         "max_models": 7,
         "max_bytes": None,
