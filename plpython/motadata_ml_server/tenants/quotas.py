@@ -19,7 +19,7 @@ where tenant_id operator(pg_catalog.=) $1
 # A row that is written, not merely locked: a concurrent transaction that reads an older snapshot fails to
 # serialize instead of counting what it cannot see.
 _LOCK = """
-update ml.quota set checked_at = pg_catalog.clock_timestamp() where tenant_id = $1
+update ml.quota set checked_at = pg_catalog.clock_timestamp() where tenant_id operator(pg_catalog.=) $1
 returning max_models, max_bytes, max_training_seconds_per_day
 """
 
@@ -27,7 +27,8 @@ _SET = """
 insert into ml.quota (tenant_id, max_models, max_bytes, max_training_seconds_per_day, set_by)
 values ($1, $2, $3, $4, $5)
 on conflict (tenant_id) do update set max_models = excluded.max_models, max_bytes = excluded.max_bytes,
-    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now()
+    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by,
+    set_at = pg_catalog.now()
 """
 
 _MODELS = """
@@ -37,15 +38,17 @@ from ml.model where tenant_id operator(pg_catalog.=) $1
 
 _SIZES = """
 select t.tenant_id,
-    (select count(*) from ml.model m where m.tenant_id = t.tenant_id) as models,
-    count(v.id) as versions,
-    coalesce(sum((select sum(pg_catalog.octet_length(a.data)) from ml.artifact a where a.version_id = v.id)), 0)::bigint
-        as bytes,
-    coalesce(sum(v.training_time), 0) as training_seconds,
+    (select pg_catalog.count(*) from ml.model m where m.tenant_id operator(pg_catalog.=) t.tenant_id) as models,
+    pg_catalog.count(v.id) as versions,
+    coalesce(pg_catalog.sum((
+        select pg_catalog.sum(pg_catalog.octet_length(a.data)) from ml.artifact a
+        where a.version_id operator(pg_catalog.=) v.id
+    )), 0)::bigint as bytes,
+    coalesce(pg_catalog.sum(v.training_time), 0) as training_seconds,
     q.max_models, q.max_bytes, q.max_training_seconds_per_day
 from pg_catalog.unnest($1) as t (tenant_id)
-left join ml.model_version v on v.tenant_id = t.tenant_id
-left join ml.quota q on q.tenant_id = t.tenant_id
+left join ml.model_version v on v.tenant_id operator(pg_catalog.=) t.tenant_id
+left join ml.quota q on q.tenant_id operator(pg_catalog.=) t.tenant_id
 group by t.tenant_id, q.max_models, q.max_bytes, q.max_training_seconds_per_day
 order by t.tenant_id
 """
@@ -93,7 +96,7 @@ def set_quota(
 
     def operation(owner: Database) -> None:
         if all(value is None for value in limits.values()):
-            owner.query("delete from ml.quota where tenant_id = $1", ["text"], [tenant_id])
+            owner.query("delete from ml.quota where tenant_id operator(pg_catalog.=) $1", ["text"], [tenant_id])
             return
         owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
         owner.query(_SET, ["text", "integer", "bigint", "float8", "name"], [tenant_id, *limits.values(), role])
