@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from motadata_ml import DatabaseConfig, DatabaseConnection, MLSystem, create_ml_system
+from motadata_ml._operations.batch import IdType
+from motadata_ml.mlops import create_experiment_tracker
 from tests.security.conftest import Actors, Session, refusal, state
 from tests.sessions import messages_of
 
@@ -214,3 +219,99 @@ def test_nothing_of_the_callers_stands_in_for_the_schema(actors: Actors) -> None
     assert refusal(actors.blue, "select ml.current_tenant('rouge')").sqlstate == "ML012"
     assert refusal(actors.blue, "create schema ml").sqlstate in ("42501", "42P06")
     assert refusal(actors.blue, "alter schema ml rename to mine").sqlstate == "42501"
+
+
+STANDING_IN = {
+    "unnest(integer[])": "setof integer",
+    "unnest(float8[])": "setof float8",
+    "unnest(text[])": "setof text",
+    "row_number()": "bigint",
+    "int4send(integer)": "bytea",
+    "float8send(float8)": "bytea",
+    "array_send(float8[])": "bytea",
+    "array_position(text[], text)": "integer",
+    "array_fill(float8, integer[])": "float8[]",
+    "jsonb_array_elements(jsonb)": "setof jsonb",
+    "jsonb_build_object(text, text)": "jsonb",
+    "has_schema_privilege(oid, text)": "boolean",
+    "make_interval(integer, integer, integer, integer, integer, integer, float8)": "interval",
+    "now()": "timestamptz",
+    "sum(bigint)": "bigint",
+    "current_database()": "name",
+    "current_setting(text)": "text",
+    "set_config(text, text, boolean)": "text",
+}
+"""Functions whose names the client's statements, or what they once were, have in them."""
+
+
+def test_the_clients_own_statements_meet_nothing_of_a_strangers(actors: Actors, schema: str) -> None:
+    """The client searches a hostile schema before pg_catalog: functions, operators, aggregates and types."""
+    role = actors.blue.info.user
+    for function, result in STANDING_IN.items():
+        actors.blue.execute(
+            f"""create function {schema}.{function} returns {result} language plpgsql as
+            $$ begin raise exception 'a stand-in of {function} ran' using errcode = 'UA001'; end $$""".encode()
+        )
+    actors.blue.execute(
+        f"create aggregate {schema}.count(*) "
+        "(sfunc = pg_catalog.int8inc, stype = pg_catalog.int8, initcond = '-9')".encode()
+    )
+    for kind in (*TYPES, "jsonb", "bytea", "interval"):
+        for operator in OPERATORS:
+            result = kind if operator in "+-*||&" else "boolean"
+            actors.blue.execute(
+                TRAP.format(schema=schema, type=kind, operator=operator, result=result)
+                .replace(f"function {schema}.trap", f'function {schema}."trap {operator}"')
+                .replace(f"= {schema}.trap", f'= {schema}."trap {operator}"')
+                .encode()
+            )
+    for kind in ("jsonb", "name", "uuid", "date", "timestamptz", "text"):
+        actors.blue.execute(f"create domain {schema}.{kind} as pg_catalog.{kind} check (false)".encode())
+    assert refusal(actors.blue, "select 'a'::pg_catalog.text = 'a'::pg_catalog.text").sqlstate == "UA001"
+    assert refusal(actors.blue, "select 'a'::text").sqlstate == "23514"
+    info = actors.blue.info
+    path = {"options": f"-c search_path={schema},pg_catalog,blue_own"}
+    with DatabaseConnection(DatabaseConfig(info.host, info.port, info.dbname, role, options=path)) as db:
+        assert [row["search_path"] for row in db.execute("show search_path")] == [f"{schema},pg_catalog,blue_own"]
+        run_all_of_the_client(create_ml_system(db))
+
+
+def run_all_of_the_client(system: MLSystem) -> None:
+    """Train, predict, score, list, track and manage as an application does."""
+    times = pd.date_range("2026-01-01", periods=60, freq="h", tz="UTC")
+    frame = pd.DataFrame({"x": np.arange(60.0), "w": ["a", "b", "c"] * 20, "t": times, "id": range(60)})
+    outcome = pd.Series(["low", "high"] * 30, name="y")
+    result = system.train_model("of the client", "classification", (frame, outcome), algorithm="decision_tree")
+    assert result["status"] == "completed"
+    row = {"x": 1.0, "w": "a", "t": times[0], "id": 1}
+    assert system.predict("of the client", row)["prediction"] in ("low", "high")
+    assert system.predict_label("of the client", row) in ("low", "high")
+    assert len(system.predict_proba("of the client", row) or ()) == 2
+    assert len(system.predict_batch("of the client", frame)) == 60
+    assert system.data_processor.to_table(frame, "client_rows", schema="blue_own") == 60
+    kinds: tuple[IdType, ...] = ("text", "bigint", "timestamptz")
+    for kind in kinds:
+        column = "t" if kind == "timestamptz" else "id"
+        ids = system.batch("of the client", "blue_own.client_rows", id_column=column, id_type=kind).ids
+        assert ids is not None
+        assert len(ids) == 60
+    assert system.predict_into("of the client", frame, "blue_own.from_the_client", id_column="id", mode="replace") == 60
+    assert system.evaluate("of the client", (frame, outcome))["accuracy"] >= 0
+    assert system.drift("of the client", frame)
+    assert system.to_sql("of the client")
+    assert len(system.versions("of the client")) == 1
+    assert system.get_model_info("of the client")["model_id"] == "of the client"
+    assert system.deployments("of the client")
+    assert system.trials("of the client") is not None
+    assert any(model["model_id"] == "of the client" for model in system.list_models())
+    assert system.tenant_sizes()
+    assert system.options()
+    assert system.stat_models() is not None
+    assert system.schedules() is not None
+    tracker = create_experiment_tracker(db=system, experiment="of the client")
+    with tracker.start_run("first", tags={"a": 1}) as run:
+        run.log_params({"depth": 3})
+        run.log_metrics({"loss": 0.5}, step=1)
+        assert len(run.history()) == 1
+    assert "run" in set(tracker.runs()["kind"])
+    assert system.delete_model("of the client")

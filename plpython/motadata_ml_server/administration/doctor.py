@@ -46,13 +46,16 @@ def doctor(db: Database) -> Iterator[dict[str, Any]]:
         yield {"check_name": name, "ok": ok, "detail": detail, "remedy": None if ok else remedy}
 
 
+_UNTRUST = "update pg_catalog.pg_language set lanpltrusted = false where lanname operator(pg_catalog.=) 'plpython3u'"
+
+
 def _language(db: Database) -> Check:
     rows = db.query(
         "select lanpltrusted as trusted from pg_catalog.pg_language where lanname operator(pg_catalog.=) 'plpython3u'"
     )
     trusted = bool(rows and rows[0]["trusted"])
     detail = "plpython3u is " + ("marked as trusted" if trusted else "untrusted: only superusers write functions in it")
-    return not trusted, detail, "update pg_language set lanpltrusted = false where lanname = 'plpython3u'"
+    return not trusted, detail, _UNTRUST
 
 
 def _interpreter() -> Check:
@@ -160,7 +163,7 @@ def _roles(db: Database) -> Check:
     return (
         not gone,
         f"grants to roles that were dropped: {', '.join(gone) or 'none'}",
-        "delete from ml.tenant_role where role not in (select oid from pg_roles)",
+        "delete from ml.tenant_role where role operator(pg_catalog.<>) all (select oid from pg_catalog.pg_roles)",
     )
 
 

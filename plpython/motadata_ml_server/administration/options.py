@@ -103,14 +103,18 @@ def set_option(db: Database, name: str, value: str | None) -> None:
     get(name)
     role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
     if value is None:
-        write_as_owner(db, lambda owner: owner.query("delete from ml.option where name = $1", ["text"], [name]))
+        write_as_owner(
+            db,
+            lambda owner: owner.query("delete from ml.option where name operator(pg_catalog.=) $1", ["text"], [name]),
+        )
         return
     number = check(name, value)
     write_as_owner(
         db,
         lambda owner: owner.query(
             "insert into ml.option (name, value, set_by) values ($1, $2, $3) "
-            "on conflict (name) do update set value = excluded.value, set_by = excluded.set_by, set_at = now()",
+            "on conflict (name) do update set value = excluded.value, set_by = excluded.set_by, "
+            "set_at = pg_catalog.now()",
             ["text", "text", "name"],
             [name, str(number), role],
         ),

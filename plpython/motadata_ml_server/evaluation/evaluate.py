@@ -19,9 +19,11 @@ from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.prediction import cache
+from motadata_ml_server.prediction.pace import Pace
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.training import arguments, column_roles, scoring
 from motadata_ml_server.values.text_forms import TextForm, text_form
@@ -178,6 +180,7 @@ class Evaluation:
     def _chunks(self) -> Iterator[_Chunk]:
         schemas = [*self._features, *([self._target] if self._target else [])]
         names = [schema.name for schema in self._features]
+        pace, breathe = Pace(self._predictor), Breath(self._db)
         for packed in read_chunks(self._db, self._source, schemas, options.integer(self._db, "chunk_rows")):
             table = decode_table(schemas, [(packed.rows, packed.buffers)])
             truth = None
@@ -189,7 +192,7 @@ class Evaluation:
                     table = table.take(np.asarray(there))
                 truth = self._truth(table.columns[self._target.name])
             if table.rows:
-                yield from self._answered(truth, self._predictor.batch(table.select(names)), table.rows)
+                yield from self._answered(truth, pace.whole(table, names, breathe), table.rows)
         if self.left_out:
             self._db.notice(f"{self.left_out} rows with a NULL target were left out")
         if self.unanswered:

@@ -85,6 +85,10 @@ order by run_id, name, step, id
 """
 
 
+MAX_JSON_CHARACTERS = 1_000_000
+"""Of tags, parameters and metrics: reading more is one step of Python's that no cancel ends."""
+
+
 def start(db: Database, tenant_id: str, experiment: str, name: str | None, tags: str) -> int:
     """Begin a run of a tenant's experiment; returns its number.
 
@@ -248,6 +252,11 @@ def _grew(owner: Database, run_id: int, more: int) -> None:
 
 
 def _object(argument: str, text: str) -> dict[str, Any]:
+    if len(text) > MAX_JSON_CHARACTERS:
+        raise InvalidArgumentError(
+            f"{argument} has {len(text)} characters, at most {MAX_JSON_CHARACTERS} are read",
+            hint="Store what is long in a table of your own, and log where it is.",
+        )
     found = json.loads(text)
     if not isinstance(found, dict):
         raise InvalidArgumentError(f"{argument} must be a JSON object", hint='Such as {"name": 1}.')

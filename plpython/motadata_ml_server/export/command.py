@@ -11,6 +11,7 @@ from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.json_intake import read_json
 from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
+from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import qualified, quote_identifier
 from motadata_ml_server.postgres.owner import query_as_owner
@@ -51,7 +52,7 @@ def expression(db: Database, visible: VisibleVersion, output: str | None, dialec
         ML009: an unknown output or dialect.
     """
     row, plan, payload = _load(db, visible)
-    return _expression(row, plan, payload, _output(row, output), dialect)
+    return _expression(db, row, plan, payload, _output(row, output), dialect)
 
 
 def create_function(db: Database, visible: VisibleVersion, function_name: str, output: str | None) -> str:
@@ -69,7 +70,7 @@ def create_function(db: Database, visible: VisibleVersion, function_name: str, o
     """
     row, plan, payload = _load(db, visible)
     chosen = _output(row, output)
-    body = _expression(row, plan, payload, chosen, "postgres")
+    body = _expression(db, row, plan, payload, chosen, "postgres")
     name = qualified(db, "function_name", function_name)
     types = [_argument_type(column) for column in plan["columns"]]
     features = [
@@ -110,7 +111,7 @@ def _output(row: Any, output: str | None) -> Output:
     )
 
 
-def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, dialect: str) -> str:
+def _expression(db: Database, row: Any, plan: dict[str, Any], payload: bytes, output: Output, dialect: str) -> str:
     from sqlglot import Dialect
 
     from motadata_ml_server.export.sql import to_sql
@@ -129,6 +130,7 @@ def _expression(row: Any, plan: dict[str, Any], payload: bytes, output: Output, 
         label_type=row["label_type"],
         output=output,
         dialect=dialect,
+        breathe=Breath(db),
     )
 
 
@@ -147,12 +149,6 @@ def _argument_type(column: dict[str, Any]) -> str:
         f"feature {column['name']!r} is a {column['kind']}, which has no form in SQL",
         hint="Models over numbers, booleans, categories and timestamps can be turned into SQL.",
     )
-
-
-_DESCRIBE = """
-select model_type, label_type, classes, runtime operator(pg_catalog.->>) 'name' as runtime
-from ml.model_version where id operator(pg_catalog.=) $1
-"""
 
 
 def model_bytes(db: Database, visible: VisibleVersion) -> bytes:
@@ -191,4 +187,5 @@ def model_bytes(db: Database, visible: VisibleVersion) -> bytes:
             "version": visible.version,
             "classes": json.dumps(row["classes"] or []),
         },
+        breathe=Breath(db),
     )

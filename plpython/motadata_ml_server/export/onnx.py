@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from motadata_ml_server.export.onnx_features import ML_DOMAIN, GraphBuilder, enc
 from motadata_ml_server.export.onnx_link import class_position, probabilities, value_of
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import COMPILED, ArtifactKind
+from motadata_ml_server.postgres.breath import no_breath
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from motadata_ml_server.prediction.runtimes.link import has_probabilities
 from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY, leaf_table
@@ -33,6 +34,7 @@ def export_onnx(
     classes: Sequence[str] | None = None,
     label_type: str | None = None,
     metadata: Mapping[str, str],
+    breathe: Callable[[], None] = no_breath,
 ) -> bytes:
     """Return a model as ONNX.
 
@@ -52,6 +54,8 @@ def export_onnx(
         What labels were in the table.
     metadata : mapping of str to str
         Stored in the model's ``metadata_props``.
+    breathe : callable
+        Called between the steps, each of which ONNX does as a whole, so that a cancel is answered.
 
     Returns
     -------
@@ -72,18 +76,21 @@ def export_onnx(
             hint="runtime in ml.get_model_info says why; linear models and tree ensembles have one.",
         )
     columns = FeaturePlan.from_json(plan).columns
-    names = [column.name for column in columns]
-    graph = GraphBuilder(names)
+    graph = GraphBuilder([column.name for column in columns])
     rows = encode(graph, columns)
     raw = _of_linear(graph, rows, payload) if kind == ArtifactKind.LINEAR else _of_onnx(graph, rows, payload)
-    answers = _Answers(graph, names)
+    breathe()
+    answers = _Answers(graph, [column.name for column in columns])
     answers.finish(raw, task, classes or (), label_type)
-    opsets = raw.opsets
-    return _checked_model(graph, answers.outputs, opsets, metadata)
+    return _checked_model(graph, answers.outputs, raw.opsets, metadata, breathe)
 
 
 def _checked_model(
-    graph: GraphBuilder, outputs: list[Any], opsets: Mapping[str, int], metadata: Mapping[str, str]
+    graph: GraphBuilder,
+    outputs: list[Any],
+    opsets: Mapping[str, int],
+    metadata: Mapping[str, str],
+    breathe: Callable[[], None],
 ) -> bytes:
     import onnx
     from onnx import helper
@@ -94,8 +101,11 @@ def _checked_model(
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in opsets.items()],
         ir_version=_IR_VERSION,
     )
+    breathe()
     helper.set_model_props(model_proto, dict(metadata))
+    breathe()
     onnx.checker.check_model(model_proto)
+    breathe()
     content: bytes = model_proto.SerializeToString()
     return content
 

@@ -7,10 +7,10 @@ function made of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from sqlglot import exp
+from sqlglot import Dialect, exp
 from sqlglot.expressions import Expression
 
 from motadata_ml_server.errors import UnsupportedOperationError
@@ -19,6 +19,7 @@ from motadata_ml_server.export.sql_trees import MAX_TERMS, occurrences, too_larg
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.kinds import ArtifactKind
+from motadata_ml_server.postgres.breath import no_breath
 from motadata_ml_server.postgres.identifiers import quote_literal
 from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 
@@ -42,6 +43,7 @@ def to_sql(
     label_type: str | None = None,
     output: Output = "value",
     dialect: str = "postgres",
+    breathe: Callable[[], None] = no_breath,
 ) -> str:
     """Return a model as a SQL expression.
 
@@ -63,6 +65,8 @@ def to_sql(
         A double precision or a text expression.
     dialect : str
         A dialect that sqlglot writes.
+    breathe : callable
+        Called between the pieces of the work, so that a cancel is answered.
 
     Returns
     -------
@@ -77,23 +81,21 @@ def to_sql(
     columns = FeaturePlan.from_json(plan).columns
     if kind == ArtifactKind.LINEAR:
         model = LinearModel.from_bytes(payload)
-        scores, link = _linear_scores(columns, model), model.link
+        scores, link = _linear_scores(columns, model, breathe), model.link
         parameters: Mapping[str, Any] = model.parameters
     elif kind == ArtifactKind.ONNX:
-        scores, link, parameters = tree_scores(columns, payload)
+        scores, link, parameters = tree_scores(columns, payload, breathe)
     else:
         raise UnsupportedOperationError("the model has no compiled form to write as SQL", hint=_HINT)
     if task in {"classification", "clustering"}:
-        result = _choice(scores, link, task, classes, label_type, output)
-    elif task in {"regression", "anomaly"}:
+        return written(_choice(scores, link, task, classes, label_type, output), dialect, breathe)
+    if task in {"regression", "anomaly"}:
         value = _value(scores[0], link, parameters)
-        result = value if output == "value" else _label_of_value(value, task)
-    else:
-        raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
-    return written(result, dialect)
+        return written(value if output == "value" else _label_of_value(value, task), dialect, breathe)
+    raise UnsupportedOperationError(f"a {task} model has no single answer to write as SQL", hint=_HINT)
 
 
-def written(expression: Expression, dialect: str) -> str:
+def written(expression: Expression, dialect: str, breathe: Callable[[], None] = no_breath) -> str:
     """Return an expression as SQL.
 
     In PostgreSQL a backslash in plain quotes is itself or begins an escape, as the session's
@@ -105,26 +107,40 @@ def written(expression: Expression, dialect: str) -> str:
         The expression; its literals may be replaced.
     dialect : str
         A dialect that sqlglot writes.
+    breathe : callable
+        Called for each node.
     """
     if dialect != "postgres":
-        _check_dialect(expression, dialect)
+        _check_dialect(expression, dialect, breathe)
     else:
         for literal in list(expression.find_all(exp.Literal)):
+            breathe()
             if literal.is_string and "\\" in literal.this:
                 literal.replace(exp.var(quote_literal(literal.this)))
-    text: str = expression.sql(dialect=dialect)
+    generator: Any = Dialect.get_or_raise(dialect).generator()
+    write = generator.sql
+
+    def write_and_breathe(node: Any, *args: Any, **more: Any) -> Any:
+        breathe()
+        return write(node, *args, **more)
+
+    generator.sql = write_and_breathe  # each node calls it for the nodes below
+    text: str = generator.generate(expression, copy=False)
     return text
 
 
-def _check_dialect(result: Expression, dialect: str) -> None:
-    if any("pg_catalog." in written.name for written in result.find_all(exp.Var)):
+def _check_dialect(result: Expression, dialect: str, breathe: Callable[[], None]) -> None:
+    for variable in result.find_all(exp.Var):
+        breathe()
+        if "pg_catalog." not in variable.name:
+            continue
         raise UnsupportedOperationError(
             f"a category is of a type whose text only PostgreSQL writes, not {dialect}",
             hint="Cast it to text in the SELECT of the training, and call the expression with that text.",
         )
 
 
-def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Expression]:
+def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel, breathe: Callable[[], None]) -> list[Expression]:
     """Sum numbers first, then the other columns, as the row path does."""
     branches = sum(len(column.spec.get("categories") or ()) + column.width for column in columns)
     branches *= occurrences(len(model.intercepts))
@@ -137,6 +153,7 @@ def _linear_scores(columns: Sequence[PlanColumn], model: LinearModel) -> list[Ex
         terms = [number(intercept)]
         for column in [*plain, *others]:
             block = model.weights[output : output + 1, column.start : column.start + column.width]
+            breathe()
             if block.any():
                 terms += FORMS[column.kind].share(column, block)
         scores.append(add(terms))

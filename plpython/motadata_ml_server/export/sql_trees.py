@@ -16,6 +16,7 @@ from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.export.sql_features import FORMS, add, branches, number
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.persistence.onnx_intake import check_onnx
+from motadata_ml_server.postgres.breath import no_breath
 from motadata_ml_server.prediction.runtimes.onnx import METADATA_KEY, leaf_table
 
 MAX_NODES: Final = 4_000
@@ -35,11 +36,13 @@ class _Forest:
     branches: tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
     weights: Sequence[float]
     numbers: Sequence[Callable[[], Expression]]
+    breathe: Callable[[], None]
 
     def expression(self, node: int, leaf_value: Callable[[int], float], depth: int = 0) -> Expression:
         """Return the CASE of one node."""
         if depth > MAX_DEPTH:
             raise too_large(f"a tree is deeper than {MAX_DEPTH}")
+        self.breathe()
         value = self.numbers[self.features[node]]
         split = self.splits[node]
         present = exp.not_(exp.Is(this=exp.Paren(this=value()), expression=exp.null()))
@@ -59,7 +62,9 @@ class _Forest:
         return exp.case().when(goes_left, sides[0], copy=False).else_(sides[1], copy=False)
 
 
-def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Expression], str, Mapping[str, Any]]:
+def tree_scores(
+    columns: Sequence[PlanColumn], payload: bytes, breathe: Callable[[], None] = no_breath
+) -> tuple[list[Expression], str, Mapping[str, Any]]:
     """Return the raw scores of a stored tree ensemble as expressions.
 
     Parameters
@@ -68,6 +73,8 @@ def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Exp
         The feature plan.
     payload : bytes
         The ONNX model.
+    breathe : callable
+        Called for each comparison, so that a cancel is answered.
 
     Returns
     -------
@@ -109,6 +116,7 @@ def tree_scores(columns: Sequence[PlanColumn], payload: bytes) -> tuple[list[Exp
         ),
         onnx.numpy_helper.to_array(found["leaf_weights"]).tolist(),
         [make for column in columns for make in FORMS[column.kind].numbers(column)],
+        breathe,
     )
     scores = [
         _divided(add(_trees_of(forest, found, output, leaves)), float(meaning["divide"])) for output in range(outputs)

@@ -22,7 +22,8 @@ select case when c.reltuples operator(pg_catalog.>) 0 and c.relpages operator(pg
     then pg_catalog.ceil(c.reltuples operator(pg_catalog./) c.relpages)::integer end as rows_per_page
 from pg_catalog.pg_class c join pg_catalog.pg_am a on a.oid operator(pg_catalog.=) c.relam
 where c.oid operator(pg_catalog.=) $1::pg_catalog.regclass
-    and c.relkind in ('r', 'm') and not c.relhassubclass and a.amname operator(pg_catalog.=) 'heap'
+    and c.relkind operator(pg_catalog.=) any (array['r', 'm']::pg_catalog."char"[])
+    and not c.relhassubclass and a.amname operator(pg_catalog.=) 'heap'
     and pg_catalog.current_setting('block_size') operator(pg_catalog.=) '8192'
     and pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'serializable'
     and not pg_catalog.row_security_active(c.oid)

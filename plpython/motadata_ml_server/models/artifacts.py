@@ -43,10 +43,15 @@ def digest_of(artifacts: Sequence[tuple[str, str]]) -> str:
     return hashlib.sha256(json.dumps(sorted(artifacts)).encode()).hexdigest()
 
 
-_CHUNKS = "select digest, data from ml.artifact where version_id = $1 and kind = $2 order by chunk"
+_CHUNKS = """
+select digest, data from ml.artifact
+where version_id operator(pg_catalog.=) $1 and kind operator(pg_catalog.=) $2 order by chunk
+"""
 
 
-_DIGESTS = "select kind, digest from ml.artifact where version_id = $1 and chunk = 0"
+_DIGESTS = (
+    "select kind, digest from ml.artifact where version_id operator(pg_catalog.=) $1 and chunk operator(pg_catalog.=) 0"
+)
 
 
 def load_artifacts(db: Database, visible: VisibleVersion, kinds: Sequence[str]) -> list[bytes]:

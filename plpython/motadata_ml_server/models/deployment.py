@@ -7,7 +7,10 @@ from motadata_ml_server.models.version import VisibleVersion, model_not_found
 from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.owner import query_as_owner, write_as_owner
 
-_LOCK = "select id, deployed_version_id from ml.model where tenant_id = $1 and model_id = $2 for update"
+_LOCK = """
+select id, deployed_version_id from ml.model
+where tenant_id operator(pg_catalog.=) $1 and model_id operator(pg_catalog.=) $2 for update
+"""
 
 
 def _lock(db: Database, tenant_id: str, model_id: str) -> Row:
@@ -22,7 +25,9 @@ def deploy(db: Database, visible: VisibleVersion, role: str) -> str:
 
     def operation(owner: Database) -> str:
         model = _lock(owner, visible.tenant_id, visible.model_id)
-        if not owner.query("select from ml.model_version where id = $1", ["bigint"], [visible.version_id]):
+        if not owner.query(
+            "select from ml.model_version where id operator(pg_catalog.=) $1", ["bigint"], [visible.version_id]
+        ):
             raise VersionNotFoundError(
                 f"version {visible.version} of model {visible.model_id!r} was deleted meanwhile",
                 hint="select * from ml.model_versions lists what is there.",
@@ -59,13 +64,16 @@ def record_deployment(db: Database, model: int, tenant_id: str, version_id: int,
 
 
 _PREDICTS = """
-update ml.model set deployed_version_id = $2, model_type = (select v.model_type from ml.model_version v where v.id = $2)
-where id = $1
+update ml.model set deployed_version_id = $2, model_type = (
+    select v.model_type from ml.model_version v where v.id operator(pg_catalog.=) $2
+)
+where id operator(pg_catalog.=) $1
 """
 
 _STANDING = """
-select d.id, d.version_id, v.version from ml.deployment d join ml.model_version v on v.id = d.version_id
-where d.model = $1 and d.rolled_back_at is null order by d.id desc limit 2
+select d.id, d.version_id, v.version from ml.deployment d
+join ml.model_version v on v.id operator(pg_catalog.=) d.version_id
+where d.model operator(pg_catalog.=) $1 and d.rolled_back_at is null order by d.id desc limit 2
 """
 
 
@@ -88,7 +96,7 @@ def rollback(db: Database, tenant_id: str, model_id: str) -> str:
             )
         present, earlier = standing
         owner.query(
-            "update ml.deployment set rolled_back_at = pg_catalog.clock_timestamp() where id = $1",
+            "update ml.deployment set rolled_back_at = pg_catalog.clock_timestamp() where id operator(pg_catalog.=) $1",
             ["bigint"],
             [present["id"]],
         )
@@ -110,14 +118,16 @@ def delete(db: Database, tenant_id: str, model_id: str, visible: VisibleVersion 
     def operation(owner: Database) -> bool:
         model = _lock(owner, tenant_id, model_id)
         if visible is None:
-            owner.query("delete from ml.model where id = $1", ["bigint"], [model["id"]])
+            owner.query("delete from ml.model where id operator(pg_catalog.=) $1", ["bigint"], [model["id"]])
         elif model["deployed_version_id"] == visible.version_id:
             raise InvalidArgumentError(
                 f"version {visible.version} of model {model_id!r} is deployed and cannot be deleted",
                 hint="Deploy another version first, or delete the whole model by naming no version.",
             )
         else:
-            owner.query("delete from ml.model_version where id = $1", ["bigint"], [visible.version_id])
+            owner.query(
+                "delete from ml.model_version where id operator(pg_catalog.=) $1", ["bigint"], [visible.version_id]
+            )
         return True
 
     return write_as_owner(db, operation)

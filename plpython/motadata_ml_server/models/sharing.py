@@ -11,10 +11,14 @@ from motadata_ml_server.tenants import grants, membership, rights
 _MODEL = "select id from ml.model where tenant_id operator(pg_catalog.=) $1 and model_id operator(pg_catalog.=) $2"
 
 _GRANT = """
-insert into ml.model_grant (model, role, granted_by) values ($1, $2::oid, $3) on conflict (model, role) do nothing
+insert into ml.model_grant (model, role, granted_by) values ($1, $2::pg_catalog.oid, $3)
+on conflict (model, role) do nothing
 """
 
-_REVOKE = "delete from ml.model_grant where model = $1 and role = $2::oid returning 1 as one"
+_REVOKE = """
+delete from ml.model_grant
+where model operator(pg_catalog.=) $1 and role operator(pg_catalog.=) $2::pg_catalog.oid returning 1 as one
+"""
 
 
 def grant_model(db: Database, tenant_id: str, model_id: str, role_name: str, access: str) -> None:

@@ -118,7 +118,7 @@ def _store_artifact(db: Database, version_id: int, artifact: StoredArtifact) -> 
 def _next_version(db: Database, model: int, new: NewVersion) -> str:
     rows = db.query(
         "select version, features, label_type, model_type from ml.model_version "
-        "where model = $1 order by id desc limit 1",
+        "where model operator(pg_catalog.=) $1 order by id desc limit 1",
         ["bigint"],
         [model],
     )

@@ -12,7 +12,7 @@ from motadata_ml_server.postgres.database import Database
 FUNCTIONS = ("predict", "predict_value", "predict_label", "predict_proba")
 
 _OTHERWISE = """
-select p.oid::pg_catalog.regprocedure::text as name from pg_catalog.pg_proc p
+select p.oid::pg_catalog.regprocedure::pg_catalog.text as name from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace
 where n.nspname operator(pg_catalog.=) 'ml' and p.proname operator(pg_catalog.=) any ($1)
     and p.proparallel operator(pg_catalog.<>) $2::pg_catalog."char" order by 1

@@ -16,6 +16,8 @@ from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.prediction.pace import Pace
+from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.prediction.predictor import Predictor
 
 _SAME_TEXT = ("text", "character varying")
@@ -73,12 +75,13 @@ def predict_chunks(
             source = _with_id(source, id_name, exact_ids)
             id_name = _ID
             schemas.append(ColumnSchema(_ID, "text", "text", raw=True))
-    first, threads = 1, options.integer(db, "threads")
+    first, pace = 1, Pace(predictor, options.integer(db, "threads"))
     for chunk in read_chunks(db, source, schemas, most, suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
         for _, part in row_chunks(table, COPIES * predictor.outputs):
-            yield _encode(predictor, part, names, id_name, first, threads)
-            first += part.rows
+            for piece, predicted in pace.pieces(part, names):
+                yield _encode(predicted, piece, id_name, first)
+                first += piece.rows
 
 
 def _with_id(source: Source, name: str, exact: bool) -> Source:
@@ -87,15 +90,12 @@ def _with_id(source: Source, name: str, exact: bool) -> Source:
     return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name, exact=exact)))
 
 
-def _encode(
-    predictor: Predictor, table: ColumnTable, features: list[str], id_name: str | None, first: int, threads: int
-) -> dict[str, Any]:
+def _encode(result: BatchPrediction, table: ColumnTable, id_name: str | None, first: int) -> dict[str, Any]:
     """Return a chunk's predictions as ``ml.predict_batch`` unpacks them.
 
     Numbers travel as packed bytes, a label as its position among the chunk's names, a confidence not at all: PL/Python
     would turn each into a text and back, SQL looks them up for a fraction of that.
     """
-    result = predictor.batch(table.select(features), threads)
     ids: list[str | None] | None = None
     if id_name is not None:
         texts = table.columns[id_name].texts

@@ -40,7 +40,7 @@ select ml.evaluate($1, $2, $3, $4, tenant_id => $6) as old, ml.evaluate($1, $2, 
 _STORE = """
 insert into ml.schedule_run
     (model, tenant_id, started_at, outcome, reason, drift, metric, old_version, old_value, new_version, new_value, role)
-values ($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+values ($1, $2, $3::pg_catalog.timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 
 

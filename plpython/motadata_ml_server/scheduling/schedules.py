@@ -223,6 +223,9 @@ def unschedule_training(db: Database, tenant_id: str, model_id: str) -> bool:
                 hint="Only that role and superusers end its job of pg_cron.",
             )
     write_as_owner(
-        db, lambda owner: owner.query("delete from ml.schedule where model = $1", ["bigint"], [found["model"]])
+        db,
+        lambda owner: owner.query(
+            "delete from ml.schedule where model operator(pg_catalog.=) $1", ["bigint"], [found["model"]]
+        ),
     )
     return True

@@ -10,11 +10,14 @@ from motadata_ml_server.tenants import membership, resolution, rights
 from motadata_ml_server.tenants.membership import LEVELS
 
 _GRANT = """
-insert into ml.tenant_role (tenant_id, role, admin, predict_only) values ($1, $2::oid, $3, $4)
+insert into ml.tenant_role (tenant_id, role, admin, predict_only) values ($1, $2::pg_catalog.oid, $3, $4)
 on conflict (tenant_id, role) do update set admin = excluded.admin, predict_only = excluded.predict_only
 """
 
-_REVOKE = "delete from ml.tenant_role where tenant_id = $1 and role = $2::oid returning 1 as one"
+_REVOKE = """
+delete from ml.tenant_role
+where tenant_id operator(pg_catalog.=) $1 and role operator(pg_catalog.=) $2::pg_catalog.oid returning 1 as one
+"""
 
 _HELD = "select $2 or pg_catalog.pg_has_role($1, $3, 'usage') as held"
 
@@ -162,7 +165,11 @@ def role_oid(db: Database, role_name: str) -> int:
     InvalidArgumentError
         ML009: no such role.
     """
-    rows = db.query("select oid::bigint as oid from pg_catalog.pg_roles where rolname = $1", ["name"], [role_name])
+    rows = db.query(
+        "select oid::bigint as oid from pg_catalog.pg_roles where rolname operator(pg_catalog.=) $1",
+        ["name"],
+        [role_name],
+    )
     if not rows:
         raise InvalidArgumentError(
             f"role_name {role_name!r} is not a role of this server",

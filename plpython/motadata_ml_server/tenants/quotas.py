@@ -20,7 +20,7 @@ where tenant_id operator(pg_catalog.=) $1
 # A row that is written, not merely locked: a concurrent transaction that reads an older snapshot fails to
 # serialize instead of counting what it cannot see.
 _LOCK = """
-update ml.quota set checked_at = pg_catalog.clock_timestamp() where tenant_id = $1
+update ml.quota set checked_at = pg_catalog.clock_timestamp() where tenant_id operator(pg_catalog.=) $1
 returning max_models, max_bytes, max_training_seconds_per_day
 """
 
@@ -28,15 +28,16 @@ _SET = """
 insert into ml.quota (tenant_id, max_models, max_bytes, max_training_seconds_per_day, set_by)
 values ($1, $2, $3, $4, $5)
 on conflict (tenant_id) do update set max_models = excluded.max_models, max_bytes = excluded.max_bytes,
-    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by, set_at = now(),
-    free_bytes = null
+    max_training_seconds_per_day = excluded.max_training_seconds_per_day, set_by = excluded.set_by,
+    set_at = pg_catalog.now(), free_bytes = null
 """
 
 # Half of what a count found free may be spent before the next count: few counts lie between an empty tenant and a full
 # one, and what takes no part (deletions, schedules) is seen by the next.
-_COUNTED = "update ml.quota set free_bytes = $2 where tenant_id = $1"
+_COUNTED = "update ml.quota set free_bytes = $2 where tenant_id operator(pg_catalog.=) $1"
 _SPEND = """
-update ml.quota set free_bytes = free_bytes - $2 where tenant_id = $1 and free_bytes >= $2 returning 1 as spent
+update ml.quota set free_bytes = free_bytes operator(pg_catalog.-) $2
+where tenant_id operator(pg_catalog.=) $1 and free_bytes operator(pg_catalog.>=) $2 returning 1 as spent
 """
 
 _MODELS = """
@@ -51,23 +52,36 @@ ROW_BYTES: Final = 100
 # tenant, a model or a version. The rows of metrics and parameters are not counted each time: a run has their bytes.
 _SIZES = """
 select t.tenant_id,
-    (select count(*) from ml.model m where m.tenant_id = t.tenant_id) as models,
-    count(v.id) as versions,
-    (coalesce(sum((select sum(pg_catalog.octet_length(a.data)) from ml.artifact a where a.version_id = v.id)), 0)
-        + coalesce(sum((select sum({row} + {trial}) from ml.trial s where s.version_id = v.id)), 0)
-        + count(v.id) * {row} + coalesce(sum({version}), 0)
-        + coalesce((select sum({row} + {run}) from ml.experiment_run r where r.tenant_id = t.tenant_id), 0)
-        + coalesce((select sum({row} + {key}) from ml.api_key k where k.tenant_id = t.tenant_id), 0)
-        + coalesce((select sum({row} + {schedule}) from ml.model m join ml.schedule s on s.model = m.id
-            where m.tenant_id = t.tenant_id), 0)
-        + coalesce((select sum({row} + {schedule_run}) from ml.model m join ml.schedule_run s on s.model = m.id
-            where m.tenant_id = t.tenant_id), 0)
+    (select pg_catalog.count(*) from ml.model m where m.tenant_id operator(pg_catalog.=) t.tenant_id) as models,
+    pg_catalog.count(v.id) as versions,
+    (coalesce(pg_catalog.sum((
+            select pg_catalog.sum(pg_catalog.octet_length(a.data)) from ml.artifact a
+            where a.version_id operator(pg_catalog.=) v.id)), 0)
+        operator(pg_catalog.+) coalesce(pg_catalog.sum((
+            select pg_catalog.sum({row} operator(pg_catalog.+) {trial}) from ml.trial s
+            where s.version_id operator(pg_catalog.=) v.id)), 0)
+        operator(pg_catalog.+) (pg_catalog.count(v.id) operator(pg_catalog.*) {row})
+        operator(pg_catalog.+) coalesce(pg_catalog.sum({version}), 0)
+        operator(pg_catalog.+) coalesce((
+            select pg_catalog.sum({row} operator(pg_catalog.+) {run}) from ml.experiment_run r
+            where r.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
+        operator(pg_catalog.+) coalesce((
+            select pg_catalog.sum({row} operator(pg_catalog.+) {key}) from ml.api_key k
+            where k.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
+        operator(pg_catalog.+) coalesce((
+            select pg_catalog.sum({row} operator(pg_catalog.+) {schedule})
+            from ml.model m join ml.schedule s on s.model operator(pg_catalog.=) m.id
+            where m.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
+        operator(pg_catalog.+) coalesce((
+            select pg_catalog.sum({row} operator(pg_catalog.+) {schedule_run})
+            from ml.model m join ml.schedule_run s on s.model operator(pg_catalog.=) m.id
+            where m.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
     )::bigint as bytes,
-    coalesce(sum(v.training_time), 0) as training_seconds,
+    coalesce(pg_catalog.sum(v.training_time), 0) as training_seconds,
     q.max_models, q.max_bytes, q.max_training_seconds_per_day
 from pg_catalog.unnest($1) as t (tenant_id)
-left join ml.model_version v on v.tenant_id = t.tenant_id
-left join ml.quota q on q.tenant_id = t.tenant_id
+left join ml.model_version v on v.tenant_id operator(pg_catalog.=) t.tenant_id
+left join ml.quota q on q.tenant_id operator(pg_catalog.=) t.tenant_id
 group by t.tenant_id, q.max_models, q.max_bytes, q.max_training_seconds_per_day
 order by t.tenant_id
 """
@@ -128,7 +142,7 @@ def set_quota(
 
     def operation(owner: Database) -> None:
         if all(value is None for value in limits.values()):
-            owner.query("delete from ml.quota where tenant_id = $1", ["text"], [tenant_id])
+            owner.query("delete from ml.quota where tenant_id operator(pg_catalog.=) $1", ["text"], [tenant_id])
             return
         owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
         owner.query(_SET, ["text", "integer", "bigint", "float8", "name"], [tenant_id, *limits.values(), role])
@@ -255,11 +269,11 @@ def _free_bytes(db: Database, tenant_id: str, limit: int, more: int = 0) -> int:
 
 def _sizes(db: Database, tenants: list[str]) -> list[Row]:
     sums = {
-        table: " + ".join(f"coalesce(pg_catalog.pg_column_size({name}), 0)" for name in columns)
+        table: " operator(pg_catalog.+) ".join(f"coalesce(pg_catalog.pg_column_size({name}), 0)" for name in columns)
         for table, columns in _TEXTS.items()
     }
     if membership.shares_models(db):  # an older extension has not counted what was logged
-        sums["run"] += " + r.bytes"
+        sums["run"] += " operator(pg_catalog.+) r.bytes"
     return db.query(_SIZES.format(row=ROW_BYTES, **sums), ["text[]"], [tenants])
 
 

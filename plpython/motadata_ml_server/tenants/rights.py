@@ -50,7 +50,8 @@ where p.pronamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
     and a.grantee operator(pg_catalog.<>) p.proowner
 group by p.oid
 union all
-select case c.relkind::pg_catalog.text when 'S' then 'sequence' when 'v' then 'view' else 'table' end,
+select case when c.relkind::pg_catalog.text operator(pg_catalog.=) 'S' then 'sequence'
+        when c.relkind::pg_catalog.text operator(pg_catalog.=) 'v' then 'view' else 'table' end,
     pg_catalog.format('ml.%I', c.relname), pg_catalog.string_agg(a.privilege_type, ' ' order by a.privilege_type)
 from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a, pg_catalog.pg_roles r
 where c.relnamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace

@@ -65,7 +65,7 @@ def current_tenant(settings: Settings, tenant_id: str | None) -> Call[Any]:
 
 def set_option(name: str, value: str | None) -> Call[None]:
     """Return the call that sets an option; None restores its default, so it has to be sent."""
-    step = Fetch("select ml.set_option(%s::text, %s::text)", (name, value))
+    step = Fetch("select ml.set_option(%s::pg_catalog.text, %s::pg_catalog.text)", (name, value))
 
     def steps() -> Steps[None]:
         yield step

@@ -14,7 +14,7 @@ from psycopg import sql
 from motadata_ml._calls import Call, Fetch, Steps
 from motadata_ml._frames import to_frame, to_row
 from motadata_ml._operations.batch_input import batch_columns
-from motadata_ml._operations.functions import to_json
+from motadata_ml._operations.functions import qualified, to_json
 from motadata_ml._operations.lending import describe
 from motadata_ml._operations.records import Records, decode, native
 from motadata_ml._operations.settings import Settings
@@ -35,29 +35,37 @@ JSON_ROWS = 10_000
 
 _PACKED = sql.SQL("""
 with answer as (
-    select row_number() over () as n, (row_number() over () - 1) / %s as run,
+    select pg_catalog.row_number() over () as n,
+        (pg_catalog.row_number() over () operator(pg_catalog.-) 1) operator(pg_catalog./) %s as run,
         id, prediction, value, confidence, probabilities
     from ml.predict_batch(
-        %s::text, %s::text, id_column => %s::text, version => %s::text, tenant_id => %s::text{})
+        %s::pg_catalog.text, %s::pg_catalog.text, id_column => %s::pg_catalog.text, version => %s::pg_catalog.text,
+        tenant_id => %s::pg_catalog.text{})
 )
-select count(*)::integer as rows,
-    string_agg(
-        float8send(coalesce(value, 'NaN')) || float8send(coalesce(confidence, 'NaN'))
-            || int4send(coalesce(array_position(%s::text[], prediction), 0)),
-        ''::bytea order by n) as records,
-    case when count(probabilities) > 0 then
-        string_agg(
-            coalesce(array_send(probabilities), array_send(array_fill('NaN'::float8, array[%s::integer]))),
-            ''::bytea order by n)
+select pg_catalog.count(*)::integer as rows,
+    pg_catalog.string_agg(
+        pg_catalog.float8send(coalesce(value, 'NaN'))
+            operator(pg_catalog.||) pg_catalog.float8send(coalesce(confidence, 'NaN'))
+            operator(pg_catalog.||) pg_catalog.int4send(
+                coalesce(pg_catalog.array_position(%s::pg_catalog.text[], prediction), 0)),
+        ''::pg_catalog.bytea order by n) as records,
+    case when pg_catalog.count(probabilities) operator(pg_catalog.>) 0 then
+        pg_catalog.string_agg(
+            coalesce(
+                pg_catalog.array_send(probabilities),
+                pg_catalog.array_send(pg_catalog.array_fill('NaN'::pg_catalog.float8, array[%s::integer]))),
+            ''::pg_catalog.bytea order by n)
     end as shares,
-    case when %s then array_agg(prediction order by n) end as texts,
-    case when %s then array_agg(id order by n) end as ids
+    case when %s then pg_catalog.array_agg(prediction order by n) end as texts,
+    case when %s then pg_catalog.array_agg(id order by n) end as ids
 from answer group by run order by run
 """)
 
 _ONE_BY_ONE = sql.SQL("""
-select ml.predict(%s::text, r.row, version => %s::text, tenant_id => %s::text) as answer
-from jsonb_array_elements(%s::jsonb) with ordinality as r (row, n) order by r.n
+select ml.predict(
+    %s::pg_catalog.text, r.row, version => %s::pg_catalog.text, tenant_id => %s::pg_catalog.text
+) as answer
+from pg_catalog.jsonb_array_elements(%s::pg_catalog.jsonb) with ordinality as r (row, n) order by r.n
 """)
 
 
@@ -165,7 +173,7 @@ class _Optional:
         """The text of the arguments, and the values that are bound in it."""
         text: list[sql.Composable] = []
         if self.id_type is not None:
-            text.append(sql.SQL(f", id_type => null::{self.id_type}"))
+            text.append(sql.SQL(f", id_type => null::{qualified(self.id_type)}"))
         if self.chunk_rows is not None:
             text.append(sql.SQL(", chunk_rows => %s::integer"))
         return sql.Composed(text), [] if self.chunk_rows is None else [self.chunk_rows]

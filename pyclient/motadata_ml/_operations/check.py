@@ -13,13 +13,13 @@ from motadata_ml._version import __version__
 from motadata_ml.errors import InsufficientPrivilegeError, VersionMismatchError
 
 _EXTENSION = sql.SQL("""
-select e.extversion::text as version, has_schema_privilege(n.oid, 'usage') as usage,
-    current_user::text as role
-from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
-where e.extname = 'motadata_ml'
+select e.extversion::pg_catalog.text as version, pg_catalog.has_schema_privilege(n.oid, 'usage') as usage,
+    current_user::pg_catalog.text as role
+from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) e.extnamespace
+where e.extname operator(pg_catalog.=) 'motadata_ml'
 """)
 
-_GPU = sql.SQL("select ok, detail from ml.doctor() where check_name = 'gpu'")
+_GPU = sql.SQL("select ok, detail from ml.doctor() where check_name operator(pg_catalog.=) 'gpu'")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def check(tenant_id: str | None, *, gpu: bool) -> Call[Checked]:
                 hint="pip install --upgrade motadata-ml",
             )
         # Refused by the server unless the role may act for the tenant.
-        yield select_function("list_models", {"tenant_id": tenant_id}, "count(*)")
+        yield select_function("list_models", {"tenant_id": tenant_id}, "pg_catalog.count(*)")
         if not gpu:
             return Checked(found["version"])
         answer = yield Fetch(_GPU)

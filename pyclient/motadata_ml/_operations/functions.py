@@ -39,6 +39,23 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 
+LOOKED_UP: Mapping[LiteralString, LiteralString] = {
+    "date": "pg_catalog.date",
+    "float8[]": "pg_catalog.float8[]",
+    "jsonb": "pg_catalog.jsonb",
+    "name": "pg_catalog.name",
+    "text": "pg_catalog.text",
+    "text[]": "pg_catalog.text[]",
+    "timestamptz": "pg_catalog.timestamptz",
+    "uuid": "pg_catalog.uuid",
+}
+"""Types that PostgreSQL looks up along the search path; others are words of its grammar."""
+
+
+def qualified(kind: LiteralString) -> LiteralString:
+    """Return a type under a name that no type of the caller's search path takes."""
+    return LOOKED_UP.get(kind, kind)
+
 
 def select_function(name: LiteralString, arguments: Mapping[str, Any], columns: LiteralString = "*") -> Fetch:
     """Return the step that selects from a function of schema ml.
@@ -54,7 +71,8 @@ def select_function(name: LiteralString, arguments: Mapping[str, Any], columns: 
     """
     given = {key: value for key, value in arguments.items() if value is not None}
     call = sql.SQL(", ").join(
-        sql.SQL("{} => %s::").format(sql.Identifier(key)) + sql.SQL(ARGUMENT_TYPES.get(key, "text")) for key in given
+        sql.SQL("{} => %s::").format(sql.Identifier(key)) + sql.SQL(qualified(ARGUMENT_TYPES.get(key, "text")))
+        for key in given
     )
     statement = sql.SQL("select {} from ml.{}({})").format(sql.SQL(columns), sql.Identifier(name), call)
     return Fetch(statement, [_bound(key, value) for key, value in given.items()])
@@ -108,7 +126,9 @@ def select_view(name: LiteralString, conditions: Mapping[LiteralString, Any], or
         What to order by.
     """
     given = {key: value for key, value in conditions.items() if value is not None}
-    where = sql.SQL(" and ").join([sql.SQL("true"), *(sql.SQL(f"{key} = %s::text") for key in given)])
+    where = sql.SQL(" and ").join(
+        [sql.SQL("true"), *(sql.SQL(f"{key} operator(pg_catalog.=) %s::pg_catalog.text") for key in given)]
+    )
     statement = sql.SQL("select * from ml.{} where {} order by {}").format(sql.Identifier(name), where, sql.SQL(order))
     return Fetch(statement, list(given.values()))
 

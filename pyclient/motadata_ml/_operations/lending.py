@@ -12,7 +12,7 @@ from psycopg import sql
 
 from motadata_ml._calls import Fetch, Steps
 from motadata_ml._frames import Column, to_row
-from motadata_ml._operations.functions import select_function
+from motadata_ml._operations.functions import qualified, select_function
 from motadata_ml._operations.settings import Settings
 from motadata_ml._operations.upload import Relation, drop, upload
 
@@ -88,7 +88,7 @@ def lend(columns: Sequence[Column], frame: pd.DataFrame, *, read_only: bool) -> 
     rows = [to_row(row) for row in frame[names].to_dict("records")]
     yield Fetch("select pg_catalog.set_config(%s, %s, true)", (_SETTING, json.dumps(rows)))
     definitions = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.sql_type)) for column in columns
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(qualified(column.sql_type))) for column in columns
     )
     return Lent(_FROM_SETTING.format(_SETTING, definitions).as_string(), in_setting=True)
 

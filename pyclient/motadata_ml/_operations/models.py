@@ -14,7 +14,8 @@ from motadata_ml.errors import InvalidArgumentError, ModelNotFoundError
 from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
 _VERSIONS = sql.SQL(
-    "select * from ml.model_versions where model_id = %s::text and tenant_id = %s::text order by trained_at"
+    "select * from ml.model_versions where model_id operator(pg_catalog.=) %s::pg_catalog.text "
+    "and tenant_id operator(pg_catalog.=) %s::pg_catalog.text order by trained_at"
 )
 
 

@@ -12,7 +12,7 @@ from psycopg import sql
 from motadata_ml._calls import Call, Fetch, Steps
 from motadata_ml._frames import to_row
 from motadata_ml._frames.row import Row
-from motadata_ml._operations.functions import select_function, to_json
+from motadata_ml._operations.functions import qualified, select_function, to_json
 from motadata_ml._operations.settings import Settings
 from motadata_ml.results import Prediction
 
@@ -64,9 +64,10 @@ def _one_row(function: LiteralString, model_id: str, row: Row, version: str | No
     """Return the step that calls a function of one row, which goes by name or by position."""
     by_name = isinstance(row, Mapping)
     kind: LiteralString = "jsonb" if by_name else "float8[]"
-    statement = sql.SQL("select ml.{}(%s::text, %s::{}, version => %s::text, tenant_id => %s::text) as answer").format(
-        sql.SQL(function), sql.SQL(kind)
-    )
+    statement = sql.SQL(
+        "select ml.{}(%s::pg_catalog.text, %s::{}, version => %s::pg_catalog.text, tenant_id => %s::pg_catalog.text) "
+        "as answer"
+    ).format(sql.SQL(function), sql.SQL(qualified(kind)))
     return Fetch(statement, (model_id, to_json(row, "input_data") if by_name else row, version, tenant))
 
 
@@ -94,7 +95,7 @@ def _key(model_id: str, row: Any, tenant: str | None, version: str | None) -> St
     rows = yield select_function(
         "get_model_info",
         {"model_id": model_id, "version": version, "tenant_id": tenant},
-        "get_model_info as info, current_database() as database",
+        "get_model_info as info, pg_catalog.current_database() as database",
     )
     info = rows[0]["info"]
     identity = [

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from motadata_ml._calls import CopyIn, Fetch, Steps
 from motadata_ml._frames import Column, copy_stream
+from motadata_ml._operations.functions import qualified
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 """Columns that every table has, so that none of a table's own can be called so."""
@@ -85,7 +86,7 @@ def store(name: sql.Identifier, columns: Sequence[Column]) -> Steps[None]:
 def _create(name: sql.Identifier, columns: Sequence[Column], *, temporary: bool) -> Steps[None]:
     names = [_stored(column.name) if temporary else column.name for column in columns]
     definitions = sql.SQL(", ").join(
-        sql.SQL("{} ").format(sql.Identifier(name)) + sql.SQL(column.sql_type)
+        sql.SQL("{} ").format(sql.Identifier(name)) + sql.SQL(qualified(column.sql_type))
         for name, column in zip(names, columns, strict=True)
     )
     if temporary:

@@ -192,12 +192,18 @@ def _compare_script(layout: Layout, server: Server, changed: bool, say: Callable
 def _prepare_database(cluster: Cluster, say: Callable[[str], None]) -> bool:
     """Make the database and the extension where they are missing; say whether the extension was touched."""
     with psycopg.connect(cluster.dsn, dbname="postgres", autocommit=True) as session:
-        if session.execute("select from pg_database where datname = %s", [DATABASE]).fetchone() is None:
+        if (
+            session.execute(
+                "select from pg_catalog.pg_database where datname operator(pg_catalog.=) %s", [DATABASE]
+            ).fetchone()
+            is None
+        ):
             say(f"creating the database {DATABASE}")
             session.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
     with psycopg.connect(cluster.dsn, autocommit=True) as session:
         versions = session.execute(
-            "select installed_version, default_version from pg_available_extensions where name = 'motadata_ml'"
+            "select installed_version, default_version from pg_catalog.pg_available_extensions "
+            "where name operator(pg_catalog.=) 'motadata_ml'"
         ).fetchone()
         if versions is None or versions[0] is None:
             say("installing the extension: create extension motadata_ml cascade")

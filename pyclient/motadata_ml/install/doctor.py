@@ -148,9 +148,13 @@ def check_database(dsn: str) -> Iterator[Check]:
     with session:
         name = session.info.dbname
         yield Check("connection", True, f"database {name} as {session.info.user}")
-        row = session.execute("select extversion from pg_extension where extname = %s", [NAME]).fetchone()
+        row = session.execute(
+            "select extversion from pg_catalog.pg_extension where extname operator(pg_catalog.=) %s", [NAME]
+        ).fetchone()
         if row is None:
-            files = session.execute("select from pg_available_extensions where name = %s", [NAME]).fetchone()
+            files = session.execute(
+                "select from pg_catalog.pg_available_extensions where name operator(pg_catalog.=) %s", [NAME]
+            ).fetchone()
             remedy = f"As superuser, in {name}: create extension motadata_ml cascade"
             if files is None:
                 remedy = f"On the server's machine: sudo motadata-ml install. {remedy}"

@@ -20,7 +20,9 @@ with contextlib.suppress(FileNotFoundError):
 $$
 """
 
-_INSTALLED = "select 1 from pg_catalog.pg_extension where extname = %s"
+_LANGUAGE = "select 1 from pg_catalog.pg_language where lanname operator(pg_catalog.=) 'plpython3u'"
+
+_INSTALLED = "select 1 from pg_catalog.pg_extension where extname operator(pg_catalog.=) %s"
 
 
 def drop_extension(dsn: str, *, cascade: bool = False) -> Iterator[str]:
@@ -65,7 +67,7 @@ def drop_extension(dsn: str, *, cascade: bool = False) -> Iterator[str]:
         others = _other_databases(session, dsn)
         if others:
             return
-        if session.execute("select 1 from pg_catalog.pg_language where lanname = 'plpython3u'").fetchone():
+        if session.execute(_LANGUAGE).fetchone():
             session.execute(_COUNTERS)
             yield "the server's file of counters"
 
@@ -77,10 +79,13 @@ def _suffix(cascade: bool) -> sql.SQL:
 _JOBS = """
 select c.oid::pg_catalog.regclass::pg_catalog.text
 from pg_catalog.pg_extension e
-join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
-    and d.deptype = 'e' and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-join pg_catalog.pg_class c on c.oid = d.objid
-where e.extname = 'pg_cron' and c.relname = 'job' and c.relkind = 'r'
+join pg_catalog.pg_depend d on d.refclassid operator(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+    and d.refobjid operator(pg_catalog.=) e.oid
+    and d.deptype operator(pg_catalog.=) 'e'
+    and d.classid operator(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+join pg_catalog.pg_class c on c.oid operator(pg_catalog.=) d.objid
+where e.extname operator(pg_catalog.=) 'pg_cron'
+    and c.relname operator(pg_catalog.=) 'job' and c.relkind operator(pg_catalog.=) 'r'
 """
 """pg_cron's own table: one of that name that is not the extension's has triggers of whoever made it."""
 
@@ -92,15 +97,15 @@ def _unschedule(session: Session) -> int:
         return 0
     table = sql.SQL(str(jobs[0]))  # quoted by the server
     return session.execute(
-        sql.SQL("delete from {} where jobid in (select job_id from ml.schedule)").format(table)
+        sql.SQL("delete from {} where jobid operator(pg_catalog.=) any (select job_id from ml.schedule)").format(table)
     ).rowcount
 
 
 def _other_databases(session: Session, dsn: str) -> list[str]:
     """Return the databases that have the extension, or that cannot be asked."""
     names = session.execute(
-        "select datname::text from pg_catalog.pg_database "
-        "where datallowconn and datname <> current_database() order by 1"
+        "select datname::pg_catalog.text from pg_catalog.pg_database "
+        "where datallowconn and datname operator(pg_catalog.<>) pg_catalog.current_database() order by 1"
     ).fetchall()
     found = []
     for (name,) in names:

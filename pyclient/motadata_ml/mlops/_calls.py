@@ -18,25 +18,31 @@ _UNBOUNDED = {math.inf: "Infinity", -math.inf: "-Infinity"}
 """How the server takes numbers that JSON has no word for."""
 
 _START = sql.SQL("""
-select ml._start_run(%(experiment)s::text, %(name)s::text, %(tags)s::jsonb, t.tenant_id) as id, t.tenant_id
-from ml.current_tenant(%(tenant)s::text) as t (tenant_id)
+select ml._start_run(%(experiment)s::pg_catalog.text, %(name)s::pg_catalog.text, %(tags)s::pg_catalog.jsonb,
+    t.tenant_id) as id, t.tenant_id
+from ml.current_tenant(%(tenant)s::pg_catalog.text) as t (tenant_id)
 """)
 
-_END = sql.SQL("select ml._end_run(%s::bigint, %s::text)")
+_END = sql.SQL("select ml._end_run(%s::bigint, %s::pg_catalog.text)")
 
-_PARAMS = sql.SQL("select ml._log_params(%s::bigint, %s::jsonb)")
+_PARAMS = sql.SQL("select ml._log_params(%s::bigint, %s::pg_catalog.jsonb)")
 
-_METRICS = sql.SQL("select ml._log_metrics(%s::bigint, %s::jsonb, %s::bigint)")
+_METRICS = sql.SQL("select ml._log_metrics(%s::bigint, %s::pg_catalog.jsonb, %s::bigint)")
 
 _RUNS = sql.SQL("""
-select run_id::text, 'run' as kind, experiment, name, status, started_at, ended_at, created_by::text,
-    null::text as model_id, null::text as model_version, tags, params, metrics
-from ml.experiment_runs where tenant_id = ml.current_tenant(%(tenant)s::text) and experiment = %(experiment)s::text
+select run_id::pg_catalog.text, 'run' as kind, experiment, name, status, started_at, ended_at,
+    created_by::pg_catalog.text,
+    null::pg_catalog.text as model_id, null::pg_catalog.text as model_version, tags, params, metrics
+from ml.experiment_runs where tenant_id operator(pg_catalog.=) ml.current_tenant(%(tenant)s::pg_catalog.text)
+    and experiment operator(pg_catalog.=) %(experiment)s::pg_catalog.text
 union all
-select model_id || '/' || version, 'training', null, model_id, 'finished',
-    trained_at - make_interval(secs => training_time), trained_at, trained_by::text,
-    model_id, version, '{}', hyperparameters || jsonb_build_object('algorithm', algorithm), metrics
-from ml.model_versions where tenant_id = ml.current_tenant(%(tenant)s::text) and %(trainings)s::boolean
+select model_id operator(pg_catalog.||) '/' operator(pg_catalog.||) version, 'training', null, model_id, 'finished',
+    trained_at operator(pg_catalog.-) pg_catalog.make_interval(secs => training_time), trained_at,
+    trained_by::pg_catalog.text,
+    model_id, version, '{}',
+    hyperparameters operator(pg_catalog.||) pg_catalog.jsonb_build_object('algorithm', algorithm), metrics
+from ml.model_versions where tenant_id operator(pg_catalog.=) ml.current_tenant(%(tenant)s::pg_catalog.text)
+    and %(trainings)s::boolean
 order by started_at, run_id
 """)
 

@@ -94,9 +94,11 @@ def unqualified(script: str) -> list[str]:
         options = {option.defname: option.arg for option in getattr(raw.stmt, "options", None) or ()}
         if kind == "DoStmt":
             found += _of_plpgsql(statement.decode())
-        elif kind == "CreateFunctionStmt" and options["language"].sval == "sql":
+        elif kind != "CreateFunctionStmt" or "as" not in options:
+            continue  # a body after RETURN or BEGIN ATOMIC is part of the statement
+        elif options["language"].sval == "sql":
             found += unqualified(options["as"][0].sval)
-        elif kind == "CreateFunctionStmt" and options["language"].sval == "plpgsql":
+        elif options["language"].sval == "plpgsql":
             found += _of_plpgsql(statement.decode())
     return found
 
