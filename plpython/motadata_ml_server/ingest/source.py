@@ -262,6 +262,17 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
     return f"{cast}::pg_catalog.float8"
 
 
+def settled_text(column: SourceColumn, quoted: str) -> str:
+    """Return the SQL of a text of any column that no setting of the session changes, for a hash of its row."""
+    if column.has_text:
+        return sql_text(column.label, quoted)
+    if column.type_name == "bytea":
+        return f"pg_catalog.encode({quoted}, 'hex')"
+    if column.kind == "vector" and column.type_name not in _VECTORS:
+        return f"pg_catalog.encode(pg_catalog.array_send({quoted}), 'hex')"
+    return f"{quoted}::pg_catalog.text"
+
+
 _NOT_A_SELECT = {"42601", "42P11", "34000", "0A000", "42P02", "25001"}
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from motadata_ml_server.columns import ColumnSchema
-from motadata_ml_server.ingest.source import SourceColumn, expression, resolve
+from motadata_ml_server.ingest.source import resolve, settled_text
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
@@ -16,18 +15,6 @@ SHARE = 0.2
 
 _ROW = "motadata_ml_row"
 _BITS = 1 << 20
-
-
-def _content(column: SourceColumn) -> str:
-    """Return what a row's hash has of a column: the same under every setting of the session that a text depends on."""
-    name = f"{_ROW}.{quote_identifier(column.name)}"
-    if column.has_text:
-        return expression(column, ColumnSchema(column.name, "text", column.label), name)
-    if column.type_name == "bytea":
-        return f"pg_catalog.encode({name}, 'hex')"
-    if column.kind == "vector" and column.label.endswith("[]"):
-        return f"pg_catalog.encode(pg_catalog.array_send({name}), 'hex')"
-    return f"{name}::pg_catalog.text"
 
 
 @dataclass(frozen=True)
@@ -76,7 +63,8 @@ def divide(db: Database, arguments: Mapping[str, Any]) -> Holdout:
         )
     else:
         named = [source.column(column, "split")] if how == "group" else source.columns
-        content = f"array[{', '.join(map(_content, named))}]::pg_catalog.text[]::pg_catalog.text"
+        texts = [settled_text(part, f"{_ROW}.{quote_identifier(part.name)}") for part in named]
+        content = f"array[{', '.join(texts)}]::pg_catalog.text[]::pg_catalog.text"
         hashed = f"pg_catalog.hashtextextended({content}, 0) operator(pg_catalog.&) {_BITS - 1}"
         held = f"({hashed}) operator(pg_catalog.<) {round(share * _BITS)}"
     rows = f"select {_ROW}.* from (\n{query}\n) as {_ROW}"  # noqa: S608 - checked as one SELECT
