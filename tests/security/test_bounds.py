@@ -173,6 +173,8 @@ LONG = {
     "a score of neighbours": "select ml.evaluate('near', 'blue_own.deep')",
     "a confusion matrix": "select ml.confusion_matrix('tree of many', 'blue_own.categories')",
     "a score of classes": "select ml.evaluate('tree of many', 'blue_own.categories')",
+    "a curve": "select ml.lift_curve('tree of many', 'blue_own.categories', 'label 0')",
+    "intervals": "select count(*) from ml.predict_batch('sure', 'blue_own.deep', level => 0.9, chunk_rows => 1000000)",
     "a drift": "select ml.drift('forest', 'blue_own.deep')",
     "a drift of categories": "select ml.drift('tree of many', 'blue_own.categories')",
     "predictions into a table": "select ml.predict_into('near', 'blue_own.deep', 'blue_own.near', mode => 'replace')",
@@ -218,6 +220,9 @@ def long_models(_shared_actors: Actors) -> None:
             "select ml.train(%s, %s, %s, %s, %s, %s, hyperparameters => %s)",
             [model, task, few % relation, target, features.split(), algorithm, given],
         )
+    blue.execute(
+        "select ml.train('sure', 'regression', %s, 'y', '{x, w}', 'random_forest', intervals => '{}')", [few % "deep"]
+    )
 
 
 def slowness() -> float:
