@@ -93,15 +93,21 @@ def predict_into(
         _create(db, table, columns, kept)
     else:
         columns = target.fitted(columns, whole=kept is not None)
-    plain, numbered, at = (_PLAIN, _NUMBERED, ()) if level is None else (_PLAIN_AT_LEVEL, _NUMBERED_AT_LEVEL, (level,))
-    replacing = mode == "replace" and target is not None
-    rest = [version, tenant_id, *at]
+    rest = [version, tenant_id] if level is None else [version, tenant_id, level]
+    source, rows = _source(kept, level), input_data if kept is None else kept.table
+    values = [model_id, rows, id_column if kept is None else None, *rest]
+    written = _write(db, table, columns, source, values, replace=mode == "replace" and target is not None)
+    if kept is not None:
+        db.run(f"drop table {kept.table}")
+    return written
+
+
+def _source(kept: KeptColumns | None, level: float | None) -> str:
+    """Return what is selected from: predictions, beside the kept columns of their rows."""
     if kept is None:
-        return _write(db, table, columns, plain, [model_id, input_data, id_column, *rest], replace=replacing)
-    source = f"{kept.rows} join {numbered} on {kept.joined}"
-    rows = _write(db, table, columns, source, [model_id, kept.table, None, *rest], replace=replacing)
-    db.run(f"drop table {kept.table}")
-    return rows
+        return _PLAIN if level is None else _PLAIN_AT_LEVEL
+    numbered = _NUMBERED if level is None else _NUMBERED_AT_LEVEL
+    return f"{kept.rows} join {numbered} on {kept.joined}"
 
 
 def _checked(mode: str) -> str:
