@@ -93,10 +93,8 @@ def predict_into(
         _create(db, table, columns, kept)
     else:
         columns = target.fitted(columns, whole=kept is not None)
-    rest = [version, tenant_id] if level is None else [version, tenant_id, level]
-    source, rows = _source(kept, level), input_data if kept is None else kept.table
-    values = [model_id, rows, id_column if kept is None else None, *rest]
-    written = _write(db, table, columns, source, values, replace=mode == "replace" and target is not None)
+    values = [model_id, *((input_data, id_column) if kept is None else (kept.table, None)), version, tenant_id, level]
+    written = _write(db, table, columns, _source(kept, level), values, replace=mode == "replace" and target is not None)
     if kept is not None:
         db.run(f"drop table {kept.table}")
     return written
@@ -155,7 +153,7 @@ def _write(
             f"with {gone}written as (insert into {table} ({names}) "  # noqa: S608 - quoted
             f"select {', '.join(columns.values())} from {source}{after} returning 1) "
             "select pg_catalog.count(*) as rows from written",
-            ["text", "text", "text", "text", "text", "float8"][: len(values)],
+            ["text", "text", "text", "text", "text", "float8"],
             values,
         )
     except DatabaseError as error:
