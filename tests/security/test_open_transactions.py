@@ -80,6 +80,7 @@ def test_refreshing_takes_back_what_a_revocation_left(own_actors: Actors, open_t
     assert not may_execute(own_actors, blue)
 
 
+@pytest.mark.no_attack
 @pytest.mark.usefixtures("open_transaction")
 def test_who_has_the_rights_is_granted_more_without_waiting(own_actors: Actors) -> None:
     blue = own_actors.blue.info.user

@@ -46,6 +46,15 @@ where id operator(pg_catalog.=) $1 and revoked_at is null and tenant_id operator
 returning id
 """
 
+MOST_REVOKED: Final = 100
+"""How many revoked keys of a tenant are kept to be looked up: who makes and revokes keys does not fill the table."""
+
+_FORGET = """
+delete from ml.api_key where id operator(pg_catalog.=) any (array(
+    select k.id from ml.api_key k where k.tenant_id operator(pg_catalog.=) $1 and k.revoked_at is not null
+    order by k.revoked_at desc, k.id desc offset $2))
+"""
+
 _LIST = """
 select k.tenant_id, k.id, k.name, k.scope, k.created_at, k.created_by, k.expires_at, k.revoked_at
 from ml.api_key k where k.tenant_id operator(pg_catalog.=) any ($1) order by k.id
@@ -120,6 +129,8 @@ def _insert(db: Database, types: list[str], values: list[Any]) -> None:
 def revoke(db: Database, key_id: int, tenant_id: str | None) -> bool:
     """Revoke a key of a tenant, and return whether there was one that was not revoked.
 
+    Of the keys that were revoked before, the latest `MOST_REVOKED` stay in the table.
+
     Raises
     ------
     InsufficientPrivilegeError
@@ -130,7 +141,9 @@ def revoke(db: Database, key_id: int, tenant_id: str | None) -> bool:
 
     def operation(owner: Database) -> bool:
         with soon(owner, f"API key {key_id}"):
-            return bool(owner.query(_REVOKE, ["bigint", "text"], [key_id, tenant]))
+            revoked = bool(owner.query(_REVOKE, ["bigint", "text"], [key_id, tenant]))
+            owner.query(_FORGET, ["text", "bigint"], [tenant, MOST_REVOKED])
+            return revoked
 
     return write_as_owner(db, operation)
 

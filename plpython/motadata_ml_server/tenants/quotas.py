@@ -70,6 +70,10 @@ select t.tenant_id,
             select pg_catalog.sum({row} operator(pg_catalog.+) {key}) from ml.api_key k
             where k.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
         operator(pg_catalog.+) coalesce((
+            select pg_catalog.count(d.id) operator(pg_catalog.*) {row}
+            from ml.model m join ml.deployment d on d.model operator(pg_catalog.=) m.id
+            where m.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
+        operator(pg_catalog.+) coalesce((
             select pg_catalog.sum({row} operator(pg_catalog.+) {schedule})
             from ml.model m join ml.schedule s on s.model operator(pg_catalog.=) m.id
             where m.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
