@@ -60,6 +60,7 @@ def app(
         yield session
 
 
+@pytest.mark.no_attack
 @pytest.mark.parametrize("call", PREDICTIONS)
 def test_an_application_predicts(app: Session, call: str) -> None:
     assert app.execute(f"select {call}".format("").encode()).fetchone() == (PREDICTIONS[call],)

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from motadata_ml_server.errors import MotadataError
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.printable import printable
+from motadata_ml_server.postgres.printable import printable, shortened
 from motadata_ml_server.postgres.resources import refusal
 
 P = ParamSpec("P")
@@ -115,10 +115,14 @@ def _told(error: Exception, entry_point: str) -> Exception:
     if name not in _classes:
         # of a class in builtins PL/Python writes the name alone
         _classes[name] = type(name, (plpy.Error,), {"__module__": "builtins"})
-    told = _classes[name](printable(message, lines=True))
+    told = _classes[name](_shown(message))
     told.sqlstate = sqlstate  # type: ignore[attr-defined]
-    told.detail, told.hint = (part and printable(part, lines=True) for part in (detail, hint))  # type: ignore[attr-defined]
+    told.detail, told.hint = (part and _shown(part) for part in (detail, hint))  # type: ignore[attr-defined]
     return told
+
+
+def _shown(part: str) -> str:
+    return printable(shortened(part), lines=True)
 
 
 def _parts(error: Exception, plpy: Any) -> tuple[str, str, str | None, str | None]:

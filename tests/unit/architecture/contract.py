@@ -47,7 +47,7 @@ SERVER = Contract(
         "entrypoints": "experiments scheduling evaluation export prediction training algorithms administration models "
         "tenants postgres errors",
         "experiments": "tenants postgres errors",
-        "scheduling": "evaluation training models ingest postgres errors",
+        "scheduling": "evaluation training models ingest tenants postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns values "
         "errors",
         "export": "prediction/runtimes features models persistence postgres values errors",
