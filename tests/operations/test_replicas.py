@@ -41,6 +41,8 @@ ANSWERS = [
     "select ml.evaluate('flag', 'points'), ml.evaluate('number', 'points')",
     "select * from ml.confusion_matrix('forest', 'points')",
     "select * from ml.drift('flag', 'points')",
+    "select e.* from points p, ml.explain('forest', to_jsonb(p)) e where id <= 20",
+    "select * from ml.explain_batch('flag', 'points')",
     "select * from ml.training_progress",
     "select tenant_id, models, versions, bytes, training_seconds from ml.tenant_sizes order by 1",
 ]

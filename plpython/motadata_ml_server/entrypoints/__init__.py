@@ -32,6 +32,7 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
+from motadata_ml_server.entrypoints.inspection import explain, explain_chunks
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -95,6 +96,8 @@ __all__ = [
     "evaluate",
     "experiment_metrics",
     "experiment_runs",
+    "explain",
+    "explain_chunks",
     "export_onnx",
     "get_model_info",
     "grant_model",

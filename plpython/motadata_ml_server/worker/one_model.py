@@ -12,9 +12,11 @@ from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump
+from motadata_ml_server.worker.background import stored_background
 from motadata_ml_server.worker.describe import described
 from motadata_ml_server.worker.inside_fit import watched_fit
 from motadata_ml_server.worker.target import EncodedTarget
@@ -89,6 +91,10 @@ class OneModel:
         """Return the artifacts, and what is to be known of the runtime; compared on the rows held out."""
         check = check_rows(self._entry, fitted.plan, held.encoded, held.table)
         artifacts, runtime = compile_and_dump(self._spec, self._entry, self.estimator, fitted, check)
+        spec = self._spec
+        background = stored_background(spec.model_type, artifacts, learned.encoded, spec.random_state)
+        if background is not None:
+            artifacts[ArtifactKind.BACKGROUND] = background
         return artifacts, runtime | described(self._spec.model_type, self.estimator, fitted.plan, learned.encoded)
 
     def hyperparameters(self) -> dict[str, Any]:

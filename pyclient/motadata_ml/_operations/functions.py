@@ -19,10 +19,12 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "chunk_rows": "integer",
     "cv": "integer",
     "deploy": "boolean",
+    "detail": "boolean",
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
     "hyperparameters": "jsonb",
+    "input": "jsonb",
     "keep": "text[]",
     "key_id": "bigint",
     "max_age": "interval",
@@ -36,6 +38,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "role_name": "name",
     "search": "jsonb",
     "test_size": "double precision",
+    "top_k": "integer",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 

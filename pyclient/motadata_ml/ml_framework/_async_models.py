@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from motadata_ml._operations import evaluation, export, models
+from motadata_ml._operations import evaluation, export, inspection, models
 from motadata_ml.ml_framework._component import AsyncComponent
 from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
@@ -43,6 +43,41 @@ class AsyncEvaluator(AsyncComponent):
     ) -> ResultTable:
         """Compare rows with those a model was trained on."""
         return await self.db.run(evaluation.drift(self.settings, model_id, input_data, version, tenant_id))
+
+
+class AsyncInspector(AsyncComponent):
+    """Explain answers; the server takes them apart, by the definitions of the SQL reference."""
+
+    async def explain(
+        self,
+        model_id: str,
+        input_data: Any,
+        top_k: int | None = None,
+        class_label: Any = None,
+        version: str | None = None,
+        detail: bool = False,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Tell what each feature adds to the score of one row."""
+        return await self.db.run(
+            inspection.explain(self.settings, model_id, input_data, top_k, class_label, version, detail, tenant_id)
+        )
+
+    async def explain_batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        id_column: str | None = None,
+        top_k: int | None = None,
+        class_label: Any = None,
+        version: str | None = None,
+        detail: bool = False,
+        chunk_rows: int | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Tell what each feature adds to the score of each of many rows."""
+        more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
+        return await self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
 
 
 class AsyncExporter(AsyncComponent):
@@ -111,7 +146,7 @@ class AsyncModelRegistry(AsyncComponent):
         return await self.db.run(models.trials(self.settings, model_id, version, tenant_id))
 
 
-class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncExporter):
+class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncInspector, AsyncExporter):
     """List, describe, deploy, score, export and delete models."""
 
     async def list_models(self, tenant_id: str | None = None) -> ModelList:

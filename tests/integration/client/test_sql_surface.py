@@ -33,8 +33,11 @@ OTHER_ORDER = {
 }
 """Released signatures that came before SQL's order became the rule."""
 
-OTHER_ARGUMENTS = {"predict": "input", "predict_value": "input", "predict_label": "input", "predict_proba": "input"}
+OTHER_ARGUMENTS = dict.fromkeys(("explain", "predict", "predict_value", "predict_label", "predict_proba"), "input")
 """Functions whose SQL argument ``input`` is ``input_data`` here, as documented for predict."""
+
+WORDS_OF_PYTHON = {"class": "class_label"}
+"""Arguments whose SQL name Python keeps for itself."""
 
 RELEASED_ARGUMENTS = {("evaluate", "input_data"): "data"}
 
@@ -94,7 +97,7 @@ def test_arguments_have_the_names_and_the_order_of_sql(functions: dict[str, tupl
         theirs = [
             "input_data"
             if OTHER_ARGUMENTS.get(name) == argument
-            else RELEASED_ARGUMENTS.get((name, argument), argument)
+            else RELEASED_ARGUMENTS.get((name, argument), WORDS_OF_PYTHON.get(argument, argument))
             for argument in arguments
         ]
         if name == "train":
