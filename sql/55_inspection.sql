@@ -76,3 +76,19 @@ offset 0
 $$;
 comment on function ml.explain_batch is
     'Tell what each feature adds to the score of every row of a table, a view or a SELECT, in its order.';
+
+create function ml.coefficients(
+    model_id pg_catalog.text,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+        class pg_catalog.text, term pg_catalog.text, level pg_catalog.text, coefficient pg_catalog.float8,
+        std_error pg_catalog.float8, statistic pg_catalog.float8, p_value pg_catalog.float8,
+        lower pg_catalog.float8, upper pg_catalog.float8, reason pg_catalog.text
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import coefficients
+return coefficients(model_id, version, tenant_id)
+$$;
+comment on function ml.coefficients is
+    'List the coefficients of a linear model in the units of the table, with their standard errors.';

@@ -118,6 +118,7 @@ CALLS = (
     "ml.evaluate('m', $$select 60 as x, 0 as w, 'open' as y$$)",
     "ml.confusion_matrix('m', $$select 60 as x, 0 as w, 'open' as y$$)",
     "ml.drift('m', 'select i as x, 0 as w from generate_series(1, 9) as i')",
+    "ml.coefficients('shadowed')",
     "ml.explain('m', '{\"x\": 60, \"w\": 0}')",
     "* from ml.explain_batch('m', 'select 60 as x, 0 as w')",
     "ml.to_sql('m')",

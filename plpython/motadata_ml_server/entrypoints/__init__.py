@@ -32,7 +32,7 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
-from motadata_ml_server.entrypoints.inspection import explain, explain_chunks
+from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -82,6 +82,7 @@ __all__ = [
     "api_keys",
     "cache_clear",
     "cache_status",
+    "coefficients",
     "confusion_matrix",
     "create_api_key",
     "create_sql_function",

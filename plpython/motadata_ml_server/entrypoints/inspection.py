@@ -41,6 +41,16 @@ def explain(
     yield from one_row.explain(model, row, wanted, most, bool(detail), Breath(db))
 
 
+@boundary_rows
+def coefficients(model_id: str, version: str | None, tenant_id: str | None) -> Iterator[dict[str, Any]]:
+    """List the coefficients of a linear model in the units of the table, with their standard errors."""
+    from motadata_ml_server.inspection import coefficients as _coefficients
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
+    yield from _coefficients.coefficients(db, visible)
+
+
 @boundary_stream
 def explain_chunks(
     model_id: str,

@@ -91,3 +91,14 @@ def explain_batch(
         return ResultTable(Record(row) for row in rows)
 
     return Call(steps, model_id=model_id, repeat=True)
+
+
+def coefficients(settings: Settings, model_id: str, version: str | None, tenant_id: str | None) -> Call[ResultTable]:
+    """Return the call that lists the coefficients of a linear model."""
+    arguments = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}
+
+    def steps() -> Steps[ResultTable]:
+        rows = yield select_function("coefficients", arguments)
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)

@@ -79,6 +79,12 @@ class AsyncInspector(AsyncComponent):
         more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
         return await self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
 
+    async def coefficients(
+        self, model_id: str, version: str | None = None, tenant_id: str | None = None
+    ) -> ResultTable:
+        """List the coefficients of a linear model in the units of the table, with their standard errors."""
+        return await self.db.run(inspection.coefficients(self.settings, model_id, version, tenant_id))
+
 
 class AsyncExporter(AsyncComponent):
     """Write models as SQL and as ONNX."""

@@ -92,3 +92,26 @@ class Inspector(Component):
         """
         more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
         return self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
+
+    def coefficients(self, model_id: str, version: str | None = None, tenant_id: str | None = None) -> ResultTable:
+        """List the coefficients of a linear model in the units of the table, with their standard errors.
+
+        Parameters
+        ----------
+        model_id : str
+            A linear classifier or regressor.
+        version, tenant_id : str, optional
+            As for `explain`.
+
+        Returns
+        -------
+        ResultTable
+            ``class``, ``term``, ``level``, ``coefficient``, ``std_error``, ``statistic``, ``p_value``, ``lower``,
+            ``upper`` (of 95 %) and, where there is no standard error, the ``reason``.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If the model is not linear.
+        """
+        return self.db.run(inspection.coefficients(self.settings, model_id, version, tenant_id))

@@ -281,6 +281,7 @@ def test_awaited_methods_answer_as_the_blocking_ones(
     reads: list[tuple[str, tuple[Any, ...]]] = [
         ("evaluate", ("line", line)),
         ("drift", ("line", line)),
+        ("coefficients", ("line",)),
         ("explain", ("line", {"a": 1.0, "b": 2.0})),
         ("explain_batch", ("line", line)),
         ("to_sql", ("line",)),

@@ -128,7 +128,8 @@ def test_defaults_are_those_of_sql(functions: dict[str, tuple[list[str], list[st
     text = "select pg_catalog.pg_get_function_arguments(%s::regproc)"
     for name in sorted(set(functions) - set(OTHER_ORDER) - set(OTHER_ARGUMENTS)):
         ((declared,),) = module_db.execute(text, [f"ml.{name}"]).fetchall()
-        optional = {part.split()[0] for part in declared.split(", ") if " DEFAULT " in part}
+        words = [part.split()[0] for part in declared.split(", ") if " DEFAULT " in part]
+        optional = {WORDS_OF_PYTHON.get(word, word) for word in words}
         for argument, parameter in inspect.signature(getattr(MLSystem, name)).parameters.items():
             required = parameter.default is inspect.Parameter.empty
             assert argument == "self" or required == (argument not in optional), (name, argument)
