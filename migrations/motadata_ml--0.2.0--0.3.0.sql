@@ -1294,6 +1294,23 @@ $$;
 comment on function ml.coefficients is
     'List the coefficients of a linear model in the units of the table, with their standard errors.';
 
+create function ml.importance(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text default null,
+    target pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+        feature pg_catalog.text, importance pg_catalog.float8, std pg_catalog.float8, rank integer,
+        metric pg_catalog.text, rows bigint
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import importance
+return importance(model_id, input_data, target, version, tenant_id)
+$$;
+comment on function ml.importance is
+    'List how much worse a model scores without each feature: as at training, or on the rows given.';
+
 -- What is new is granted by ml.refresh_usage alone.
 revoke all on all tables in schema ml from public;
 revoke all on all sequences in schema ml from public;

@@ -42,6 +42,7 @@ ANSWERS = [
     "select * from ml.confusion_matrix('forest', 'points')",
     "select * from ml.drift('flag', 'points')",
     "select * from ml.coefficients('number')",
+    "select * from ml.importance('flag'), ml.importance('forest', 'points')",
     "select e.* from points p, ml.explain('forest', to_jsonb(p)) e where id <= 20",
     "select * from ml.explain_batch('flag', 'points')",
     "select * from ml.training_progress",

@@ -21,6 +21,7 @@ MORE_THAN_PREDICT = [
     "ml.confusion_matrix('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.drift('m', 'select 1 as x, 2 as w'{})",
     "ml.coefficients('m'{})",
+    "ml.importance('m'{})",
     "ml.explain('m', jsonb_build_object('x', 1, 'w', 2){})",
     "ml.explain_batch('m', 'select 1 as x, 2 as w'{})",
     "ml.to_sql('m'{})",

@@ -21,6 +21,7 @@ CALLS = {
     "confusion_matrix": "ml.confusion_matrix('only rouge', 'select 60 as x, 0 as w, ''open'' as y'{0})",
     "drift": "ml.drift('only rouge', 'select 60 as x, 0 as w'{0})",
     "coefficients": "ml.coefficients('only rouge'{0})",
+    "importance": "ml.importance('only rouge'{0})",
     "explain": "ml.explain('only rouge', '{{\"x\": 60, \"w\": 0}}'{0})",
     "explain_batch": "ml.explain_batch('only rouge', 'select 60 as x, 0 as w'{0})",
     "explain_chunks": "ml._explain_chunks('only rouge', 'select 60 as x, 0 as w', null, 1, null, null, true, 9, {1})",

@@ -32,7 +32,7 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
-from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks
+from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks, importance
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -103,6 +103,7 @@ __all__ = [
     "get_model_info",
     "grant_model",
     "grant_usage",
+    "importance",
     "list_models",
     "log_metrics",
     "log_params",

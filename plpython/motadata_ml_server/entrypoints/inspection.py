@@ -51,6 +51,18 @@ def coefficients(model_id: str, version: str | None, tenant_id: str | None) -> I
     yield from _coefficients.coefficients(db, visible)
 
 
+@boundary_rows
+def importance(
+    model_id: str, input_data: str | None, target: str | None, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """List how much worse a model scores without each feature: as at training, or on the rows given."""
+    from motadata_ml_server.inspection import importance as _importance
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
+    yield from _importance.importance(db, visible, input_data, target)
+
+
 @boundary_stream
 def explain_chunks(
     model_id: str,

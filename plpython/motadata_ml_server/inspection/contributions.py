@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server import _native
 from motadata_ml_server.errors import ArtifactError, UnsupportedOperationError
+from motadata_ml_server.inspection.tree_tables import TreeTables, of_output, suited
 from motadata_ml_server.loops.quadrature import gauss_legendre
 from motadata_ml_server.postgres.resources import require_memory
 from motadata_ml_server.prediction.runtimes import link
@@ -45,6 +46,12 @@ NODES: Final = 100_000
 
 NODES_PURE: Final = 1_000
 """The same for the loops in NumPy, which are slower by a factor for few rows."""
+
+MANY: Final = 2_000
+"""Rows of a model explained in a session from which tables of its trees pay for themselves."""
+
+MANY_PURE: Final = 64
+"""The same beside the loops in NumPy."""
 
 EVALUATIONS: Final = 20_000
 """Rows that a model predicts to explain one row by samples, about."""
@@ -179,11 +186,40 @@ class TreesExplainer:
         most = NODES if _native.compiled is not None else NODES_PURE
         self._trees = [part.open(_native.loops()) for part in in_parts(model, most)]
         self._rules = [gauss_legendre(trees.path_features) for trees in self._trees]
-        self.nbytes = sum(int(trees.nbytes) for trees in self._trees)
         self._base: Array = np.sum([trees.expected for trees in self._trees], axis=0)
+        self._model = model
+        self._tables: dict[int, TreeTables | None] = {}
+        self._asked = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Estimate of the memory it holds."""
+        tables = sum(tables.nbytes for tables in self._tables.values() if tables is not None)
+        return 2 * sum(int(trees.nbytes) for trees in self._trees) + tables
 
     def explain(self, encoded: Array, chosen: NDArray[np.intp], breathe: Breathe) -> Contributions:
         """Take the score of one output of each row apart."""
+        sign, shift, output = _signs(self._link, self._outputs, chosen, self._classes)
+        self._asked += len(encoded)
+        few = self._asked < (MANY if _native.compiled is not None else MANY_PURE)
+        parts = self._by_loops(encoded, output, breathe) if few else self._by_tables(encoded, output, breathe)
+        return Contributions(self._base[output] * sign + shift, parts * sign[:, None])
+
+    def _by_tables(self, encoded: Array, output: NDArray[np.intp], breathe: Breathe) -> Array:
+        """Look up what is tabulated of each row's output, where that can be."""
+        parts = np.empty((len(encoded), self._width))
+        for number in np.unique(output).tolist():
+            if number not in self._tables:
+                own = of_output(self._model, number)
+                self._tables[number] = TreeTables(own, breathe) if suited(own) else None
+            rows, tables = np.flatnonzero(output == number), self._tables[number]
+            if tables is None:
+                parts[rows] = self._by_loops(encoded[rows], output[rows], breathe)
+            else:
+                parts[rows] = tables.reasons(encoded[rows], breathe)
+        return parts
+
+    def _by_loops(self, encoded: Array, output: NDArray[np.intp], breathe: Breathe) -> Array:
         rows = np.ascontiguousarray(encoded, dtype=np.float64)
         require_memory((16 << 20) + 32 * len(rows) * self._outputs * self._width)
         out = np.empty((len(rows), self._outputs, self._width))
@@ -193,9 +229,7 @@ class TreesExplainer:
             if total is not out:
                 total += out
                 breathe()
-        sign, shift, output = _signs(self._link, self._outputs, chosen, self._classes)
-        parts = total[np.arange(len(rows)), output] * sign[:, None]
-        return Contributions(self._base[output] * sign + shift, parts)
+        return np.asarray(total[np.arange(len(rows)), output])
 
 
 def in_parts(model: TreeModel, most: int) -> list[TreeModel]:

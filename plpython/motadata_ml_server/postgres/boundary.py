@@ -33,7 +33,7 @@ _SQL_NAMES = {
 
 _classes: dict[str, type[Exception]] = {}
 _failure: Exception | None = None
-_failed_in = "raise_failure"
+_failed_in = "predict_chunks"
 
 
 def boundary(function: Callable[P, T]) -> Callable[P, T]:
@@ -103,19 +103,22 @@ def _to_the_end(first: Row, rows: Iterator[Row], entry_point: str) -> Iterator[R
     raise _told(raised, entry_point)
 
 
+@boundary
 def raise_failure() -> int:
     """Raise what ended the rows of a `boundary_stream`; the SQL function that was given a row of NULLs calls it."""
     global _failure
     error, _failure = _failure, None
     if error is None:
         return 0
-    raise _told(error, _failed_in)
+    raise error
 
 
 def _told(error: Exception, entry_point: str) -> Exception:
     """Return what PL/Python is to raise for an exception: its class's name is the SQL function's."""
     import plpy  # there only inside PL/Python
 
+    if entry_point == raise_failure.__name__:
+        entry_point = _failed_in
     name = f"ml.{_SQL_NAMES.get(entry_point, entry_point)}"
     message, sqlstate, detail, hint = _parts(error, plpy)
     if name not in _classes:

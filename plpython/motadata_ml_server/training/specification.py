@@ -53,6 +53,8 @@ class TrainingSpec:
         The worker's memory cap, in MB.
     positive_class : str or None
         The label that the scores of two classes are about; None takes the last.
+    importance : bool
+        Whether to measure what each feature adds to the scores.
     """
 
     model_type: str
@@ -72,6 +74,7 @@ class TrainingSpec:
     threads: int
     max_memory_mb: int
     positive_class: str | None = None
+    importance: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification as plain data."""

@@ -63,15 +63,7 @@ def linear_errors(
         return LinearErrors.none(reason)
     rows, width = encoded.shape
     intercept = bool(getattr(estimator, "fit_intercept", True))
-    family = type(estimator).__name__
-    information = np.ones(rows)
-    if family != "LinearRegression":
-        scores = model.scores(encoded)[:, 0]
-        if family == "LogisticRegression":
-            small = np.exp(-np.abs(scores))
-            information = small / (1.0 + small) ** 2
-        else:
-            information = np.exp(scores)
+    information = _information(type(estimator).__name__, model, encoded)
     mean, sums = _centre(encoded, information, intercept)
     triangle, scale = _triangle(encoded, information, mean)
     _, singular, right = np.linalg.svd(triangle)
@@ -83,25 +75,38 @@ def linear_errors(
     if freedom < 1:
         return LinearErrors.none("there are no more rows than coefficients")
     axes = right[kept]
-    covariance = (axes.T / singular[kept] ** 2) @ axes / np.outer(scale, scale)
-    open_ = np.abs(np.einsum("ij,ij->j", axes, axes) - 1.0) < _ESTIMABLE
-    variance = 1.0
-    if family == "LinearRegression":
-        residuals = np.asarray(values, dtype=np.float64) - model.scores(encoded)[:, 0]
-        variance = float(residuals @ residuals) / freedom
     unit = np.concatenate([column.scale for column in plan.columns])
     shift = np.concatenate([column.shift for column in plan.columns])
-    raw = covariance / np.outer(unit, unit)
+    covariance = (axes.T / singular[kept] ** 2) @ axes / np.outer(scale * unit, scale * unit)
+    squares = type(estimator).__name__ == "LinearRegression"
+    variance = _variance(model, encoded, values, freedom) if squares else 1.0
     middle = mean * unit + shift
-    errors = np.sqrt(np.maximum(np.diag(raw), 0.0) * variance)
-    first = float(np.sqrt(variance * max(0.0, 1.0 / sums + middle @ raw @ middle))) if intercept else None
-    reasons = {1 + at: "it and other columns determine each other" for at in np.flatnonzero(~open_).tolist()}
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0) * variance)
+    first = float(np.sqrt(variance * max(0.0, 1.0 / sums + middle @ covariance @ middle)))
+    own = np.abs(np.einsum("ij,ij->j", axes, axes) - 1.0) < _ESTIMABLE
+    reasons = {1 + at: "it and other columns determine each other" for at in np.flatnonzero(~own).tolist()}
     if reasons and intercept:
         # the intercept is what is left where all columns are zero, which needs each of them
         reasons[0] = "columns determine each other"
-        first = None
-    found = [first, *(float(error) if there else None for error, there in zip(errors, open_, strict=True))]
-    return _told(model, plan, found, None if family != "LinearRegression" else freedom, reasons)
+    found = [float(error) if there else None for error, there in zip(errors, own, strict=True)]
+    found.insert(0, first if intercept and not reasons else None)
+    return _told(model, plan, found, freedom if squares else None, reasons)
+
+
+def _information(family: str, model: LinearModel, encoded: Array) -> Array:
+    """Return what each row tells of its score: the variance that the model expects of its outcome."""
+    if family == "LinearRegression":
+        return np.ones(len(encoded))
+    scores = model.scores(encoded)[:, 0]
+    if family == "PoissonRegressor":
+        return np.asarray(np.exp(scores))
+    small = np.exp(-np.abs(scores))
+    return np.asarray(small / (1.0 + small) ** 2)
+
+
+def _variance(model: LinearModel, encoded: Array, values: Any, freedom: int) -> float:
+    residuals = np.asarray(values, dtype=np.float64) - model.scores(encoded)[:, 0]
+    return float(residuals @ residuals) / freedom
 
 
 def _unsuited(estimator: Any, model: LinearModel, encoded: Any, values: Any, weights: Array | None) -> str | None:

@@ -102,3 +102,27 @@ def coefficients(settings: Settings, model_id: str, version: str | None, tenant_
         return ResultTable(Record(row) for row in rows)
 
     return Call(steps, model_id=model_id, repeat=True)
+
+
+def importance(
+    settings: Settings,
+    model_id: str,
+    input_data: str | None,
+    target: str | None,
+    version: str | None,
+    tenant_id: str | None,
+) -> Call[ResultTable]:
+    """Return the call that lists what each feature adds to a model's scores."""
+    arguments = {
+        "model_id": model_id,
+        "input_data": input_data,
+        "target": target,
+        "version": version,
+        "tenant_id": settings.tenant(tenant_id),
+    }
+
+    def steps() -> Steps[ResultTable]:
+        rows = yield select_function("importance", arguments)
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)

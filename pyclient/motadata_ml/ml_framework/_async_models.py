@@ -85,6 +85,17 @@ class AsyncInspector(AsyncComponent):
         """List the coefficients of a linear model in the units of the table, with their standard errors."""
         return await self.db.run(inspection.coefficients(self.settings, model_id, version, tenant_id))
 
+    async def importance(
+        self,
+        model_id: str,
+        input_data: str | None = None,
+        target: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """List how much worse a model scores without each feature: as at training, or on the rows given."""
+        return await self.db.run(inspection.importance(self.settings, model_id, input_data, target, version, tenant_id))
+
 
 class AsyncExporter(AsyncComponent):
     """Write models as SQL and as ONNX."""

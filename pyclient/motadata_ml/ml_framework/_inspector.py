@@ -115,3 +115,36 @@ class Inspector(Component):
             If the model is not linear.
         """
         return self.db.run(inspection.coefficients(self.settings, model_id, version, tenant_id))
+
+    def importance(
+        self,
+        model_id: str,
+        input_data: str | None = None,
+        target: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """List how much worse a model scores without each feature: as at training, or on the rows given.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification or a regression model.
+        input_data : str, optional
+            A table name or SELECT with features and target; by default what was measured at training counts.
+        target : str, optional
+            The outcome's column; by default the model's target.
+        version, tenant_id : str, optional
+            As for `explain`.
+
+        Returns
+        -------
+        ResultTable
+            ``feature``, ``importance``, ``std``, ``rank``, ``metric`` and ``rows``, the largest first.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If nothing was measured at training, or the model type has no target.
+        """
+        return self.db.run(inspection.importance(self.settings, model_id, input_data, target, version, tenant_id))

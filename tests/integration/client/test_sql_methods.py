@@ -282,6 +282,7 @@ def test_awaited_methods_answer_as_the_blocking_ones(
         ("evaluate", ("line", line)),
         ("drift", ("line", line)),
         ("coefficients", ("line",)),
+        ("importance", ("line", "line")),
         ("explain", ("line", {"a": 1.0, "b": 2.0})),
         ("explain_batch", ("line", line)),
         ("to_sql", ("line",)),

@@ -50,8 +50,8 @@ SERVER = Contract(
         "scheduling": "evaluation training models ingest postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns values "
         "errors",
-        "inspection": "prediction prediction/runtimes administration features models ingest persistence postgres "
-        "columns values loops errors _native",
+        "inspection": "prediction training prediction/runtimes administration features models ingest persistence "
+        "postgres columns values loops errors _native",
         "export": "prediction/runtimes features models persistence postgres values errors",
         "prediction": "prediction/runtimes administration features models ingest persistence postgres columns values "
         "errors _native",
