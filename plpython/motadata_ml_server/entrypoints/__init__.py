@@ -32,6 +32,7 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
+from motadata_ml_server.entrypoints.forecasting import forecast_chunks
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -96,6 +97,7 @@ __all__ = [
     "experiment_metrics",
     "experiment_runs",
     "export_onnx",
+    "forecast_chunks",
     "get_model_info",
     "grant_model",
     "grant_usage",

@@ -23,8 +23,11 @@ Row = dict[str, Any]
 
 READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
 
-_SQL_NAMES = {"predict_chunks": "predict_batch", "raise_failure": "predict_batch", "run_pending": "_run_write"}
-"""Entry points that are called otherwise than the SQL function that a user called."""
+_SQL_NAMES = {"predict_chunks": "predict_batch", "run_pending": "_run_write", "forecast_chunks": "forecast"}
+"""Entry points that are called otherwise than the SQL function that a user called.
+
+That of `raise_failure` is the one whose rows ended, noted when they do.
+"""
 
 _classes: dict[str, type[Exception]] = {}
 _failure: Exception | None = None
@@ -89,6 +92,7 @@ def _to_the_end(first: Row, rows: Iterator[Row], entry_point: str) -> Iterator[R
         return
     except Exception as error:
         _failure = raised = error
+        _SQL_NAMES["raise_failure"] = _SQL_NAMES.get(entry_point, entry_point)
     yield dict.fromkeys(first)
     # whoever asks for more has taken the row of NULLs for one of the rows: no answer may end early and look whole
     if _failure is raised:

@@ -44,8 +44,8 @@ SERVER = Contract(
     "The server package",
     ROOT / "plpython" / "motadata_ml_server",
     {
-        "entrypoints": "experiments scheduling evaluation export prediction training algorithms administration models "
-        "tenants postgres errors",
+        "entrypoints": "experiments scheduling evaluation export forecasting prediction training algorithms "
+        "administration models tenants postgres errors",
         "experiments": "tenants postgres errors",
         "scheduling": "evaluation training models ingest postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns values "
@@ -57,6 +57,7 @@ SERVER = Contract(
         "columns errors",
         "worker/compile": "prediction/runtimes features persistence errors",
         "prediction/runtimes": "features persistence _native postgres columns errors",
+        "forecasting": "administration ingest postgres columns errors",
         "training": "administration models ingest tenants algorithms postgres columns values errors",
         "administration": "_native tenants postgres errors",
         "features": "_native ingest columns values errors",
