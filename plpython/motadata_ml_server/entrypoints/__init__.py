@@ -32,7 +32,12 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
-from motadata_ml_server.entrypoints.forecasting import forecast_chunks
+from motadata_ml_server.entrypoints.forecasting import (
+    backtest_chunks,
+    decompose_chunks,
+    forecast_chunks,
+    series_anomaly_chunks,
+)
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -80,12 +85,14 @@ from motadata_ml_server.postgres.boundary import boundary, raise_failure
 __all__ = [
     "algorithms",
     "api_keys",
+    "backtest_chunks",
     "cache_clear",
     "cache_status",
     "confusion_matrix",
     "create_api_key",
     "create_sql_function",
     "current_tenant",
+    "decompose_chunks",
     "delete_model",
     "delete_run",
     "deploy",
@@ -123,6 +130,7 @@ __all__ = [
     "schedule_rows",
     "schedule_run_rows",
     "schedule_training",
+    "series_anomaly_chunks",
     "serve_requests",
     "serve_rows",
     "set_option",

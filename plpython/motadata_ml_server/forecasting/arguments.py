@@ -45,7 +45,8 @@ def columns(time_column: str | None, value_column: str | None, series: Sequence[
         raise InvalidArgumentError("series must not have a NULL or an empty name", hint="Name columns of input_data.")
     if len(names) > MOST_COLUMNS:
         raise InvalidArgumentError(
-            f"series must have at most {MOST_COLUMNS} columns, got {len(names)}", hint="Name those that tell series apart."
+            f"series must have at most {MOST_COLUMNS} columns, got {len(names)}",
+            hint="Name those that tell series apart.",
         )
     every = [str(time_column), str(value_column), *map(str, names)]
     twice = sorted({name for name in every if every.count(name) > 1})

@@ -51,7 +51,8 @@ def _seasonal(panel: Panel) -> Mask:
 
 def positive(panel: Panel) -> Mask:
     """Return which series are above zero throughout."""
-    return np.nanmin(panel.values, axis=0) > 0
+    given: Mask = np.nanmin(panel.values, axis=0) > 0
+    return given
 
 
 def _multiplied(panel: Panel) -> Mask:
@@ -62,7 +63,8 @@ def sparse(panel: Panel) -> Mask:
     """Return which series are intermittent: never negative, and zero for a good part of the time."""
     known = ~np.isnan(panel.values)
     zeros = (panel.values == 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return (np.nanmin(panel.values, axis=0) >= 0) & (zeros >= INTERMITTENT) & (zeros < 1)
+    given: Mask = (np.nanmin(panel.values, axis=0) >= 0) & (zeros >= INTERMITTENT) & (zeros < 1)
+    return given
 
 
 _A_SEASON: Final = "a season"
@@ -181,6 +183,6 @@ def _selected(fitted: list[Fitted]) -> Array:
     forecasts = np.stack([one.forecasts for one in fitted])
     before, whole = criteria.argmin(axis=0)
     series = np.arange(forecasts.shape[1])
-    found = forecasts[before, series]
+    found: Array = forecasts[before, series]
     found[:, -1] = forecasts[whole, series, -1]
     return found

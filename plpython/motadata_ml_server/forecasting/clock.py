@@ -104,12 +104,12 @@ class Clock:
     def times(self, places: Whole) -> Array:
         """Return the time of each place."""
         if self.unit == "second":
-            return self.phase + places * self.count
+            return np.asarray(self.phase + places * self.count, np.float64)
         if self.unit == "business day":
             days = np.busday_offset(np.datetime64(0, "D"), places, roll="forward").astype(np.int64)
-            return self.phase + days * DAY
+            return np.asarray(self.phase + days * DAY, np.float64)
         if self.unit == "day":
-            return self.phase + places * self.count * DAY
+            return np.asarray(self.phase + places * self.count * DAY, np.float64)
         return self._of_months(places)
 
     def _of_months(self, places: Whole) -> Array:
@@ -118,7 +118,8 @@ class Clock:
         length = _first_days(months + 1) - first
         day = np.floor(self.phase / DAY)
         inside = length - 1 if self.month_end else np.minimum(day, length - 1)
-        return (first + inside) * DAY + (self.phase - day * DAY)
+        given: Array = (first + inside) * DAY + (self.phase - day * DAY)
+        return given
 
 
 def _months(times: Array) -> Whole:
@@ -163,7 +164,8 @@ def _whole_days(times: Array) -> Array | None:
     turn = (times - times[-1] + DAY / 2) % DAY - DAY / 2
     if np.abs(turn).max() > _SUMMER_TIME:
         return None
-    return np.floor((times - turn) / DAY)
+    given: Array = np.floor((times - turn) / DAY)
+    return given
 
 
 def _of_days(times: Array, days: Array) -> Clock:

@@ -61,8 +61,10 @@ class Outlook:
         Expected, and the ends of the interval.
     errors : dict of str to ndarray, shape (origins, tested)
         What each model was off at the rolling origins, the chosen mean under ``'auto'``.
-    widths : ndarray of float64, shape (horizon,)
-        Half the interval's width.
+    actual : ndarray of float64, shape (origins, tested)
+        What came at the rolling origins; NaN where that is not known.
+    first : int
+        How many values were known at the first of them.
     """
 
     model: str
@@ -70,7 +72,8 @@ class Outlook:
     lower: Array
     upper: Array
     errors: dict[str, Array]
-    widths: Array
+    actual: Array
+    first: int
 
 
 def outlooks(series: Sequence[Array], seasons: Sequence[int], asked: Asked, breathe: Breathe) -> list[Outlook]:
@@ -94,10 +97,24 @@ def outlooks(series: Sequence[Array], seasons: Sequence[int], asked: Asked, brea
     """
     found: list[Outlook | None] = [None] * len(series)
     for rows in _alike(series, seasons, asked.horizon):
-        panel = panel_of([series[row] for row in rows], seasons[rows[0]])
-        for row, one in zip(rows, _of_panel(panel, asked, breathe), strict=True):
-            found[row] = one
+        scales = [_scale(series[row]) for row in rows]
+        panel = panel_of([series[row] / scale for row, scale in zip(rows, scales, strict=True)], seasons[rows[0]])
+        for row, scale, one in zip(rows, scales, _of_panel(panel, asked, breathe), strict=True):
+            found[row] = _scaled(one, scale)
     return [one for one in found if one is not None]
+
+
+def _scale(values: Array) -> float:
+    """Return the power of two below the largest value: of what is divided by it squares stay within what floats hold."""
+    largest = float(np.abs(values).max())
+    return 2.0 ** int(np.floor(np.log2(largest))) if largest > 0 else 1.0
+
+
+def _scaled(one: Outlook, scale: float) -> Outlook:
+    errors = {name: each * scale for name, each in one.errors.items()}
+    return Outlook(
+        one.model, one.value * scale, one.lower * scale, one.upper * scale, errors, one.actual * scale, one.first
+    )
 
 
 def _alike(series: Sequence[Array], seasons: Sequence[int], horizon: int) -> Iterator[list[int]]:
@@ -129,10 +146,10 @@ def _of_panel(panel: Panel, asked: Asked, breathe: Breathe) -> list[Outlook]:
     else:
         weights = np.zeros((len(names), panel.count))
         weights[names.index("naive") if "naive" in names else 0] = 1.0
-    return _told(panel, test, weights, asked)
+    return _told(panel, test, weights, asked, int(origins[0]))
 
 
-def _told(panel: Panel, test: Backtest, weights: Array, asked: Asked) -> list[Outlook]:
+def _told(panel: Panel, test: Backtest, weights: Array, asked: Asked, first: int) -> list[Outlook]:
     values = combined(test.forecasts, weights)
     errors = test.actual - values[:, :-1, : test.tested]
     widths = half_widths(errors, _roughness(panel), asked.level, asked.horizon)
@@ -156,7 +173,8 @@ def _told(panel: Panel, test: Backtest, weights: Array, asked: Asked) -> list[Ou
                 lower[number],
                 upper[number],
                 by_model,
-                widths[number],
+                test.actual[number],
+                first - int(panel.start[number]),
             )
         )
     return found
@@ -171,4 +189,6 @@ def _roughness(panel: Panel) -> Array:
     """Return the root mean square of each series' steps from one value to the next."""
     steps = np.diff(panel.values, axis=0)
     known = ~np.isnan(steps)
-    return np.sqrt(np.where(known, steps, 0.0).__pow__(2).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    squares = np.where(known, steps, 0.0) ** 2
+    found: Array = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    return found

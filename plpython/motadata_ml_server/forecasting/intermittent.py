@@ -63,7 +63,7 @@ def _first(panel: Panel) -> tuple[Array, Array]:
 
 
 def _best(panel: Panel, rates: Array, origins: NDArray[np.intp], horizon: int) -> Array:
-    """Return the rates at each origin of the alpha with the least squared error before the first, and before the last."""
+    """Return the rates of the alpha with the least squared error before the first origin, and before the last."""
     errors = np.nan_to_num(panel.values)[:, None, :] - rates[:-1]
     errors *= (np.arange(panel.times)[:, None] >= panel.start)[:, None, :]
     series = np.arange(panel.count)

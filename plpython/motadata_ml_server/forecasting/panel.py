@@ -35,12 +35,12 @@ class Panel:
     @property
     def times(self) -> int:
         """How many rows there are."""
-        return self.values.shape[0]
+        return len(self.values)
 
     @property
     def count(self) -> int:
         """How many series there are."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     def take(self, series: NDArray[np.intp] | NDArray[np.bool_]) -> Panel:
         """Return the panel restricted to some series."""

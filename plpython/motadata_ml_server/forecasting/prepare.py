@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from motadata_ml_server.forecasting.clock import Clock, find_clock
+from motadata_ml_server.forecasting.clock import Clock, Whole, find_clock
 from motadata_ml_server.forecasting.panel import Array
 from motadata_ml_server.forecasting.season import seasons_of
 
@@ -44,6 +45,8 @@ class Prepared:
     ----------
     values : ndarray of float64, shape (n,)
         Without NaN; empty where `refusal` says why.
+    observed : ndarray of float64, shape (n,)
+        The same, with NaN where a gap was filled.
     clock : Clock or None
         Its step.
     last : int
@@ -59,6 +62,7 @@ class Prepared:
     """
 
     values: Array
+    observed: Array
     clock: Clock | None = None
     last: int = 0
     wall: bool = True
@@ -70,8 +74,12 @@ class Prepared:
     def status(self) -> str:
         """Return 'ok', or a sentence."""
         if self.refusal is not None:
-            return f"no forecast: {self.refusal}"
+            return self.refused_as("no forecast")
         return "; ".join(self.notes) or "ok"
+
+    def refused_as(self, what: str) -> str:
+        """Return why there is none of something."""
+        return f"{what}: {self.refusal}"
 
     def times(self, first: int, count: int) -> Array:
         """Return the times of some places in a row, from the one so many after the last value."""
@@ -81,7 +89,7 @@ class Prepared:
 
 def refused(why: str) -> Prepared:
     """Return what stands for a series without a forecast."""
-    return Prepared(np.empty(0), refusal=why)
+    return Prepared(np.empty(0), np.empty(0), refusal=why)
 
 
 def prepare(times: Array, values: Array, offsets: Array | None, rules: Rules, like: Clock | None = None) -> Prepared:
@@ -126,7 +134,8 @@ def prepare(times: Array, values: Array, offsets: Array | None, rules: Rules, li
 def _distinct(ascending: Array) -> Array:
     if len(ascending) < 2:
         return ascending
-    return ascending[np.concatenate([[True], np.diff(ascending) > 0])]
+    given: Array = ascending[np.concatenate([[True], np.diff(ascending) > 0])]
+    return given
 
 
 def _regular(times: Array, values: Array, clock: Clock, wall: bool, rules: Rules, notes: list[str]) -> Prepared:
@@ -147,7 +156,9 @@ def _regular(times: Array, values: Array, clock: Clock, wall: bool, rules: Rules
     season = _season(filled, clock, rules, notes)
     if len(filled) > 1 and np.ptp(filled) == 0:
         notes.append("all values are the same")
-    return Prepared(filled, clock, int(distinct[-1]), wall, season, notes)
+    observed = np.full(len(filled), np.nan)
+    observed[(distinct - distinct[0]).astype(np.intp)] = values
+    return Prepared(filled, observed, clock, int(distinct[-1]), wall, season, notes)
 
 
 def _season(values: Array, clock: Clock, rules: Rules, notes: list[str]) -> int:
@@ -164,28 +175,28 @@ def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-_AGGREGATES: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
+_AGGREGATES: Final[Mapping[str, Callable[[Array, NDArray[np.intp]], Array]]] = {
     "mean": lambda values, starts: (
-        np.add.reduceat(values, starts.astype(np.intp)) / np.diff(np.append(starts, len(values)))
+        np.add.reduceat(values, starts) / np.diff(np.append(starts, len(values)))
     ),
-    "sum": lambda values, starts: np.add.reduceat(values, starts.astype(np.intp)),
-    "min": lambda values, starts: np.minimum.reduceat(values, starts.astype(np.intp)),
-    "max": lambda values, starts: np.maximum.reduceat(values, starts.astype(np.intp)),
-    "first": lambda values, starts: values[starts.astype(np.intp)],
-    "last": lambda values, starts: values[np.append(starts[1:], len(values)).astype(np.intp) - 1],
+    "sum": np.add.reduceat,
+    "min": np.minimum.reduceat,
+    "max": np.maximum.reduceat,
+    "first": lambda values, starts: values[starts],
+    "last": lambda values, starts: values[np.append(starts[1:], len(values)) - 1],
 }
 
 
-def _one_each(places: Array, values: Array, rule: str) -> tuple[Array, Array, int]:
+def _one_each(places: Whole, values: Array, rule: str) -> tuple[Whole, Array, int]:
     """Return the distinct places, a value of each, and how many rows were more than one of a place."""
     fresh = np.concatenate([[True], np.diff(places) > 0])
     if fresh.all():
         return places, values, 0
-    starts = np.flatnonzero(fresh).astype(np.float64)
+    starts = np.flatnonzero(fresh)
     return places[fresh], _AGGREGATES[rule](values, starts), int((~fresh).sum())
 
 
-def _without_gaps(places: Array, values: Array, rule: str) -> tuple[Array, int]:
+def _without_gaps(places: Whole, values: Array, rule: str) -> tuple[Array, int]:
     """Return a value of every place from the first to the last, and how many had none."""
     every = np.arange(places[0], places[-1] + 1)
     gaps = len(every) - len(places)

@@ -118,7 +118,7 @@ def _time(source: Source, name: str) -> SourceColumn:
     if column.type_name not in _MOMENTS:
         raise UnsupportedColumnError(
             f"time_column {column.name!r} must be a date, timestamp or timestamptz, it is {column.label}",
-            hint=f"Cast it in a query: input_data => 'select {column.name}::timestamp as at, ... from ...'.",
+            hint="Cast it in a query to timestamp, or to timestamptz where the texts have a zone.",
         )
     return column
 
@@ -128,7 +128,7 @@ def _value(source: Source, name: str) -> SourceColumn:
     if column.kind not in ("number", "boolean"):
         raise UnsupportedColumnError(
             f"value_column {column.name!r} must be a number, it is {column.label}",
-            hint="Cast it in a query, such as column::float8.",
+            hint="Cast it in a query to a type of numbers.",
         )
     return column
 
@@ -159,9 +159,7 @@ def _sorted(source: Source, columns: Columns, time: SourceColumn) -> Source:
         f"from (\n{source.query}\n) as input window each as {window}"
     )
     kinds = {schema.name: schema for schema in _SCHEMAS}
-    own = tuple(
-        SourceColumn(name, schema.sql_type, schema.sql_type, schema.kind) for name, schema in kinds.items()
-    )
+    own = tuple(SourceColumn(name, schema.sql_type, schema.sql_type, schema.kind) for name, schema in kinds.items())
     return Source(source.text, query, own, source.argument)
 
 

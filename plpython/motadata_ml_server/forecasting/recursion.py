@@ -1,8 +1,8 @@
 """The recursion of exponential smoothing, for many series and many parameters in one pass over time.
 
-The forms are those of Hyndman, Koehler, Ord and Snyder (2008) in error-correction form: a level, perhaps a trend that may
-be damped, perhaps a season that adds or multiplies. What differs between parameters lies along one axis, what differs
-between series along another, so one step of time is a few operations on whole arrays.
+The forms are those of Hyndman, Koehler, Ord and Snyder (2008) in error-correction form: a level, perhaps a trend that
+may be damped, perhaps a season that adds or multiplies. What differs between parameters lies along one axis, what
+differs between series along another, so one step of time is a few operations on whole arrays.
 """
 
 from __future__ import annotations
@@ -114,10 +114,7 @@ def smooth(
     Smoothed
     """
     values, latest = panel.values, int(panel.start.max(initial=0))
-    shape = np.broadcast_shapes(parameters.alpha.shape, (1, panel.count), first.level.shape)
-    level = np.broadcast_to(first.level, shape).copy()
-    trend = np.broadcast_to(first.trend, shape).copy()
-    effects = [np.broadcast_to(one, shape).copy() for one in first.effects] if form.seasonal else []
+    shape, level, trend, effects = _begun(panel, form, parameters, first)
     errors = np.zeros((panel.times, *shape))
     wanted = set() if origins is None else set(origins.tolist())
     forecasts = []
@@ -132,18 +129,28 @@ def smooth(
         if pending is not None:
             error[:, pending] = 0.0
         moved = _divided(error, effect) if form.season == "multiply" else error
-        new_level = base + parameters.alpha * moved
-        new_trend = sloped + parameters.beta * moved if form.trend else trend
-        if effects and effect is not None:
+        if effect is not None:
             pull = _divided(error, base) if form.season == "multiply" else error
-            new_effect = effect + parameters.gamma * pull
-            effects[place] = new_effect if pending is None else np.where(pending, effect, new_effect)
-        level = new_level if pending is None else np.where(pending, level, new_level)
-        trend = new_trend if pending is None else np.where(pending, trend, new_trend)
+            effects[place] = effect + parameters.gamma * pull
+        slower = sloped + parameters.beta * moved if form.trend else trend
+        raised = base + parameters.alpha * moved
+        # a series that has not begun has no error, so its effects stay; its level must not follow its trend
+        level = raised if pending is None else np.where(pending, level, raised)
+        trend = slower if pending is None else np.where(pending, trend, slower)
         if time + 1 in wanted:
             forecasts.append(_ahead(level, trend, effects, fading, time + 1, horizon, form))
         breathe()
     return Smoothed(errors, forecasts)
+
+
+def _begun(
+    panel: Panel, form: Form, parameters: Parameters, first: State
+) -> tuple[tuple[int, ...], Array, Array, list[Array]]:
+    """Return the shape of a state, and copies of level, trend and effects in it."""
+    shape = np.broadcast_shapes(parameters.alpha.shape, (1, panel.count), first.level.shape)
+    level, trend = (np.broadcast_to(one, shape).copy() for one in (first.level, first.trend))
+    effects = [np.broadcast_to(one, shape).copy() for one in first.effects] if form.seasonal else []
+    return shape, level, trend, effects
 
 
 def _error(value: Array, base: Array, effect: Array | None, form: Form, out: Array) -> Array:

@@ -41,7 +41,8 @@ def drift(panel: Panel, origins: NDArray[np.intp], horizon: int, _: Breathe) -> 
     first = panel.values[panel.start, np.arange(panel.count)]
     known = origins[None, :] - 1 - panel.start[:, None]
     slope = (last - first[:, None]) / np.maximum(known, 1)
-    return last[:, :, None] + slope[:, :, None] * np.arange(1, horizon + 1)
+    given: Array = last[:, :, None] + slope[:, :, None] * np.arange(1, horizon + 1)
+    return given
 
 
 def mean(panel: Panel, origins: NDArray[np.intp], horizon: int, _: Breathe) -> Array:

@@ -96,7 +96,7 @@ def fit(panel: Panel, form: Form, origins: NDArray[np.intp], horizon: int, breat
 
 
 def first_state(panel: Panel, form: Form, cut: int) -> State:
-    """Return what is known before a series begins: effects of its first seasons, and a line through its first values."""
+    """Return the state before a series begins: effects of its first seasons, and a line through its first values."""
     values, season = panel.values[:cut], panel.season
     rows = np.arange(cut)[:, None]
     effects = np.zeros((max(season, 1), panel.count))
@@ -134,9 +134,10 @@ def _parameters(sets: Array, form: Form) -> Parameters:
 
 
 def _loss(panel: Panel, form: Form, errors: Array, cut: int) -> Array:
-    """Return the sum of squares up to a cut, relative to the forecasts where the season multiplies: shape (c, series)."""
+    """Return the sum of squares up to a cut, of relative errors where the season multiplies: shape (c, series)."""
     if form.season != "multiply":
-        return np.einsum("tcs,tcs->cs", errors[:cut], errors[:cut])
+        given: Array = np.einsum("tcs,tcs->cs", errors[:cut], errors[:cut])
+        return given
     fitted = np.nan_to_num(panel.values[:cut, None, :], nan=1.0) - errors[:cut]
     fitted = np.maximum(fitted, 1e-8)
     relative = errors[:cut] / fitted
@@ -194,7 +195,9 @@ def _around(
         for cut in range(2):
             near = chosen[None, :, cut, :] + steps[:, :, None]
             near = _bounded(near)
-            repeated = State(state.level[cut], state.trend[cut], state.effects[:, cut] if form.seasonal else state.effects)
+            repeated = State(
+                state.level[cut], state.trend[cut], state.effects[:, cut] if form.seasonal else state.effects
+            )
             errors = smooth(panel, form, _parameters(near, form), repeated, breathe).errors
             losses = _loss(panel, form, errors, cuts[cut])
             best = losses.argmin(axis=0)

@@ -23,9 +23,7 @@ def theta(panel: Panel, origins: NDArray[np.intp], horizon: int, breathe: Breath
     return np.concatenate(ahead, axis=1)
 
 
-def _part(
-    panel: Panel, origins: NDArray[np.intp], horizon: int, known: int, breathe: Breathe, *, ratio: bool
-) -> Array:
+def _part(panel: Panel, origins: NDArray[np.intp], horizon: int, known: int, breathe: Breathe, *, ratio: bool) -> Array:
     values = panel.values
     effect = np.zeros((1, panel.count))
     if panel.season > 1:
@@ -43,7 +41,8 @@ def _part(
     if panel.season == 1:
         return found
     ahead = effect[steps % panel.season].transpose(2, 0, 1)
-    return found * ahead if ratio else found + ahead
+    given: Array = found * ahead if ratio else found + ahead
+    return given
 
 
 def line(values: Array) -> tuple[Array, Array]:

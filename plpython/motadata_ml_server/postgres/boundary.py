@@ -23,7 +23,14 @@ Row = dict[str, Any]
 
 READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
 
-_SQL_NAMES = {"predict_chunks": "predict_batch", "run_pending": "_run_write", "forecast_chunks": "forecast"}
+_SQL_NAMES = {
+    "predict_chunks": "predict_batch",
+    "run_pending": "_run_write",
+    "forecast_chunks": "forecast",
+    "backtest_chunks": "backtest",
+    "decompose_chunks": "decompose",
+    "series_anomaly_chunks": "series_anomalies",
+}
 """Entry points that are called otherwise than the SQL function that a user called.
 
 That of `raise_failure` is the one whose rows ended, noted when they do.
