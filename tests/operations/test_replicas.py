@@ -41,6 +41,7 @@ ANSWERS = [
     "select ml.evaluate('flag', 'points'), ml.evaluate('number', 'points')",
     "select * from ml.confusion_matrix('forest', 'points')",
     "select * from ml.drift('flag', 'points')",
+    "select * from ml.forecast('select date ''2024-01-01'' + id as d, id % 7 as v from points', 'd', 'v')",
     "select * from ml.training_progress",
     "select tenant_id, models, versions, bytes, training_seconds from ml.tenant_sizes order by 1",
 ]

@@ -105,7 +105,7 @@ def outlooks(series: Sequence[Array], seasons: Sequence[int], asked: Asked, brea
 
 
 def _scale(values: Array) -> float:
-    """Return the power of two below the largest value: of what is divided by it squares stay within what floats hold."""
+    """Return the power of two below the largest value: squares of what it divides stay within what floats hold."""
     largest = float(np.abs(values).max())
     return 2.0 ** int(np.floor(np.log2(largest))) if largest > 0 else 1.0
 
@@ -165,7 +165,8 @@ def _told(panel: Panel, test: Backtest, weights: Array, asked: Asked, first: int
             for place, name in enumerate(test.names)
             if not np.isnan(test.forecasts[place, number, -1, 0])
         }
-        by_model["auto"] = errors[number]
+        if asked.model is None:
+            by_model["auto"] = errors[number]
         found.append(
             Outlook(
                 _name(test.names, weights[:, number]),

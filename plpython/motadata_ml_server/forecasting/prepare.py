@@ -176,9 +176,7 @@ def _number(count: int, noun: str) -> str:
 
 
 _AGGREGATES: Final[Mapping[str, Callable[[Array, NDArray[np.intp]], Array]]] = {
-    "mean": lambda values, starts: (
-        np.add.reduceat(values, starts) / np.diff(np.append(starts, len(values)))
-    ),
+    "mean": lambda values, starts: np.add.reduceat(values, starts) / np.diff(np.append(starts, len(values))),
     "sum": np.add.reduceat,
     "min": np.minimum.reduceat,
     "max": np.maximum.reduceat,

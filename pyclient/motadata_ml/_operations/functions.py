@@ -22,9 +22,11 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
+    "horizon": "integer",
     "hyperparameters": "jsonb",
     "keep": "text[]",
     "key_id": "bigint",
+    "level": "double precision",
     "max_age": "interval",
     "max_bytes": "bigint",
     "max_drift": "double precision",
@@ -35,7 +37,10 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "random_state": "integer",
     "role_name": "name",
     "search": "jsonb",
+    "season": "integer",
+    "series": "text[]",
     "test_size": "double precision",
+    "windows": "integer",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 

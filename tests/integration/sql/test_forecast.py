@@ -97,7 +97,9 @@ def test_no_series_disappears_and_each_says_why(sales: Session) -> None:
     ],
 )
 def test_times_go_on_by_the_step_that_was_found(sales: Session, step: str, following: list[str]) -> None:
-    rows = f"select timestamp '2024-01-10' - i * interval '{step}' as at, sin(i) as value from generate_series(1, 60) as i"
+    rows = (
+        f"select timestamp '2024-01-10' - i * interval '{step}' as at, sin(i) as value from generate_series(1, 60) as i"
+    )
     found = one(sales, rows)
     assert [row["at"].strftime("%Y-%m-%d %H:%M") for row in found] == following
 
@@ -110,10 +112,12 @@ def test_months_quarters_years_and_business_days_go_on(sales: Session) -> None:
     assert following(months.format("1 month")) == ["2021-10-01", "2021-11-01", "2021-12-01"]
     assert following(months.format("3 months")) == ["2025-04-01", "2025-07-01", "2025-10-01"]
     assert following(months.format("1 year")) == ["2041-01-01", "2042-01-01", "2043-01-01"]
-    ends = "select (date '2020-02-01' + i * interval '1 month')::date - 1 as at, i as value from generate_series(0, 23) as i"
+    ends = """select (date '2020-02-01' + i * interval '1 month')::date - 1 as at, i as value
+        from generate_series(0, 23) as i"""
     assert following(ends) == ["2022-01-31", "2022-02-28", "2022-03-31"]
     weekdays = """select day as at, extract(isodow from day) as value
-        from generate_series(date '2024-01-01', date '2024-02-29', interval '1 day') as day where extract(isodow from day) < 6"""
+        from generate_series(date '2024-01-01', date '2024-02-29', interval '1 day') as day
+        where extract(isodow from day) < 6"""
     assert following(weekdays) == ["2024-03-01", "2024-03-04", "2024-03-05"]
 
 
@@ -134,7 +138,8 @@ def test_days_of_the_session_s_zone_stay_days_over_summer_time(sales: Session) -
         with sales.transaction():
             sales.execute(f"set local timezone = '{zone}'")
             found = sales.execute(
-                "select (at at time zone 'Europe/Berlin')::date::text, status from ml.forecast(%s, 'at', 'value', horizon => 6)",
+                "select (at at time zone 'Europe/Berlin')::date::text, status"
+                " from ml.forecast(%s, 'at', 'value', horizon => 6)",
                 [rows],
             ).fetchall()
         assert [day for day, _ in found] == [
@@ -211,15 +216,16 @@ def test_backtest_measures_each_model_at_each_step(sales: Session) -> None:
     assert mean["auto"] <= 1.05 * min(mean.values())
     assert mean["naive"] > 1.5 * mean["auto"]
     short = sales.execute(
-        "select status from ml.backtest('select date ''2024-01-01'' + i as d, i as v from generate_series(1, 3) i', 'd', 'v')"
+        "select status from ml.backtest(%s, 'd', 'v')",
+        ["select date '2024-01-01' + i as d, i as v from generate_series(1, 3) i"],
     ).fetchall()
     assert short == [("no backtest: too short to be tested",)]
 
 
 def test_decomposition_adds_up_to_the_values(sales: Session) -> None:
     found = sales.execute(
-        "select at, value, trend, season, remainder, status"
-        " from ml.decompose('select * from sales where item = ''b'' and day <> ''2024-05-05''', 'day', 'amount', array['store'])"
+        "select at, value, trend, season, remainder, status from ml.decompose(%s, 'day', 'amount', array['store'])",
+        ["select * from sales where item = 'b' and day <> '2024-05-05'"],
     ).fetchall()
     assert len(found) == 3 * 366
     assert {row[5] for row in found} == {"1 missing step filled (interpolate)"}
@@ -248,4 +254,4 @@ def test_a_reader_that_stops_early_leaves_nothing_open(sales: Session) -> None:
     with sales.transaction():
         sales.execute("select * from ml.forecast('sales', 'day', 'amount', array['store', 'item'], 5) limit 1")
         sales.execute("select exists (select from ml.decompose('select * from sales', 'day', 'amount', array['item']))")
-        assert sales.execute("select name from pg_cursors where name like '%unnamed%' or name like 'ml%'").fetchall() == []
+        assert sales.execute("select name from pg_cursors where statement ~ 'row_number'").fetchall() == []

@@ -15,6 +15,15 @@ from motadata_ml_server.training.arguments import Arguments
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "sql-reference.md"
 
+IN_CHUNKS = {
+    "predict_batch": "predict_chunks",
+    "forecast": "forecast_chunks",
+    "backtest": "backtest_chunks",
+    "decompose": "decompose_chunks",
+    "series_anomalies": "series_anomaly_chunks",
+}
+"""Entry points of functions whose rows leave Python in chunks."""
+
 FUNCTIONS = """
 select p.proname, p.proargnames[1:p.pronargs], obj_description(p.oid, 'pg_proc'), l.lanname
 from pg_proc p join pg_language l on l.oid = p.prolang where p.pronamespace = 'ml'::regnamespace
@@ -51,7 +60,7 @@ def test_comment_is_the_first_line_of_the_entry_point(
 ) -> None:
     checked = 0
     for name, arguments, comment, _ in functions:
-        entry = getattr(entrypoints, "predict_chunks" if name == "predict_batch" else name, None)
+        entry = getattr(entrypoints, IN_CHUNKS.get(name, name), None)
         if entry is None or name.startswith("_"):
             continue
         assert comment == (inspect.getdoc(entry) or "").split("\n")[0], name

@@ -60,7 +60,9 @@ def test_weekdays_without_weekends_are_business_days() -> None:
     assert (np.diff(places) == 1).all()
     assert clock.times(places) == pytest.approx(times)
     # the last one is Thursday, 29 February: Friday and Monday follow
-    assert clock.times(places[-1] + np.array([1, 2])) == pytest.approx(seconds(datetime(2024, 3, 1), datetime(2024, 3, 4)))
+    assert clock.times(places[-1] + np.array([1, 2])) == pytest.approx(
+        seconds(datetime(2024, 3, 1), datetime(2024, 3, 4))
+    )
 
 
 def test_gaps_do_not_hide_the_step() -> None:

@@ -40,7 +40,10 @@ def test_coverage_on_series_of_known_structure() -> None:
     rng = np.random.default_rng(7)
     rows = np.arange(150)
     whole = [
-        40 + 0.1 * rows + 6 * np.sin(2 * np.pi * (rows + rng.integers(7)) / 7) + rng.normal(size=150)
+        40
+        + 0.1 * rows
+        + 6 * np.sin(2 * np.pi * (rows + rng.integers(7)) / 7)
+        + rng.normal(size=150)
         + np.cumsum(rng.normal(size=150) * 0.3)
         for _ in range(300)
     ]
