@@ -41,6 +41,12 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
+from motadata_ml_server.entrypoints.forecasting import (
+    backtest_chunks,
+    decompose_chunks,
+    forecast_chunks,
+    series_anomaly_chunks,
+)
 from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks, importance
 from motadata_ml_server.entrypoints.models import (
     algorithms,
@@ -91,6 +97,7 @@ from motadata_ml_server.postgres.boundary import boundary, raise_failure
 __all__ = [
     "algorithms",
     "api_keys",
+    "backtest_chunks",
     "cache_clear",
     "cache_status",
     "calibration_curve",
@@ -99,6 +106,7 @@ __all__ = [
     "create_api_key",
     "create_sql_function",
     "current_tenant",
+    "decompose_chunks",
     "delete_model",
     "delete_run",
     "deploy",
@@ -112,6 +120,7 @@ __all__ = [
     "explain",
     "explain_chunks",
     "export_onnx",
+    "forecast_chunks",
     "get_model_info",
     "grant_model",
     "grant_usage",
@@ -143,6 +152,7 @@ __all__ = [
     "schedule_rows",
     "schedule_run_rows",
     "schedule_training",
+    "series_anomaly_chunks",
     "serve_requests",
     "serve_rows",
     "set_option",

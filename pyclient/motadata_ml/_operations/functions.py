@@ -24,6 +24,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
+    "horizon": "integer",
     "hyperparameters": "jsonb",
     "intervals": "jsonb",
     "input": "jsonb",
@@ -41,8 +42,11 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "random_state": "integer",
     "role_name": "name",
     "search": "jsonb",
+    "season": "integer",
+    "series": "text[]",
     "test_size": "double precision",
     "top_k": "integer",
+    "windows": "integer",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 
