@@ -131,6 +131,7 @@ class _Training:
         self.warnings = warnings_found
         self.notices: list[str] = []
         self.why: str | None = None
+        self.chosen: dict[str, Any] = {}
 
     def run(self, train: ColumnTable, validation: ColumnTable | None) -> TrainedModel:
         """Return the trained model."""
@@ -140,6 +141,7 @@ class _Training:
         if goal is not None and goal.classes is not None:
             positive_class(goal.classes, spec.label_type, spec.positive_class)
             self._look_at_classes(len(goal.classes), learn.rows)
+        self._choose(learn, goal)
         self.progress("encode", 0.1, {"rows": rows.table.rows})
         needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
         fitted = self._plan(learn, goal, needs)
@@ -188,7 +190,7 @@ class _Training:
             )
 
     def _usable(self, train: ColumnTable) -> UsableRows:
-        """Return the rows that can be used, having chosen the algorithm and what is fitted of it."""
+        """Return the rows that can be used."""
         spec = self.spec
         rows = usable_rows(spec, train, None)
         if spec.group is not None:
@@ -197,17 +199,22 @@ class _Training:
                 self.notices.append(
                     f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out"
                 )
+        return rows
+
+    def _choose(self, learn: ColumnTable, goal: EncodedTarget | None) -> None:
+        """Choose the algorithm by the rows, where none was named, and what is fitted of it."""
+        spec = self.spec
         if spec.algorithm == AUTO:
             from motadata_ml_server.worker import auto
 
-            self.entry, self.why = auto.choose(spec, rows.table, rows.target)
-            self.notices.append(f"auto chose {self.entry.name}: {self.why}")
+            self.progress("choose", 0.05, {"rows": learn.rows})
+            choice = auto.choose(spec, learn, goal)
+            self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
         else:
             self.entry = catalogue.load()[spec.algorithm]
         self.fitter: OneModel | ModelPerGroup = (
             OneModel(spec, self.entry) if spec.group is None else ModelPerGroup(spec, self.entry)
         )
-        return rows
 
     def _sides(
         self, rows: UsableRows, validation: ColumnTable | None
@@ -236,7 +243,7 @@ class _Training:
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the hyperparameters to use, and the trials of a search."""
         spec = self.spec
-        hyperparameters = dict(spec.hyperparameters)
+        hyperparameters = self.chosen | spec.hyperparameters
         if spec.search is None:
             return hyperparameters, []
         from motadata_ml_server.worker import search
