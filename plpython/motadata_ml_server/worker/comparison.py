@@ -1,6 +1,6 @@
 """The model that a call without thought gives: a few families compared on folds of the rows that it learns from.
 
-Nothing here looks at a clock: what is tried follows from the number of rows, columns and classes alone, so that the same
+Nothing here looks at a clock: what is tried follows from the numbers of rows, columns and classes alone, so the same
 rows give the same model on a busy machine.
 """
 
@@ -26,6 +26,7 @@ from motadata_ml_server.worker.all_classes import numbered
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.rows import sample_weights
 from motadata_ml_server.worker.target import EncodedTarget
+from motadata_ml_server.worker.threads import threads_for
 
 Array = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ MANY_CLASSES: Final = 30
 MARGIN: Final = {"linear": 1.0, "boosting": 1.005, "forest": 1.03}
 """What a family's loss counts: of two that are as good, the one that is simpler and quicker to ask is taken."""
 
-ROUNDS: Final = 400
+ROUNDS: Final = 300
 TREES: Final = 1_500
 """The most rounds of boosting, and the most trees of all classes."""
 
@@ -69,7 +70,7 @@ SECONDS_A_TREE: Final = 4e-4
 SECONDS_A_CELL: Final = 5e-9
 """What boosting takes for a tree, and for each of its training cells: roughly, on one core of 2024."""
 
-WORTH: Final = 0.8
+WORTH: Final = 0.6
 """Seconds that trying boosters may take by that reckoning."""
 
 EFFORTS: Final = ((3, (4, 8, 24)), (3, (6, 24)), (1, (8, 31)), (1, (15,)))
@@ -183,8 +184,7 @@ class _Comparison:
         self._pairs = [fold for fold in pairs if len(fold.test) and (not self._classifies or fold.classes > 1)]
         if not self._pairs:
             return Choice(self.entry("linear"), self.linear(1.0), "no fold of the rows has what it takes to compare")
-        small = self.sample.rows * max(width, 1) < 500_000
-        with threadpool_limits(1 if small else self._spec.threads):
+        with threadpool_limits(threads_for(self.sample.rows, width, self._spec.threads)):
             tried = [found for found in self._tried(dense, leaves) if np.isfinite(found.loss)]
         if not tried:  # the fit says what is wrong with the rows
             return Choice(self.entry("boosting"), {}, "no family could be compared on these rows")
@@ -295,7 +295,12 @@ class _Comparison:
             return best.hyperparameters
         how = (self._spec.split or "").partition(":")[0]
         if self._all_rows > SAMPLE_ROWS and how not in ("time", "group"):
-            stopping = {"max_iter": self._rounds, "early_stopping": True, "n_iter_no_change": 10, "validation_fraction": 0.1}
+            stopping = {
+                "max_iter": self._rounds,
+                "early_stopping": True,
+                "n_iter_no_change": 10,
+                "validation_fraction": 0.1,
+            }
             return best.hyperparameters | stopping | {"max_iter": self._rounds}
         rounds = max(1, round(best.hyperparameters["max_iter"] * 1.1))
         return best.hyperparameters | {"max_iter": rounds, "early_stopping": False}

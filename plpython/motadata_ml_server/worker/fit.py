@@ -33,6 +33,7 @@ from motadata_ml_server.worker.groups import ModelPerGroup
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
+from motadata_ml_server.worker.threads import threads_for
 
 Array = NDArray[np.float64]
 MAX_WARNINGS = 20
@@ -271,9 +272,12 @@ class _Training:
         plan: FeaturePlan,
     ) -> float:
         """Fit, and return the seconds of the fit alone."""
+        from threadpoolctl import threadpool_limits
+
         self.progress("fit", 0.3, {"rows": encoded.shape[0]})
         started = time.perf_counter()
-        self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
+        with threadpool_limits(threads_for(encoded.shape[0], encoded.shape[1], self.spec.threads)):
+            self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
 
     def _metrics(
