@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _peer(peer: str, *arguments: str) -> str:
     done = subprocess.run(
-        [peer, "-P", Path(__file__).with_name("quality_peer.py"), *arguments]  # -P: http.py lies beside it,
+        [peer, "-P", Path(__file__).with_name("quality_peer.py"), *arguments],  # -P: http.py lies beside it
         check=True,
         stdout=subprocess.PIPE,
         text=True,
