@@ -96,6 +96,8 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
         ProgressReport(db, {**subject, "worker": worker.pid}, clock.tick) as report,
     ):
         result = _run(db, worker, job, report)
+        if arguments.algorithm is not None and "chosen_because" in result.model.runtime:
+            db.notice(f"auto chose {result.model.algorithm}: {result.model.runtime['chosen_because']}")
         _tell(db, result.model)
         fields = _fields(db, job, result, arguments, time.monotonic() - started)
         deploys = deployment.is_to_predict(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
@@ -211,7 +213,7 @@ def _algorithm(
     """Return the algorithm, None where the rows are to decide, and its checked hyperparameters."""
     given = json_object(arguments.hyperparameters, "hyperparameters")
     streams = execution.mode == "stream"
-    if not choose.by_rows(arguments.algorithm, given, streams):
+    if not choose.by_rows(arguments.algorithm, given, streams, search is not None):
         entry = choose.resolve(model_type, arguments.algorithm, given, streams)
         return entry, hyperparameters.check(entry, given)
     if search is not None:

@@ -36,6 +36,7 @@ from motadata_ml_server.worker.importance import measured
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
+from motadata_ml_server.worker.threads import threads_for
 
 Array = NDArray[np.float64]
 MAX_WARNINGS = 20
@@ -137,6 +138,7 @@ class _Training:
         self.warnings = warnings_found
         self.notices: list[str] = []
         self.why: str | None = None
+        self.chosen: dict[str, Any] = {}
 
     def run(self, train: ColumnTable, validation: ColumnTable | None) -> TrainedModel:
         """Return the trained model."""
@@ -146,6 +148,7 @@ class _Training:
         if goal is not None and goal.classes is not None:
             positive_class(goal.classes, spec.label_type, spec.positive_class)
             self._look_at_classes(len(goal.classes), learn.rows)
+        self._choose(learn, goal)
         self.progress("encode", 0.1, {"rows": rows.table.rows})
         needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
         fitted = self._plan(learn, goal, needs)
@@ -205,7 +208,7 @@ class _Training:
             )
 
     def _usable(self, train: ColumnTable) -> UsableRows:
-        """Return the rows that can be used, having chosen the algorithm and what is fitted of it."""
+        """Return the rows that can be used."""
         spec = self.spec
         rows = usable_rows(spec, train, None)
         if spec.group is not None:
@@ -214,17 +217,22 @@ class _Training:
                 self.notices.append(
                     f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out"
                 )
+        return rows
+
+    def _choose(self, learn: ColumnTable, goal: EncodedTarget | None) -> None:
+        """Choose the algorithm by the rows, where none was named, and what is fitted of it."""
+        spec = self.spec
         if spec.algorithm == AUTO:
             from motadata_ml_server.worker import auto
 
-            self.entry, self.why = auto.choose(spec, rows.table, rows.target)
-            self.notices.append(f"auto chose {self.entry.name}: {self.why}")
+            self.progress("choose", 0.05, {"rows": learn.rows})
+            choice = auto.choose(spec, learn, goal)
+            self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
         else:
             self.entry = catalogue.load()[spec.algorithm]
         self.fitter: OneModel | ModelPerGroup = (
             OneModel(spec, self.entry) if spec.group is None else ModelPerGroup(spec, self.entry)
         )
-        return rows
 
     def _sides(
         self, rows: UsableRows, validation: ColumnTable | None
@@ -253,7 +261,7 @@ class _Training:
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the hyperparameters to use, and the trials of a search."""
         spec = self.spec
-        hyperparameters = dict(spec.hyperparameters)
+        hyperparameters = self.chosen | spec.hyperparameters
         if spec.search is None:
             return hyperparameters, []
         from motadata_ml_server.worker import search
@@ -281,9 +289,12 @@ class _Training:
         plan: FeaturePlan,
     ) -> float:
         """Fit, and return the seconds of the fit alone."""
+        from threadpoolctl import threadpool_limits
+
         self.progress("fit", 0.3, {"rows": encoded.shape[0]})
         started = time.perf_counter()
-        self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
+        with threadpool_limits(threads_for(encoded.shape[0], encoded.shape[1], self.spec.threads)):
+            self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
 
     def _importance(
