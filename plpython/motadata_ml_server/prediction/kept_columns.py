@@ -6,7 +6,7 @@ rows. The predictions are those of the temporary table, and each row finds its o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -60,7 +60,9 @@ class KeptColumns:
         return f"p.id operator(pg_catalog.=) s.{_NUMBER}"
 
 
-def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequence[str | None]) -> KeptColumns:
+def put_aside(
+    db: Database, input_data: str, id_column: str | None, keep: Sequence[str | None], predicted: Collection[str]
+) -> KeptColumns:
     """Read the input into a temporary table.
 
     Parameters
@@ -73,6 +75,8 @@ def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequen
         A column that names each row.
     keep : sequence of str or None
         Names of columns; ``*`` stands for all.
+    predicted : collection of str
+        Names of the columns of predictions.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequen
         ML009: a kept column has the name of one that is predicted.
     """
     source = resolve(db, input_data, "input_data")
-    names = _names(source, keep)
+    names = _names(source, keep, predicted)
     id_name = None if id_column is None else source.column(id_column, "id_column").name
     if "id" in names and id_name not in (None, "id"):
         raise InvalidArgumentError(
@@ -97,7 +101,7 @@ def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequen
     return KeptColumns(table, names, id_name)
 
 
-def _names(source: Source, keep: Sequence[str | None]) -> tuple[str, ...]:
+def _names(source: Source, keep: Sequence[str | None], predicted: Collection[str]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for wanted in keep:
         if wanted == "*":
@@ -110,7 +114,7 @@ def _names(source: Source, keep: Sequence[str | None]) -> tuple[str, ...]:
             f"with keep, input_data cannot have the column {system[0]!r}: no column of a table may have the name",
             hint=f"Rename it in the SELECT that is input_data: {quote_identifier(system[0])} as input_{system[0]}.",
         )
-    taken = [name for name in names if name in ("prediction", "value", "confidence", "probabilities")]
+    taken = [name for name in names if name in predicted]
     if taken:
         raise InvalidArgumentError(
             f"keep has the column {taken[0]!r}, a name that a column of predictions has",
