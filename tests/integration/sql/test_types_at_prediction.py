@@ -144,6 +144,23 @@ def test_another_type_means_the_same_one_by_one(trained: Session, model: str, ex
     assert all(batch is not None and batch == pytest.approx(one, rel=1e-12) for batch, one, _ in found)
 
 
+@pytest.mark.parametrize("number", ["10::numeric ^ 400", "-(10::numeric ^ 400)", "1e-400::numeric"])
+def test_a_numeric_beyond_double_precision_is_refused_with_its_column(trained: Session, number: str) -> None:
+    rows = f"select y, k, {number} as n from t"
+    calls = (
+        f"select ml.predict_value('integer', to_jsonb(r)) from ({rows}) r",
+        f"select * from ml.predict_batch('integer', $q${rows}$q$)",
+        f"select ml.train('wide', 'regression', $q${rows}$q$, 'y', array['n'], 'ridge')",
+    )
+    for call in calls:
+        with pytest.raises(psycopg.Error) as caught:
+            trained.execute(call.encode())
+        assert caught.value.sqlstate == "ML011"
+        assert "'n'" in str(caught.value)
+        assert len(str(caught.value.diag.message_primary)) < 200
+        assert caught.value.diag.message_hint
+
+
 def test_a_number_of_a_batch_is_the_one_that_is_printed(trained: Session) -> None:
     found = both(trained, "double precision", "part::real + 0.1::real")
     again = both(trained, "double precision", "(part::real + 0.1::real)::text::float8")
