@@ -25,7 +25,7 @@ from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
-from motadata_ml_server.worker import estimators
+from motadata_ml_server.worker import estimators, threads
 from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
 from motadata_ml_server.worker.folds import folds
@@ -88,7 +88,8 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
     from threadpoolctl import threadpool_limits
 
     found: list[str] = []
-    with threadpool_limits(spec.threads), warnings.catch_warnings(record=True) as caught:
+    spec = threads.for_rows(spec, train.rows)
+    with threadpool_limits(threads.of_pools(spec, train.rows)), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             model = _Training(spec, progress, found).run(train, validation)
