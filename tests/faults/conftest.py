@@ -154,9 +154,9 @@ class Background:
             self.error = error
 
     def worker(self) -> int:
-        """Return the training worker once its fit is under way: it has used more than its imports cost."""
+        """Return the training worker once its fit is under way: it has used more than reading the rows costs."""
         worker: int = wait_for(lambda: workers_of(self.pid))[0]
-        wait_for(lambda: cpu_seconds(worker) > 2.5)
+        wait_for(lambda: cpu_seconds(worker) > 0.7)
         return worker
 
     def join(self, seconds: float = 30) -> psycopg.Error | None:

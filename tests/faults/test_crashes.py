@@ -158,5 +158,6 @@ def test_a_killed_backend_takes_its_idle_fork_server_along(estate: Estate) -> No
     (server,) = fork_servers_of(pid)
     with estate.crash():
         os.kill(pid, signal.SIGKILL)
+    session.close()
     wait_for(lambda: not runs(server), 5)
     estate.check()
