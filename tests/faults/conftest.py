@@ -93,7 +93,7 @@ class Estate:
                 assert session.execute("select count(*) from ml.predict_batch('number', 'points')").fetchone() == (
                     2000,
                 )
-        assert workers_of_any(self.cluster) == []
+        wait_for(lambda: not workers_of_any(self.cluster), 5)  # what a closed session kept ends with it, not before
         assert not list((self.cluster.data / "base" / "pgsql_tmp").glob("*"))
         assert not list((self.cluster.data / "pg_stat_tmp").glob("motadata_ml_training_*"))
 
