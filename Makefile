@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
 	licences algorithms reference migration-data architecture plan lint format typecheck pytest bench \
-	bench-quick bench-tools report readme-figures profile native native-sanitize bench-native clean
+	bench-quick bench-quality bench-tools report readme-figures profile native native-sanitize bench-native clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -122,6 +122,13 @@ bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
 
 bench-tools:
 	@.ci/bootstrap --with wrk --with pgbouncer
+
+bench-quality: bootstrap ## models by default against FLAML on real tables, under 30 minutes: docs/quality.md; ARGS=--quick
+	@[ -x "$(HOME_FOLDER)/quality/bin/flaml-ready" ] || { \
+		$(BIN)/uv venv -q --clear --python $(BIN)/python "$(HOME_FOLDER)/quality" && \
+		$(BIN)/uv pip install -q --python "$(HOME_FOLDER)/quality/bin/python" -r benchmarks/quality-requirements.txt && \
+		ln -s python "$(HOME_FOLDER)/quality/bin/flaml-ready"; }
+	@.ci/python -m benchmarks.quality "$(HOME_FOLDER)/quality/bin/python" $(filter --quick,$(ARGS))
 
 report: bootstrap ## write docs/benchmarks.md and the README's figures from benchmarks/results.json
 	@$(BIN)/python -B -m benchmarks.report

@@ -23,11 +23,21 @@ Row = dict[str, Any]
 
 READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
 
-_SQL_NAMES = {"predict_chunks": "predict_batch", "raise_failure": "predict_batch", "run_pending": "_run_write"}
+_SQL_NAMES = {
+    "backtest_chunks": "backtest",
+    "decompose_chunks": "decompose",
+    "explain_chunks": "explain_batch",
+    "forecast_chunks": "forecast",
+    "predict_chunks": "predict_batch",
+    "raise_failure": "predict_batch",
+    "run_pending": "_run_write",
+    "series_anomaly_chunks": "series_anomalies",
+}
 """Entry points that are called otherwise than the SQL function that a user called."""
 
 _classes: dict[str, type[Exception]] = {}
 _failure: Exception | None = None
+_failed_in = "predict_chunks"
 
 
 def boundary(function: Callable[P, T]) -> Callable[P, T]:
@@ -82,13 +92,14 @@ def boundary_stream(function: Callable[P, Iterator[Row]]) -> Callable[P, Iterato
 
 
 def _to_the_end(first: Row, rows: Iterator[Row], entry_point: str) -> Iterator[Row]:
-    global _failure  # noqa: PLW0603 - handed over in process memory to the function that raises it
+    global _failure, _failed_in  # noqa: PLW0603 - handed over in process memory to the function that raises it
     yield first
     try:
         yield from rows
         return
     except Exception as error:
         _failure = raised = error
+        _failed_in = entry_point
     yield dict.fromkeys(first)
     # whoever asks for more has taken the row of NULLs for one of the rows: no answer may end early and look whole
     if _failure is raised:
@@ -110,6 +121,8 @@ def _told(error: Exception, entry_point: str) -> Exception:
     """Return what PL/Python is to raise for an exception: its class's name is the SQL function's."""
     import plpy  # there only inside PL/Python
 
+    if entry_point == raise_failure.__name__:
+        entry_point = _failed_in
     name = f"ml.{_SQL_NAMES.get(entry_point, entry_point)}"
     message, sqlstate, detail, hint = _parts(error, plpy)
     if name not in _classes:

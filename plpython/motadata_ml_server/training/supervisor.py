@@ -39,6 +39,7 @@ def _environment(threads: int) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - joblib wants one
         "ORT_DISABLE_TELEMETRY": "1",
+        "OMP_WAIT_POLICY": "passive",  # threads that wait by spinning take the time of those that they wait for
         "OPENBLAS_NUM_THREADS": "1",  # as it is loaded; a fit raises it once the sandbox is entered
         **dict.fromkeys(limits, str(threads)),
     }
