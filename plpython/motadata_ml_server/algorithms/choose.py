@@ -113,7 +113,7 @@ def _available(entry: AlgorithmEntry) -> AlgorithmEntry:
     if entry.requires is not None and importlib.util.find_spec(entry.requires) is None:
         raise UnsupportedOperationError(
             f"algorithm {entry.name} needs the package {entry.requires}, which the server does not have",
-            hint=f"Ask the administrator for motadata-ml[{entry.requires}], or choose another algorithm.",
+            hint=f"Ask the administrator to install the extra [{entry.requires}], or choose another algorithm.",
         )
     return entry
 

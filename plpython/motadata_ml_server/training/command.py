@@ -92,7 +92,7 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
     with (
         TrainingLog(db, tenant=tenant_id, model=model_id, algorithm=job.spec.algorithm, role=role) as log,
         TrainingClock(db, tenant_id, limits.max_training_seconds_per_day if limits else None) as clock,
-        Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker,
+        Worker(db, job.spec.algorithm, job.execution.threads, job.execution.max_memory_mb) as worker,
         ProgressReport(db, {**subject, "worker": worker.pid}, clock.tick) as report,
     ):
         result = _run(db, worker, job, report)

