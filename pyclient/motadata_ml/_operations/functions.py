@@ -17,6 +17,7 @@ from motadata_ml.results import Record, ResultTable
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "admin": "boolean",
     "chunk_rows": "integer",
+    "confidence": "double precision",
     "costs": "jsonb",
     "cv": "integer",
     "deploy": "boolean",
@@ -40,6 +41,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "role_name": "name",
     "search": "jsonb",
     "test_size": "double precision",
+    "versions": "text[]",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 
@@ -160,7 +162,7 @@ def _bound(name: str, value: Any) -> Any:
     """Return an argument as psycopg binds it."""
     if ARGUMENT_TYPES.get(name) == "jsonb":
         return to_json(value, name)
-    if name in ("features", "keep"):
+    if name in ("features", "keep", "versions"):
         value = [str(feature) for feature in value]
     refuse_faults(value, name)
     return value
