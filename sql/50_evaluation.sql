@@ -119,8 +119,8 @@ create function ml.compare(
     confidence pg_catalog.float8 default 0.95,
     tenant_id pg_catalog.text default null
 ) returns table (
-        version pg_catalog.text, metric_name pg_catalog.text, value pg_catalog.float8, difference pg_catalog.float8, lower pg_catalog.float8, upper pg_catalog.float8,
-        p pg_catalog.float8, rows bigint
+        version pg_catalog.text, metric_name pg_catalog.text, value pg_catalog.float8, difference pg_catalog.float8,
+        lower pg_catalog.float8, upper pg_catalog.float8, p pg_catalog.float8, rows bigint
     )
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import compare

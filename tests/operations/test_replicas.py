@@ -43,6 +43,10 @@ ANSWERS = [
     "select * from ml.roc_curve('flag', 'points')",
     "select * from ml.thresholds('flag', 'points')",
     "select * from ml.drift('flag', 'points')",
+    "select * from ml.coefficients('number')",
+    "select * from ml.importance('flag'), ml.importance('forest', 'points')",
+    "select e.* from points p, ml.explain('forest', to_jsonb(p)) e where id <= 20",
+    "select * from ml.explain_batch('flag', 'points')",
     "select * from ml.training_progress",
     "select tenant_id, models, versions, bytes, training_seconds from ml.tenant_sizes order by 1",
 ]

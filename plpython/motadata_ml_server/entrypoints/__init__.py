@@ -42,6 +42,7 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
+from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks, importance
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -94,6 +95,7 @@ __all__ = [
     "cache_clear",
     "cache_status",
     "calibration_curve",
+    "coefficients",
     "compare",
     "confusion_matrix",
     "create_api_key",
@@ -109,10 +111,13 @@ __all__ = [
     "evaluate",
     "experiment_metrics",
     "experiment_runs",
+    "explain",
+    "explain_chunks",
     "export_onnx",
     "get_model_info",
     "grant_model",
     "grant_usage",
+    "importance",
     "lift_curve",
     "list_models",
     "log_metrics",

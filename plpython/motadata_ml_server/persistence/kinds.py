@@ -11,6 +11,10 @@ class ArtifactKind(StrEnum):
 
     PLAN = "plan"
     """The feature plan: how a row becomes numbers."""
+    BACKGROUND = "background"
+    """What answers are explained against: means of the encoded training rows, and a few of the rows."""
+    COEFFICIENTS = "coefficients"
+    """How sure the coefficients of a linear model are."""
     PROFILE = "profile"
     """How the training rows were spread, to tell drift by."""
     LINEAR = "linear"

@@ -23,10 +23,10 @@ from motadata_ml_server.prediction.predictor import Predictor
 if TYPE_CHECKING:
     from motadata_ml_server.prediction.intervals import Intervals
 
-_SAME_TEXT = ("text", "character varying")
+SAME_TEXT = ("text", "character varying")
 """Types whose canonical text is the one that an id has to have: that of a cast."""
 
-_ID = "motadata_ml id"
+ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
 
 COPIES = 4
@@ -93,10 +93,10 @@ def predict_chunks(
     if id_column is not None:
         id_name = source.column(id_column, "id_column").name
         own = next((schema for schema in schemas if schema.name == id_name), None)
-        if own is None or own.kind != "text" or own.sql_type not in _SAME_TEXT:
-            source = _with_id(source, id_name, exact_ids)
-            id_name = _ID
-            schemas.append(ColumnSchema(_ID, "text", "text", raw=True))
+        if own is None or own.kind != "text" or own.sql_type not in SAME_TEXT:
+            source = with_id(source, id_name, exact_ids)
+            id_name = ID
+            schemas.append(ColumnSchema(ID, "text", "text", raw=True))
     first, pace = 1, Pace(predictor, options.integer(db, "threads"))
     for chunk in read_chunks(db, source, schemas, most, suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
@@ -107,10 +107,10 @@ def predict_chunks(
                 first += piece.rows
 
 
-def _with_id(source: Source, name: str, exact: bool) -> Source:
+def with_id(source: Source, name: str, exact: bool) -> Source:
     """Return the source with a column once more, as text and under a name of its own."""
     column = source.column(name, "id_column")
-    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name, exact=exact)))
+    return replace(source, columns=(*source.columns, replace(column, name=ID, kind="text", origin=name, exact=exact)))
 
 
 def _encode(result: BatchPrediction, table: ColumnTable, id_name: str | None, first: int) -> dict[str, Any]:

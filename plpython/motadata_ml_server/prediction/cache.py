@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server.administration import options
 from motadata_ml_server.models.version import VisibleVersion
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class CacheEntry:
-    """A model in memory."""
+    """A model in memory.
+
+    `beside` is what another chapter makes of the version, such as what explains it; it leaves the cache with the model.
+    """
 
     version: VisibleVersion
     predictor: Predictor
@@ -26,6 +29,12 @@ class CacheEntry:
     hits: int = 0
     intervals: Intervals | None = None
     """Loaded when they are first asked for."""
+    beside: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        """Estimate of the memory it holds."""
+        return self.predictor.nbytes + int(getattr(self.beside, "nbytes", 0))
 
 
 _entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()
@@ -76,10 +85,10 @@ def intervals_of(db: Database, entry: CacheEntry) -> Intervals:
 
 
 def _evict(limit: int) -> None:
-    total = sum(entry.predictor.nbytes for entry in _entries.values())
+    total = sum(entry.nbytes for entry in _entries.values())
     while total > limit and len(_entries) > 1:
         _, oldest = _entries.popitem(last=False)
-        total -= oldest.predictor.nbytes
+        total -= oldest.nbytes
 
 
 def entries() -> list[CacheEntry]:

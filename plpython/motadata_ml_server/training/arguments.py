@@ -98,12 +98,15 @@ class Execution:
         Threads of its numeric libraries.
     chunk_rows : int
         The most rows read at a time.
+    importance : bool
+        Whether to measure what each feature adds to the scores.
     """
 
     mode: str
     max_memory_mb: int
     threads: int
     chunk_rows: int
+    importance: bool = True
 
 
 def model_id_of(value: str | None) -> str:
@@ -276,11 +279,11 @@ def execution_of(db: Database, value: str | None) -> Execution:
         ML009: an unknown key, or a value out of bounds or above the option.
     """
     given = json_object(value, "execution")
-    unknown = sorted(set(given) - {"mode", "chunk_rows", "max_memory_mb", "threads", "gpu"})
+    unknown = sorted(set(given) - {"mode", "chunk_rows", "max_memory_mb", "threads", "gpu", "importance"})
     if unknown:
         raise InvalidArgumentError(
             f"execution has no key {unknown[0]!r}",
-            hint="Its keys are mode, chunk_rows, max_memory_mb, threads and gpu.",
+            hint="Its keys are mode, chunk_rows, max_memory_mb, threads, gpu and importance.",
         )
     _check_mode(given)
     return Execution(
@@ -288,6 +291,7 @@ def execution_of(db: Database, value: str | None) -> Execution:
         max_memory_mb=_bounded(db, given, "max_memory_mb"),
         threads=_bounded(db, given, "threads"),
         chunk_rows=_bounded(db, given, "chunk_rows"),
+        importance=_switch(given, "importance"),
     )
 
 
@@ -303,6 +307,15 @@ def _check_mode(given: Mapping[str, Any]) -> None:
             "execution.gpu: no GPU library is installed on this server",
             hint="Leave it out to train on the CPU.",
         )
+
+
+def _switch(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name, True)
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(
+            f"execution.{name} must be true or false, got {value!r}", hint="Leave it out for true."
+        )
+    return value
 
 
 def _bounded(db: Database, given: Mapping[str, Any], name: str) -> int:

@@ -198,6 +198,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         random_state=random_state,
         threads=execution.threads,
         max_memory_mb=execution.max_memory_mb,
+        importance=execution.importance,
         positive_class=positive,
         intervals=intervals,
     )

@@ -55,6 +55,8 @@ class TrainingSpec:
         The label that the scores of two classes are about; None takes the last.
     intervals : dict or None
         ``levels``, rising, and ``method`` of what makes intervals and sets of labels of predictions.
+    importance : bool
+        Whether to measure what each feature adds to the scores.
     """
 
     model_type: str
@@ -75,6 +77,7 @@ class TrainingSpec:
     max_memory_mb: int
     positive_class: str | None = None
     intervals: dict[str, Any] | None = None
+    importance: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification as plain data."""

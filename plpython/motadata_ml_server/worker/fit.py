@@ -23,6 +23,7 @@ from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.prediction.runtimes.conformal import Conformal
+from motadata_ml_server.prediction.runtimes.permutation import METRICS
 from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
@@ -31,6 +32,7 @@ from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.groups import ModelPerGroup
+from motadata_ml_server.worker.importance import measured
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
@@ -167,6 +169,8 @@ class _Training:
         self.progress("compile", 0.85, {"rows": learn.rows})
         artifacts, runtime = self.fitter.compile(fitted, Rows(encoded, learn), Rows(checked, held))
         metrics |= self.fitter.metrics()
+        if held is not learn and held_goal is not None:
+            runtime |= self._importance(artifacts, fitted.plan, checked, held_goal, fit_seconds)
         self.warnings.extend(self.fitter.warnings())
         if self.why is not None:
             runtime["chosen_because"] = self.why
@@ -281,6 +285,19 @@ class _Training:
         started = time.perf_counter()
         self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
+
+    def _importance(
+        self, artifacts: dict[str, bytes], plan: FeaturePlan, checked: Any, goal: EncodedTarget, fit_seconds: float
+    ) -> dict[str, Any]:
+        """Return what each feature adds to the scores, unless it is turned off or takes too long."""
+        spec = self.spec
+        if not spec.importance or spec.model_type not in METRICS or isinstance(self.fitter, ModelPerGroup):
+            return {}
+        seed = spec.random_state
+        found = measured(
+            artifacts, self.fitter.estimator, spec.model_type, plan, checked, goal.values, seed, fit_seconds
+        )
+        return {} if found is None else {"importance": found}
 
     def _metrics(
         self, checked: Any, goal: EncodedTarget | None, learned: int, held: ColumnTable | None

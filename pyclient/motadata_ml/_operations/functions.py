@@ -21,11 +21,13 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "costs": "jsonb",
     "cv": "integer",
     "deploy": "boolean",
+    "detail": "boolean",
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
     "hyperparameters": "jsonb",
     "intervals": "jsonb",
+    "input": "jsonb",
     "keep": "text[]",
     "key_id": "bigint",
     "level": "double precision",
@@ -41,6 +43,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "role_name": "name",
     "search": "jsonb",
     "test_size": "double precision",
+    "top_k": "integer",
     "versions": "text[]",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from motadata_ml._operations import evaluation, export, models
+from motadata_ml._operations import evaluation, export, inspection, models
 from motadata_ml.ml_framework._component import AsyncComponent
 from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
@@ -136,6 +136,58 @@ class AsyncEvaluator(AsyncComponent):
         return await self.db.run(evaluation.drift(self.settings, model_id, input_data, version, tenant_id))
 
 
+class AsyncInspector(AsyncComponent):
+    """Explain answers; the server takes them apart, by the definitions of the SQL reference."""
+
+    async def explain(
+        self,
+        model_id: str,
+        input_data: Any,
+        top_k: int | None = None,
+        class_label: Any = None,
+        version: str | None = None,
+        detail: bool = False,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Tell what each feature adds to the score of one row."""
+        return await self.db.run(
+            inspection.explain(self.settings, model_id, input_data, top_k, class_label, version, detail, tenant_id)
+        )
+
+    async def explain_batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        id_column: str | None = None,
+        top_k: int | None = None,
+        class_label: Any = None,
+        version: str | None = None,
+        detail: bool = False,
+        chunk_rows: int | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Tell what each feature adds to the score of each of many rows."""
+        more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
+        return await self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
+
+    async def coefficients(
+        self, model_id: str, version: str | None = None, tenant_id: str | None = None
+    ) -> ResultTable:
+        """List the coefficients of a linear model in the units of the table, with their standard errors."""
+        return await self.db.run(inspection.coefficients(self.settings, model_id, version, tenant_id))
+
+    async def importance(
+        self,
+        model_id: str,
+        input_data: str | None = None,
+        target: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """List how much worse a model scores without each feature: as at training, or on the rows given."""
+        return await self.db.run(inspection.importance(self.settings, model_id, input_data, target, version, tenant_id))
+
+
 class AsyncExporter(AsyncComponent):
     """Write models as SQL and as ONNX."""
 
@@ -202,7 +254,7 @@ class AsyncModelRegistry(AsyncComponent):
         return await self.db.run(models.trials(self.settings, model_id, version, tenant_id))
 
 
-class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncExporter):
+class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncInspector, AsyncExporter):
     """List, describe, deploy, score, export and delete models."""
 
     async def list_models(self, tenant_id: str | None = None) -> ModelList:

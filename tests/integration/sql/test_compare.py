@@ -25,13 +25,14 @@ def trained(module_db: Session) -> Session:
     )
     with module_db.cursor().copy("copy cancer from stdin") as copy:
         for number, (values, kind) in enumerate(zip(rows.data.tolist(), rows.target, strict=True)):
-            copy.write_row((number % 2 == 0, values[4], *values[5:8], bool(kind == 0), "hi" if values[7] > 0.05 else "lo"))
+            size = "large" if values[7] > 0.05 else "small"
+            copy.write_row((number % 2 == 0, values[4], *values[5:8], bool(kind == 0), size))
     for columns in ("smooth", "b, c, d", "b, c, d, smooth, bin"):
         module_db.execute(
             "select ml.train('m', 'classification', %s, 'malignant', algorithm => 'logistic_regression')",
             [f"select {columns}, malignant from cancer where not held"],
         )
-    for columns in ("b", "b, c, smooth"):
+    for columns in ("smooth", "b, c, smooth"):
         module_db.execute(
             "select ml.train('r', 'regression', %s, 'd', algorithm => 'linear')",
             [f"select {columns}, d from cancer where not held"],
@@ -48,9 +49,7 @@ def compare(session: Session, call: str, *values: Any) -> dict[str, dict[str, An
 
 def test_values_are_those_of_evaluate_and_differences_are_to_the_first(trained: Session) -> None:
     for metric in ("f1_score", "accuracy", "log_loss", "roc_auc", "brier"):
-        found = compare(
-            trained, "'m', array['1.0.0', '2.0.0', '3.0.0'], %s, metric => %s", HELD, metric
-        )
+        found = compare(trained, "'m', array['1.0.0', '2.0.0', '3.0.0'], %s, metric => %s", HELD, metric)
         assert list(found) == ["1.0.0", "2.0.0", "3.0.0"]
         first = found["1.0.0"]
         assert (first["difference"], first["lower"], first["upper"], first["p"]) == (None, None, None, None)
@@ -67,8 +66,8 @@ def test_values_are_those_of_evaluate_and_differences_are_to_the_first(trained: 
 
 def test_bounds_are_those_that_theory_gives_a_mean_of_differences(trained: Session) -> None:
     rows = trained.execute(
-        "select malignant, ml.predict_label('m', to_jsonb(c), '1.0.0') = malignant::text, "
-        "ml.predict_label('m', to_jsonb(c), '2.0.0') = malignant::text from cancer as c where held"
+        "select malignant, ml.predict_label('m', to_jsonb(t), '1.0.0') = malignant::text, "
+        "ml.predict_label('m', to_jsonb(t), '2.0.0') = malignant::text from cancer as t where held"
     ).fetchall()
     differences = np.array([int(second) - int(first) for _, first, second in rows])
     error = differences.std() / np.sqrt(len(differences))

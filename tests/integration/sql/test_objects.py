@@ -15,6 +15,9 @@ from motadata_ml_server.training.arguments import Arguments
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "sql-reference.md"
 
+CHUNKS = {"predict_batch": "predict_chunks", "explain_batch": "explain_chunks"}
+"""Functions over an internal one, by the entry point that both are of."""
+
 FUNCTIONS = """
 select p.proname, p.proargnames[1:p.pronargs], obj_description(p.oid, 'pg_proc'), l.lanname
 from pg_proc p join pg_language l on l.oid = p.prolang where p.pronamespace = 'ml'::regnamespace
@@ -51,7 +54,7 @@ def test_comment_is_the_first_line_of_the_entry_point(
 ) -> None:
     checked = 0
     for name, arguments, comment, _ in functions:
-        entry = getattr(entrypoints, "predict_chunks" if name == "predict_batch" else name, None)
+        entry = getattr(entrypoints, CHUNKS.get(name, name), None)
         if entry is None or name.startswith("_"):
             continue
         assert comment == (inspect.getdoc(entry) or "").split("\n")[0], name
