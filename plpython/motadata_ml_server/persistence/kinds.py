@@ -28,6 +28,9 @@ class ArtifactKind(StrEnum):
     GROUPED = "grouped"
     """A model of any of these kinds for each group."""
 
+    CALIBRATION = "calibration"
+    """How far predictions were from the truth on rows that were not learned, for intervals and sets of labels."""
+
 
 COMPILED: Final = frozenset({ArtifactKind.LINEAR, ArtifactKind.ONNX})
 """Kinds that can be written as SQL or ONNX."""

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from motadata_ml_server.errors import MotadataError
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.printable import printable
+from motadata_ml_server.postgres.printable import printable, shortened
 from motadata_ml_server.postgres.resources import refusal
 
 P = ParamSpec("P")
@@ -24,10 +24,14 @@ Row = dict[str, Any]
 READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
 
 _SQL_NAMES = {
+    "backtest_chunks": "backtest",
+    "decompose_chunks": "decompose",
     "explain_chunks": "explain_batch",
+    "forecast_chunks": "forecast",
     "predict_chunks": "predict_batch",
     "raise_failure": "predict_batch",
     "run_pending": "_run_write",
+    "series_anomaly_chunks": "series_anomalies",
 }
 """Entry points that are called otherwise than the SQL function that a user called."""
 
@@ -124,10 +128,14 @@ def _told(error: Exception, entry_point: str) -> Exception:
     if name not in _classes:
         # of a class in builtins PL/Python writes the name alone
         _classes[name] = type(name, (plpy.Error,), {"__module__": "builtins"})
-    told = _classes[name](printable(message, lines=True))
+    told = _classes[name](_shown(message))
     told.sqlstate = sqlstate  # type: ignore[attr-defined]
-    told.detail, told.hint = (part and printable(part, lines=True) for part in (detail, hint))  # type: ignore[attr-defined]
+    told.detail, told.hint = (part and _shown(part) for part in (detail, hint))  # type: ignore[attr-defined]
     return told
+
+
+def _shown(part: str) -> str:
+    return printable(shortened(part), lines=True)
 
 
 def _parts(error: Exception, plpy: Any) -> tuple[str, str, str | None, str | None]:

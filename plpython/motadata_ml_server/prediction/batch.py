@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from motadata_ml_server.prediction.pace import Pace
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.prediction.predictor import Predictor
 
+if TYPE_CHECKING:
+    from motadata_ml_server.prediction.intervals import Intervals
+
 SAME_TEXT = ("text", "character varying")
 """Types whose canonical text is the one that an id has to have: that of a cast."""
 
@@ -30,6 +33,22 @@ COPIES = 4
 """How often the numbers of an answer lie in memory at once on their way out, at the least."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtLevel:
+    """How sure predictions are to be said to be.
+
+    Attributes
+    ----------
+    intervals : Intervals
+        Of the model.
+    level : float
+        Checked.
+    """
+
+    intervals: Intervals
+    level: float
+
+
 def predict_chunks(
     db: Database,
     predictor: Predictor,
@@ -38,6 +57,7 @@ def predict_chunks(
     chunk_rows: int | None = None,
     *,
     exact_ids: bool = False,
+    sure: AtLevel | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the predictions of a relation's rows, a chunk at a time, in its order.
 
@@ -55,6 +75,8 @@ def predict_chunks(
         Rows that are read and predicted at a time; None takes the option of that name.
     exact_ids : bool
         Write ids so that their type reads the same value back, whatever the session's settings.
+    sure : AtLevel or None
+        Add bounds or sets of labels.
 
     Raises
     ------
@@ -80,7 +102,8 @@ def predict_chunks(
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
         for _, part in row_chunks(table, COPIES * predictor.outputs):
             for piece, predicted in pace.pieces(part, names):
-                yield _encode(predicted, piece, id_name, first)
+                encoded = _encode(predicted, piece, id_name, first)
+                yield encoded if sure is None else encoded | _bounds(sure, piece, predicted)
                 first += piece.rows
 
 
@@ -114,6 +137,30 @@ def _encode(result: BatchPrediction, table: ColumnTable, id_name: str | None, fi
         "width": 0 if per_row is None else per_row.shape[1],
         "chances": result.probabilities is not None,
     }
+
+
+def _bounds(sure: AtLevel, table: ColumnTable, predicted: BatchPrediction) -> dict[str, Any]:
+    """Return the bounds of a chunk as packed bytes, its sets as the texts of PostgreSQL's arrays."""
+    found = sure.intervals.bounds(table, predicted, sure.level)
+    sets = None
+    if found.members is not None:
+        quoted = [_quoted(name) for name in predicted.names]
+        order = np.argsort(-np.asarray(predicted.probabilities), axis=1, kind="stable")
+        inside = np.take_along_axis(found.members, order, 1)
+        sets = [
+            "{" + ",".join([quoted[at] for at, own in zip(row, held, strict=True) if own]) + "}" if any(held) else None
+            for row, held in zip(order.tolist(), inside.tolist(), strict=True)
+        ]
+    return {
+        "lowers": None if found.lower is None else found.lower.astype(np.float64).tobytes(),
+        "uppers": None if found.upper is None else found.upper.astype(np.float64).tobytes(),
+        "sets": sets,
+    }
+
+
+def _quoted(label: str) -> str:
+    """Return a label as an element in the text of an array."""
+    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def rows_of(chunk: dict[str, Any]) -> int:

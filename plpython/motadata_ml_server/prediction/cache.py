@@ -12,6 +12,7 @@ from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction.usage import Usage
 
 if TYPE_CHECKING:
+    from motadata_ml_server.prediction.intervals import Intervals
     from motadata_ml_server.prediction.predictor import Predictor
 
 
@@ -26,12 +27,14 @@ class CacheEntry:
     predictor: Predictor
     usage: Usage
     hits: int = 0
+    intervals: Intervals | None = None
+    """Loaded when they are first asked for."""
     beside: Any = None
 
     @property
     def nbytes(self) -> int:
         """Estimate of the memory it holds."""
-        return self.predictor.nbytes + int(getattr(self.beside, "nbytes", 0))
+        return self.predictor.nbytes + sum(int(getattr(part, "nbytes", 0)) for part in (self.intervals, self.beside))
 
 
 _entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()
@@ -64,6 +67,21 @@ def entry_of(db: Database, visible: VisibleVersion) -> CacheEntry:
         _entries.move_to_end(key)
     entry.hits += 1
     return entry
+
+
+def intervals_of(db: Database, entry: CacheEntry) -> Intervals:
+    """Return how sure an entry's predictions are, loading it once.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: nothing was measured at the version's training.
+    """
+    if entry.intervals is None:
+        from motadata_ml_server.prediction.intervals import load_intervals
+
+        entry.intervals = load_intervals(db, entry.version, entry.predictor)
+    return entry.intervals
 
 
 def _evict(limit: int) -> None:

@@ -15,7 +15,14 @@ from motadata_ml_server.training.arguments import Arguments
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "sql-reference.md"
 
-CHUNKS = {"predict_batch": "predict_chunks", "explain_batch": "explain_chunks"}
+CHUNKS = {
+    "predict_batch": "predict_chunks",
+    "explain_batch": "explain_chunks",
+    "forecast": "forecast_chunks",
+    "backtest": "backtest_chunks",
+    "decompose": "decompose_chunks",
+    "series_anomalies": "series_anomaly_chunks",
+}
 """Functions over an internal one, by the entry point that both are of."""
 
 FUNCTIONS = """
@@ -60,10 +67,10 @@ def test_comment_is_the_first_line_of_the_entry_point(
         assert comment == (inspect.getdoc(entry) or "").split("\n")[0], name
         taken = [field.name for field in fields(Arguments)] if name == "train" else inspect.signature(entry).parameters
         if name == "predict_batch":  # in several functions, over one internal one; the form of 0.2.0 names no argument
-            assert {*(arguments or [])} - {"id_type", ""} in ({*taken} - {"exact_ids"}, set())
+            assert {*(arguments or [])} - {"id_type", "level", ""} in ({*taken} - {"exact_ids", "level"}, set())
         else:
-            # class is a word of Python
-            assert [one.removesuffix("_") for one in taken] == list(arguments or []), name
+            # class is a word of Python's
+            assert [argument.removesuffix("_") for argument in taken] == list(arguments or []), name
         checked += 1
     assert checked >= 20
 
