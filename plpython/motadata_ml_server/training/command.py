@@ -30,6 +30,7 @@ from motadata_ml_server.training.arguments import (
     check_group_by,
     cv_of,
     execution_of,
+    intervals_of,
     json_object,
     model_id_of,
     model_type_of,
@@ -163,6 +164,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
     cv = cv_of(arguments.cv)
     random_state = random_state_of(arguments.random_state)
     execution = execution_of(db, arguments.execution)
+    intervals = intervals_of(arguments.intervals, model_type, execution.mode)
     entry, checked = _algorithm(arguments, model_type, execution, search)
     if execution.mode == "stream":
         assert entry is not None  # noqa: S101 - by_rows said so
@@ -196,7 +198,9 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         random_state=random_state,
         threads=execution.threads,
         max_memory_mb=execution.max_memory_mb,
+        importance=execution.importance,
         positive_class=positive,
+        intervals=intervals,
     )
     return _Job(spec, columns, training, validation, execution)
 

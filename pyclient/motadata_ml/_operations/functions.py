@@ -17,13 +17,17 @@ from motadata_ml.results import Record, ResultTable
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "admin": "boolean",
     "chunk_rows": "integer",
+    "costs": "jsonb",
     "cv": "integer",
     "deploy": "boolean",
+    "detail": "boolean",
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
     "horizon": "integer",
     "hyperparameters": "jsonb",
+    "intervals": "jsonb",
+    "input": "jsonb",
     "keep": "text[]",
     "key_id": "bigint",
     "level": "double precision",
@@ -33,6 +37,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "max_models": "integer",
     "max_training_seconds_per_day": "double precision",
     "min_improvement": "double precision",
+    "n_bins": "integer",
     "preprocess": "jsonb",
     "random_state": "integer",
     "role_name": "name",
@@ -40,6 +45,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "season": "integer",
     "series": "text[]",
     "test_size": "double precision",
+    "top_k": "integer",
     "windows": "integer",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""

@@ -44,12 +44,14 @@ SERVER = Contract(
     "The server package",
     ROOT / "plpython" / "motadata_ml_server",
     {
-        "entrypoints": "experiments scheduling evaluation export forecasting prediction training algorithms "
+        "entrypoints": "experiments scheduling evaluation export forecasting inspection prediction training algorithms "
         "administration models tenants postgres errors",
         "experiments": "tenants postgres errors",
-        "scheduling": "evaluation training models ingest postgres errors",
+        "scheduling": "evaluation training models ingest tenants postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns values "
         "errors",
+        "inspection": "prediction training prediction/runtimes administration features models ingest persistence "
+        "postgres columns values loops errors _native",
         "export": "prediction/runtimes features models persistence postgres values errors",
         "prediction": "prediction/runtimes administration features models ingest persistence postgres columns values "
         "errors _native",
