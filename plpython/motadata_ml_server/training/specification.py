@@ -21,7 +21,7 @@ class TrainingSpec:
     model_type : str
         classification, regression, clustering, anomaly or decomposition.
     algorithm : str
-        A name in the catalogue, or auto: the rows decide.
+        A name in the catalogue, or auto: the rows decide, or best: a search decides.
     hyperparameters : dict
         Checked against the catalogue.
     features : list of ColumnSchema
@@ -53,6 +53,8 @@ class TrainingSpec:
         The worker's memory cap, in MB.
     positive_class : str or None
         The label that the scores of two classes are about; None takes the last.
+    seconds, trials : float and int, or None
+        How long ``best`` may search, and how many candidates it may try.
     """
 
     model_type: str
@@ -72,6 +74,8 @@ class TrainingSpec:
     threads: int
     max_memory_mb: int
     positive_class: str | None = None
+    seconds: float | None = None
+    trials: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification as plain data."""
