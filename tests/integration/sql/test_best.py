@@ -156,6 +156,6 @@ def test_the_client_asks_for_it(rows: Session) -> None:
     trainer = create_ml_system(rows, max_memory_mb=1024).trainer
     data = "select y, f0, f1 from diabetes"
     result = trainer.train_model("mine", "regression", data, target="y", algorithm="best", execution={"trials": 2})
-    assert result.model_version == "1.0.0"
+    assert result["model_version"] == "1.0.0"
     with pytest.raises(InvalidArgumentError):
         trainer.train_model("mine", "regression", data, target="y", execution={"trials": 2})
