@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from motadata_ml_server.algorithms import catalogue
-from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.algorithms.catalogue import MAX_NAME_CHARACTERS, AlgorithmEntry
 from motadata_ml_server.algorithms.unsupported import DENIED
 from motadata_ml_server.errors import AlgorithmNotFoundError, UnsupportedOperationError
 
@@ -126,6 +126,10 @@ def _available(entry: AlgorithmEntry) -> AlgorithmEntry:
 
 
 def _not_found(model_type: str, algorithm: str, others: list[AlgorithmEntry]) -> AlgorithmNotFoundError:
+    if len(algorithm) > MAX_NAME_CHARACTERS:
+        return AlgorithmNotFoundError(
+            f"there is no algorithm of a name of {len(algorithm)} characters", hint="ml.algorithms lists all."
+        )
     denied = {name.lower(): (name, reason) for name, reason in DENIED.items()}.get(algorithm.lower())
     if denied:
         return AlgorithmNotFoundError(

@@ -31,6 +31,7 @@ from motadata_ml_server.training.arguments import (
     check_group_by,
     cv_of,
     execution_of,
+    intervals_of,
     json_object,
     model_id_of,
     model_type_of,
@@ -170,6 +171,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
     best = choose.is_best(arguments.algorithm)
     check_best(arguments, execution, best)
     entry, checked = (None, {}) if best else _algorithm(arguments, model_type, execution, search)
+    intervals = intervals_of(arguments.intervals, model_type, execution.mode)
     if execution.mode == "stream":
         assert entry is not None  # noqa: S101 - by_rows said so
         streaming.check(entry, arguments.validation_data, arguments.split, cv, search)
@@ -202,9 +204,11 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         random_state=random_state,
         threads=execution.threads,
         max_memory_mb=execution.max_memory_mb,
+        importance=execution.importance,
         positive_class=positive,
         seconds=execution.seconds,
         trials=execution.trials,
+        intervals=intervals,
     )
     return _Job(spec, columns, training, validation, execution)
 

@@ -55,6 +55,10 @@ class TrainingSpec:
         The label that the scores of two classes are about; None takes the last.
     seconds, trials : float and int, or None
         How long ``best`` may search, and how many candidates it may try.
+    intervals : dict or None
+        ``levels``, rising, and ``method`` of what makes intervals and sets of labels of predictions.
+    importance : bool
+        Whether to measure what each feature adds to the scores.
     """
 
     model_type: str
@@ -76,6 +80,8 @@ class TrainingSpec:
     positive_class: str | None = None
     seconds: float | None = None
     trials: int | None = None
+    intervals: dict[str, Any] | None = None
+    importance: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification as plain data."""

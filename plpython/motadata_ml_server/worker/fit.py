@@ -22,14 +22,17 @@ from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.persistence.kinds import ArtifactKind
+from motadata_ml_server.prediction.runtimes.conformal import Conformal
+from motadata_ml_server.prediction.runtimes.permutation import METRICS
 from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
-from motadata_ml_server.worker import estimators
+from motadata_ml_server.worker import calibration, estimators
 from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.groups import ModelPerGroup
+from motadata_ml_server.worker.importance import measured
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
@@ -39,6 +42,9 @@ Array = NDArray[np.float64]
 MAX_WARNINGS = 20
 OF_A_KIND = 3
 """So many warnings of one category are told."""
+
+SEEN_ROWS = 20_000
+"""From so many training rows comes how far predictions of about a value usually are from the truth."""
 
 FEW_ROWS_A_CLASS = 2
 """With fewer rows a class than this on average, a target is no label."""
@@ -158,13 +164,24 @@ class _Training:
         metrics = self._metrics(checked, held_goal, learn.rows, None if held is learn else held)
         if spec.cv is not None:
             metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress, self.notices)
+        conformal = None
+        if spec.intervals is not None:
+            assert goal is not None  # noqa: S101 - supervised
+            learned = calibration.Learned(self.entry, hyperparameters, needs, learn, goal)
+            conformal, metrics["intervals"] = self._intervals(
+                encoded, learned, None if held is learn else (checked, held_goal)
+            )
         self.progress("compile", 0.85, {"rows": learn.rows})
         artifacts, runtime = self.fitter.compile(fitted, Rows(encoded, learn), Rows(checked, held))
         metrics |= self.fitter.metrics()
+        if held is not learn and held_goal is not None:
+            runtime |= self._importance(artifacts, fitted.plan, checked, held_goal, fit_seconds)
         self.warnings.extend(self.fitter.warnings())
         if self.why is not None:
             runtime["chosen_because"] = self.why
         artifacts[ArtifactKind.PROFILE] = Profile.fit(fitted.plan, learn).dump()
+        if conformal is not None:
+            artifacts[ArtifactKind.CALIBRATION] = conformal.dump()
         return TrainedModel(
             artifacts=artifacts,
             features=fitted.plan.summary(),
@@ -297,6 +314,19 @@ class _Training:
             self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
 
+    def _importance(
+        self, artifacts: dict[str, bytes], plan: FeaturePlan, checked: Any, goal: EncodedTarget, fit_seconds: float
+    ) -> dict[str, Any]:
+        """Return what each feature adds to the scores, unless it is turned off or takes too long."""
+        spec = self.spec
+        if not spec.importance or spec.model_type not in METRICS or isinstance(self.fitter, ModelPerGroup):
+            return {}
+        seed = spec.random_state
+        found = measured(
+            artifacts, self.fitter.estimator, spec.model_type, plan, checked, goal.values, seed, fit_seconds
+        )
+        return {} if found is None else {"importance": found}
+
     def _metrics(
         self, checked: Any, goal: EncodedTarget | None, learned: int, held: ColumnTable | None
     ) -> dict[str, Any]:
@@ -309,6 +339,23 @@ class _Training:
         if held is None:
             self.notices.append("the scores are of the training rows themselves: none were held out")
         return found | {"n_train": learned, "n_test": 0 if held is None else scored.shape[0]}
+
+    def _intervals(
+        self, encoded: Any, learned: calibration.Learned, held: tuple[Any, EncodedTarget | None] | None
+    ) -> tuple[Conformal, dict[str, Any]]:
+        """Return how far predictions are from the truth; `held` is None where no row was held out."""
+        spec, estimator = self.spec, self.fitter.estimator
+        some = slice(None, None, -(-encoded.shape[0] // SEEN_ROWS))
+        rows, goal = self.fitter.scorable(encoded[some], EncodedTarget(learned.goal.classes, learned.goal.values[some]))
+        assert goal is not None  # noqa: S101 - it was given
+        seen = calibration.answers(spec, estimator, rows, goal)
+        apart = seen.take(np.empty(0, np.intp))
+        if held is not None:
+            rows, of_held = self.fitter.scorable(*held)
+            assert of_held is not None  # noqa: S101 - supervised
+            if rows.shape[0]:
+                apart = calibration.answers(spec, estimator, rows, of_held)
+        return calibration.calibrate(spec, seen, apart, learned, self.notices)
 
 
 def takes_nan(entry: AlgorithmEntry) -> bool:
