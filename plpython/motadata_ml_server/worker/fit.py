@@ -69,8 +69,11 @@ class TrainedModel(ModelReport):
 
 def prepare(spec: TrainingSpec) -> None:
     """Import what a training needs, while its rows are still on the way."""
-    if spec.algorithm != AUTO:
+    if spec.algorithm not in (AUTO, BEST):
         estimators.estimator_class(catalogue.load()[spec.algorithm])
+    elif spec.target is not None:
+        for name in ("HistGradientBoostingClassifier", "LogisticRegression"):  # one of theirs, whatever is predicted
+            estimators.estimator_class(catalogue.load()[name])
 
 
 def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress) -> TrainedModel:
