@@ -25,6 +25,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
+    "horizon": "integer",
     "hyperparameters": "jsonb",
     "intervals": "jsonb",
     "input": "jsonb",
@@ -42,9 +43,12 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "random_state": "integer",
     "role_name": "name",
     "search": "jsonb",
+    "season": "integer",
+    "series": "text[]",
     "test_size": "double precision",
     "top_k": "integer",
     "versions": "text[]",
+    "windows": "integer",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 
