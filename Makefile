@@ -1,8 +1,9 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container test-dist dist docs image locks audit sbom sbom-image \
-	licences algorithms reference picture migration-data architecture plan lint format typecheck pytest bench \
-	bench-quick bench-tools report readme-figures profile native native-sanitize bench-native clean
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
+	test-dist dist docs image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
+	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
+	native-sanitize bench-native clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -140,6 +141,13 @@ bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
 
 bench-tools:
 	@.ci/bootstrap --with wrk --with pgbouncer
+
+bench-quality: bootstrap ## models by default against FLAML on real tables, under 30 minutes: docs/quality.md; ARGS=--quick
+	@[ -x "$(HOME_FOLDER)/quality/bin/flaml-ready" ] || { \
+		$(BIN)/uv venv -q --clear --python $(BIN)/python "$(HOME_FOLDER)/quality" && \
+		$(BIN)/uv pip install -q --python "$(HOME_FOLDER)/quality/bin/python" -r benchmarks/quality-requirements.txt && \
+		ln -s python "$(HOME_FOLDER)/quality/bin/flaml-ready"; }
+	@.ci/python -m benchmarks.quality "$(HOME_FOLDER)/quality/bin/python" $(filter --quick,$(ARGS))
 
 report: bootstrap ## write docs/benchmarks.md and the README's figures from benchmarks/results.json
 	@$(BIN)/python -B -m benchmarks.report

@@ -23,6 +23,7 @@ from benchmarks import (
     scale,
     serving,
     standbys,
+    starting,
     training,
 )
 from benchmarks.effort import FULL, QUICK, Effort
@@ -41,6 +42,7 @@ def parts(dsn: str, results: Results, effort: Effort) -> dict[str, Callable[[], 
         "http": lambda: http.measure(dsn, results, effort),
         "scale": lambda: scale.measure(dsn, results, effort),
         "training": lambda: training.measure(dsn, results, effort),
+        "starting": lambda: starting.measure(dsn, results, effort),
         **({"standbys": lambda: standbys.measure(results, effort)} if effort.standbys else {}),
         "madlib": lambda: madlib.measure(dsn, results, effort),
     }

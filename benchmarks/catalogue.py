@@ -38,6 +38,12 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "train_mixed_ratio_vs_client": Figure("the same, gradient boosting, flights", 0.9),
         "train_backend_growth_mb": Figure("MB that the backend grows by while all points are trained on", 64),
         "train_cancel_ms_p95": Figure("milliseconds from pg_cancel_backend to the error, 95 of 100", 200),
+        "train_small_first_ms": Figure("milliseconds of the first ml.train of a session, 150 rows, logistic", 700),
+        "train_small_ms": Figure("milliseconds of the next ones", 120),
+        "train_busy_ratio": Figure(
+            "1,000 rows by each of five algorithms, every core busy, against a quiet machine; the worst of them",
+            3,
+        ),
     },
     "One row in a SELECT": {
         "row_linear_us": Figure("microseconds of ml.predict_value, linear regression of 10 numbers", 12),

@@ -152,7 +152,7 @@ arguments = Arguments(**{
 })
 job = command._prepare(db, arguments)
 times.append(("prepared", time.perf_counter()))
-with Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker:
+with Worker(db, job.spec.algorithm, job.execution.threads, job.execution.max_memory_mb) as worker:
     times.append(("started", time.perf_counter()))
     result = command._run(db, worker, job, Recorder())
     times.append(("result", time.perf_counter()))

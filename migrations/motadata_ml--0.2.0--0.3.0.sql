@@ -416,11 +416,12 @@ create function ml.predict_into(
     version pg_catalog.text default null,
     keep pg_catalog.text[] default null,
     mode pg_catalog.text default 'append',
+    level pg_catalog.float8 default null,
     tenant_id pg_catalog.text default null
 ) returns bigint
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import predict_into
-return predict_into(model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
+return predict_into(model_id, input_data, target_table, id_column, version, keep, mode, level, tenant_id)
 $$;
 comment on function ml.predict_into is
     'Write the predictions of every row to a new or an existing table, and return how many.';
@@ -1159,11 +1160,12 @@ create function ml.train(
     execution pg_catalog.jsonb default '{}',
     group_by pg_catalog.text default null,
     positive_class pg_catalog.text default null,
+    intervals pg_catalog.jsonb default null,
     tenant_id pg_catalog.text default null
 ) returns ml.training_result
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import train
-return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, positive_class, tenant_id)
+return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, positive_class, intervals, tenant_id)
 $$;
 comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
 
@@ -1199,6 +1201,600 @@ update ml.experiment_run r set bytes = (
     from ml.experiment_metric m where m.run_id operator(pg_catalog.=) r.id
 );
 
+-- Curves of a class. Its argument is args[2] or args[3] below: class is a word of Python's.
+create function ml.roc_curve(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    target pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (threshold pg_catalog.float8, fpr pg_catalog.float8, tpr pg_catalog.float8)
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import roc_curve
+return roc_curve(model_id, input_data, args[2], version, target, tenant_id)
+$$;
+comment on function ml.roc_curve is
+    'Return the false and the true positive rate of each threshold on the probability of a class.';
+
+create function ml.precision_recall_curve(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    target pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (threshold pg_catalog.float8, "precision" pg_catalog.float8, recall pg_catalog.float8)
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import precision_recall_curve
+return precision_recall_curve(model_id, input_data, args[2], version, target, tenant_id)
+$$;
+comment on function ml.precision_recall_curve is
+    'Return precision and recall of each threshold on the probability of a class.';
+
+create function ml.calibration_curve(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    target pg_catalog.text default null,
+    n_bins integer default 10,
+    tenant_id pg_catalog.text default null
+) returns table (
+        lower pg_catalog.float8, upper pg_catalog.float8, predicted pg_catalog.float8, observed pg_catalog.float8,
+        rows bigint
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import calibration_curve
+return calibration_curve(model_id, input_data, args[2], version, target, n_bins, tenant_id)
+$$;
+comment on function ml.calibration_curve is
+    'Compare the probabilities of a class with the share of rows that are of it, by bins of equal width.';
+
+create function ml.lift_curve(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    target pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (threshold pg_catalog.float8, share pg_catalog.float8, gain pg_catalog.float8, lift pg_catalog.float8)
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import lift_curve
+return lift_curve(model_id, input_data, args[2], version, target, tenant_id)
+$$;
+comment on function ml.lift_curve is
+    'Return how much of a class is found among the rows of its highest probabilities.';
+
+create function ml.thresholds(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    costs pg_catalog.jsonb default '{"fp": 1, "fn": 1}',
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    target pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+        threshold pg_catalog.float8, cost pg_catalog.float8, tp bigint, fp bigint, fn bigint, tn bigint, best boolean
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import thresholds
+return thresholds(model_id, input_data, costs, args[3], version, target, tenant_id)
+$$;
+comment on function ml.thresholds is
+    'Return what each threshold on the probability of a class costs on rows, with the best one marked.';
+
+-- Intervals and sets of labels.
+create type ml.prediction_interval as (
+    value pg_catalog.float8,
+    lower pg_catalog.float8,
+    upper pg_catalog.float8,
+    level pg_catalog.float8
+);
+comment on type ml.prediction_interval is 'What ml.predict_interval returns.';
+comment on column ml.prediction_interval.value is 'The predicted value.';
+comment on column ml.prediction_interval.lower is 'Lower bound.';
+comment on column ml.prediction_interval.upper is 'Upper bound.';
+comment on column ml.prediction_interval.level is 'Share of rows whose true value such bounds hold.';
+
+create function ml.predict_interval(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.prediction_interval
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_interval
+    SD["entry"] = predict_interval
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_interval(
+    pg_catalog.text, pg_catalog.jsonb, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a number, with bounds that hold the true value as often as the level says.';
+
+create function ml.predict_interval(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.prediction_interval
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_interval
+    SD["entry"] = predict_interval
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_interval(
+    pg_catalog.text, pg_catalog.float8[], pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a number, with bounds that hold the true value as often as the level says.';
+
+create function ml.predict_interval(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.prediction_interval
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_interval
+    SD["entry"] = predict_interval
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_interval(
+    pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a number, with bounds that hold the true value as often as the level says.';
+
+create function ml.predict_set(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text[]
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_set
+    SD["entry"] = predict_set
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_set(
+    pg_catalog.text, pg_catalog.jsonb, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.';
+
+create function ml.predict_set(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text[]
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_set
+    SD["entry"] = predict_set
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_set(
+    pg_catalog.text, pg_catalog.float8[], pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.';
+
+create function ml.predict_set(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text[]
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_set
+    SD["entry"] = predict_set
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_set(
+    pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.';
+
+-- The same with how sure each prediction is, at a level: a function of its own, so that all others keep their columns.
+create function ml._predict_level_chunks(
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
+    tenant_id pg_catalog.text, chunk_rows integer, level pg_catalog.float8, out first bigint,
+    out ids pg_catalog.text[], out labels pg_catalog.text[], out codes pg_catalog.bytea, out vals pg_catalog.bytea,
+    out numbers pg_catalog.bytea, out width integer, out chances boolean, out lowers pg_catalog.bytea,
+    out uppers pg_catalog.bytea, out sets pg_catalog.text[]
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import predict_chunks
+return predict_chunks(model_id, input_data, id_column, version, tenant_id, chunk_rows, False, level)
+$$;
+comment on function ml._predict_level_chunks is
+    'Internal: the predictions of ml.predict_batch with a level, a chunk of rows at a time.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    level pg_catalog.float8,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[], lower pg_catalog.float8, upper pg_catalog.float8, labels pg_catalog.text[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select
+    case when r.numbered
+        then (r.first operator(pg_catalog.+) r.position operator(pg_catalog.-) 1)::pg_catalog.text else r.id end,
+    case when r.code is null
+        then case when r.value operator(pg_catalog.<>) 'NaN' then r.value end::pg_catalog.text
+        else r.labels[r.code] end,
+    case when r.value operator(pg_catalog.<>) 'NaN' then r.value end,
+    case when r.chances and r.code operator(pg_catalog.>) 0
+        then r.numbers[r.before operator(pg_catalog.+) r.code] end,
+    case when r.width operator(pg_catalog.>) 0 and (r.code is null or r.code operator(pg_catalog.<>) 0)
+        then r.numbers[r.before operator(pg_catalog.+) 1 : r.before operator(pg_catalog.+) r.width] end,
+    case when r.low operator(pg_catalog.<>) 'NaN' then r.low end,
+    case when r.high operator(pg_catalog.<>) 'NaN' then r.high end,
+    r.held::pg_catalog.text[]
+from (
+    select n.*, (n.position operator(pg_catalog.-) 1) operator(pg_catalog.*) n.width as before from (
+        select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers,
+            pg_catalog.unnest(c.codes) as code, pg_catalog.unnest(c.vals) as value, pg_catalog.unnest(c.ids) as id,
+            pg_catalog.unnest(c.lowers) as low, pg_catalog.unnest(c.uppers) as high, pg_catalog.unnest(c.sets) as held,
+            pg_catalog.generate_series(1, c.rows) as position
+        from (
+            select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances, (p.chunk).sets,
+                ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
+                ml._float8_array((p.chunk).numbers) as numbers, ml._float8_array((p.chunk).lowers) as lowers,
+                ml._float8_array((p.chunk).uppers) as uppers,
+                coalesce(
+                    pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8,
+                    ml._raise_failure()) as rows
+            from (select ml._predict_level_chunks($1, $2, $4, $5, $7, $6, $3) as chunk offset 0) as p
+            offset 0
+        ) as c
+    ) as n
+) as r
+offset 0
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
+-- Inspection: why a model answers as it does.
+
+-- args[3] is the argument class, a word that Python keeps for itself.
+create function ml.explain(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    top_k integer default null,
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    detail boolean default false,
+    tenant_id pg_catalog.text default null
+) returns table (
+        class pg_catalog.text, feature pg_catalog.text, value pg_catalog.text, attribution pg_catalog.float8,
+        rank integer, std_error pg_catalog.float8, method pg_catalog.text, unit pg_catalog.text
+    )
+    language plpython3u stable parallel unsafe cost 1000 rows 10 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import explain
+    SD["entry"] = explain
+return SD["entry"](model_id, input, top_k, args[3], version, detail, tenant_id)
+$$;
+comment on function ml.explain is 'Tell what each feature adds to the score of one row: with the base they add up to it.';
+
+create function ml._explain_chunks(
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, top_k integer,
+    class pg_catalog.text, version pg_catalog.text, detail boolean, chunk_rows integer, tenant_id pg_catalog.text,
+    out ids pg_catalog.text[], out labels pg_catalog.text[], out classes pg_catalog.bytea, out bases pg_catalog.bytea,
+    out features pg_catalog.text[], out codes pg_catalog.bytea, out texts pg_catalog.text[],
+    out attributions pg_catalog.bytea, out errors pg_catalog.bytea, out ranks pg_catalog.bytea,
+    out methods pg_catalog.text[], out units pg_catalog.text[], out kinds pg_catalog.bytea
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import explain_chunks
+return explain_chunks(
+    model_id, input_data, id_column, top_k, args[4], version, detail, chunk_rows, tenant_id)
+$$;
+comment on function ml._explain_chunks is 'Internal: the rows of ml.explain_batch, some of them at a time.';
+
+-- Calls in the select list, and OFFSET 0, as in ml._predict_rows.
+create function ml.explain_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    id_column pg_catalog.text default null,
+    top_k integer default null,
+    class pg_catalog.text default null,
+    version pg_catalog.text default null,
+    detail boolean default false,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+        id pg_catalog.text, class pg_catalog.text, base pg_catalog.float8, feature pg_catalog.text,
+        value pg_catalog.text, attribution pg_catalog.float8, rank integer, std_error pg_catalog.float8,
+        method pg_catalog.text, unit pg_catalog.text
+    )
+    language sql stable parallel unsafe rows 1000000 as $$
+select r.id, r.labels[r.label], r.base, r.features[r.code], r.value, r.attribution, r.rank,
+    case when r.error operator(pg_catalog.<>) 'NaN' then r.error end, r.methods[r.kind], r.units[r.kind]
+from (
+    select c.labels, c.features, c.methods, c.units,
+        pg_catalog.unnest(c.ids) as id, pg_catalog.unnest(c.classes) as label, pg_catalog.unnest(c.bases) as base,
+        pg_catalog.unnest(c.codes) as code, pg_catalog.unnest(c.texts) as value,
+        pg_catalog.unnest(c.attributions) as attribution, pg_catalog.unnest(c.errors) as error,
+        pg_catalog.unnest(c.ranks) as rank, pg_catalog.unnest(c.kinds) as kind
+    from (
+        select (p.chunk).labels, (p.chunk).features, (p.chunk).methods, (p.chunk).units, (p.chunk).texts,
+            coalesce((p.chunk).ids, array[ml._raise_failure()]::pg_catalog.text[]) as ids,
+            ml._int4_array((p.chunk).classes) as classes, ml._float8_array((p.chunk).bases) as bases,
+            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).attributions) as attributions,
+            ml._float8_array((p.chunk).errors) as errors, ml._int4_array((p.chunk).ranks) as ranks,
+            ml._int4_array((p.chunk).kinds) as kinds
+        from (select ml._explain_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9) as chunk offset 0) as p
+        offset 0
+    ) as c
+) as r
+offset 0
+$$;
+comment on function ml.explain_batch is
+    'Tell what each feature adds to the score of every row of a table, a view or a SELECT, in its order.';
+
+create function ml.coefficients(
+    model_id pg_catalog.text,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+        class pg_catalog.text, term pg_catalog.text, level pg_catalog.text, coefficient pg_catalog.float8,
+        std_error pg_catalog.float8, statistic pg_catalog.float8, p_value pg_catalog.float8,
+        lower pg_catalog.float8, upper pg_catalog.float8, reason pg_catalog.text
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import coefficients
+return coefficients(model_id, version, tenant_id)
+$$;
+comment on function ml.coefficients is
+    'List the coefficients of a linear model in the units of the table, with their standard errors.';
+
+create function ml.importance(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text default null,
+    target pg_catalog.text default null,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+        feature pg_catalog.text, importance pg_catalog.float8, std pg_catalog.float8, rank integer,
+        metric pg_catalog.text, rows bigint
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import importance
+return importance(model_id, input_data, target, version, tenant_id)
+$$;
+comment on function ml.importance is
+    'List how much worse a model scores without each feature: as at training, or on the rows given.';
+
+-- Forecasting: what is expected of many series, from their past alone.
+
+create function ml._forecast_chunks(
+    input_data pg_catalog.text, time_column pg_catalog.text, value_column pg_catalog.text, series pg_catalog.text[],
+    horizon integer, level pg_catalog.float8, model pg_catalog.text, season integer, duplicates pg_catalog.text,
+    gaps pg_catalog.text, out names pg_catalog.text[], out models pg_catalog.text[], out statuses pg_catalog.text[],
+    out walls boolean[], out codes pg_catalog.bytea, out times pg_catalog.bytea, out numbers pg_catalog.bytea,
+    out width integer
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import forecast_chunks
+return forecast_chunks(input_data, time_column, value_column, series, horizon, level, model, season, duplicates, gaps)
+$$;
+comment on function ml._forecast_chunks is 'Internal: the rows of ml.forecast, some series at a time.';
+
+-- A time on a wall clock means what the session's time zone says; others are moments.
+create function ml._moment(seconds pg_catalog.float8, wall boolean) returns pg_catalog.timestamptz
+    language sql stable parallel safe as $$
+select case
+    when $1 operator(pg_catalog.=) 'NaN' then null
+    when $2 then pg_catalog.timezone('UTC', pg_catalog.to_timestamp($1))::pg_catalog.timestamptz
+    else pg_catalog.to_timestamp($1) end
+$$;
+comment on function ml._moment is 'Internal: the time of an answer about a series.';
+
+create function ml._number(value pg_catalog.float8) returns pg_catalog.float8
+    language sql immutable parallel safe as $$
+select case when $1 operator(pg_catalog.<>) 'NaN' then $1 end
+$$;
+comment on function ml._number is 'Internal: a number of an answer about a series, where NaN stands for NULL.';
+
+create function ml.forecast(
+    input_data pg_catalog.text,
+    time_column pg_catalog.text,
+    value_column pg_catalog.text,
+    series pg_catalog.text[] default null,
+    horizon integer default 10,
+    level pg_catalog.float8 default 0.9,
+    model pg_catalog.text default null,
+    season integer default null,
+    duplicates pg_catalog.text default 'mean',
+    gaps pg_catalog.text default 'interpolate'
+) returns table (
+    series pg_catalog.jsonb, at pg_catalog.timestamptz, value pg_catalog.float8, lower pg_catalog.float8,
+    upper pg_catalog.float8, level pg_catalog.float8, model pg_catalog.text, status pg_catalog.text
+)
+    language sql stable parallel unsafe rows 10000 as $$
+select n.names[n.code]::pg_catalog.jsonb, ml._moment(n.seconds, n.walls[n.code]),
+    ml._number(n.numbers[n.before operator(pg_catalog.+) 1]), ml._number(n.numbers[n.before operator(pg_catalog.+) 2]),
+    ml._number(n.numbers[n.before operator(pg_catalog.+) 3]), $6, n.models[n.code], n.statuses[n.code]
+from (
+    select c.names, c.models, c.statuses, c.walls, c.numbers, pg_catalog.unnest(c.codes) as code,
+        pg_catalog.unnest(c.times) as seconds,
+        pg_catalog.generate_series(0, c.rows operator(pg_catalog.-) 1) operator(pg_catalog.*) 3 as before
+    from (
+        select (p.chunk).names, (p.chunk).models, (p.chunk).statuses, (p.chunk).walls,
+            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).times) as times,
+            ml._float8_array((p.chunk).numbers) as numbers,
+            coalesce(pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4, ml._raise_failure()) as rows
+        from (select ml._forecast_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as chunk offset 0) as p
+        offset 0
+    ) as c
+) as n
+offset 0
+$$;
+comment on function ml.forecast is 'Forecast many series of a table, a view or a SELECT, with intervals.';
+
+create function ml._backtest_chunks(
+    input_data pg_catalog.text, time_column pg_catalog.text, value_column pg_catalog.text, series pg_catalog.text[],
+    horizon integer, windows integer, level pg_catalog.float8, model pg_catalog.text, season integer, duplicates pg_catalog.text, gaps pg_catalog.text,
+    out names pg_catalog.text[], out models pg_catalog.text[], out statuses pg_catalog.text[],
+    out walls boolean[], out codes pg_catalog.bytea, out times pg_catalog.bytea, out numbers pg_catalog.bytea,
+    out width integer
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import backtest_chunks
+return backtest_chunks(input_data, time_column, value_column, series, horizon, windows, level, model, season, duplicates, gaps)
+$$;
+comment on function ml._backtest_chunks is 'Internal: the rows of ml.backtest, some series at a time.';
+
+create function ml.backtest(
+    input_data pg_catalog.text,
+    time_column pg_catalog.text,
+    value_column pg_catalog.text,
+    series pg_catalog.text[] default null,
+    horizon integer default 10,
+    windows integer default 5,
+    level pg_catalog.float8 default 0.9,
+    model pg_catalog.text default null,
+    season integer default null,
+    duplicates pg_catalog.text default 'mean',
+    gaps pg_catalog.text default 'interpolate'
+) returns table (
+    series pg_catalog.jsonb, model pg_catalog.text, horizon_step integer, mase pg_catalog.float8,
+    smape pg_catalog.float8, rmse pg_catalog.float8, coverage pg_catalog.float8, status pg_catalog.text
+)
+    language sql stable parallel unsafe rows 10000 as $$
+select n.names[n.code]::pg_catalog.jsonb, n.models[n.code], ml._number(n.numbers[n.before operator(pg_catalog.+) 1])::integer, ml._number(n.numbers[n.before operator(pg_catalog.+) 2]),
+    ml._number(n.numbers[n.before operator(pg_catalog.+) 3]), ml._number(n.numbers[n.before operator(pg_catalog.+) 4]),
+    ml._number(n.numbers[n.before operator(pg_catalog.+) 5]), n.statuses[n.code]
+from (
+    select c.names, c.models, c.statuses, c.walls, c.numbers, pg_catalog.unnest(c.codes) as code,
+        pg_catalog.unnest(c.times) as seconds,
+        pg_catalog.generate_series(0, c.rows operator(pg_catalog.-) 1) operator(pg_catalog.*) 5 as before
+    from (
+        select (p.chunk).names, (p.chunk).models, (p.chunk).statuses, (p.chunk).walls,
+            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).times) as times,
+            ml._float8_array((p.chunk).numbers) as numbers,
+            coalesce(pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4, ml._raise_failure()) as rows
+        from (select ml._backtest_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as chunk offset 0) as p
+        offset 0
+    ) as c
+) as n
+offset 0
+$$;
+comment on function ml.backtest is 'Measure how far each forecasting model was off on the past of many series.';
+
+create function ml._decompose_chunks(
+    input_data pg_catalog.text, time_column pg_catalog.text, value_column pg_catalog.text, series pg_catalog.text[],
+    season integer, duplicates pg_catalog.text, gaps pg_catalog.text,
+    out names pg_catalog.text[], out models pg_catalog.text[], out statuses pg_catalog.text[],
+    out walls boolean[], out codes pg_catalog.bytea, out times pg_catalog.bytea, out numbers pg_catalog.bytea,
+    out width integer
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import decompose_chunks
+return decompose_chunks(input_data, time_column, value_column, series, season, duplicates, gaps)
+$$;
+comment on function ml._decompose_chunks is 'Internal: the rows of ml.decompose, some series at a time.';
+
+create function ml.decompose(
+    input_data pg_catalog.text,
+    time_column pg_catalog.text,
+    value_column pg_catalog.text,
+    series pg_catalog.text[] default null,
+    season integer default null,
+    duplicates pg_catalog.text default 'mean',
+    gaps pg_catalog.text default 'interpolate'
+) returns table (
+    series pg_catalog.jsonb, at pg_catalog.timestamptz, value pg_catalog.float8, trend pg_catalog.float8,
+    season pg_catalog.float8, remainder pg_catalog.float8, status pg_catalog.text
+)
+    language sql stable parallel unsafe rows 10000 as $$
+select n.names[n.code]::pg_catalog.jsonb, ml._moment(n.seconds, n.walls[n.code]), ml._number(n.numbers[n.before operator(pg_catalog.+) 1]),
+    ml._number(n.numbers[n.before operator(pg_catalog.+) 2]), ml._number(n.numbers[n.before operator(pg_catalog.+) 3]),
+    ml._number(n.numbers[n.before operator(pg_catalog.+) 4]), n.statuses[n.code]
+from (
+    select c.names, c.models, c.statuses, c.walls, c.numbers, pg_catalog.unnest(c.codes) as code,
+        pg_catalog.unnest(c.times) as seconds,
+        pg_catalog.generate_series(0, c.rows operator(pg_catalog.-) 1) operator(pg_catalog.*) 4 as before
+    from (
+        select (p.chunk).names, (p.chunk).models, (p.chunk).statuses, (p.chunk).walls,
+            ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).times) as times,
+            ml._float8_array((p.chunk).numbers) as numbers,
+            coalesce(pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4, ml._raise_failure()) as rows
+        from (select ml._decompose_chunks($1, $2, $3, $4, $5, $6, $7) as chunk offset 0) as p
+        offset 0
+    ) as c
+) as n
+offset 0
+$$;
+comment on function ml.decompose is 'Split many series into trend, season and remainder.';
+
+create function ml._series_anomaly_chunks(
+    input_data pg_catalog.text, time_column pg_catalog.text, value_column pg_catalog.text, series pg_catalog.text[],
+    level pg_catalog.float8, season integer, duplicates pg_catalog.text, gaps pg_catalog.text,
+    out names pg_catalog.text[], out models pg_catalog.text[], out statuses pg_catalog.text[],
+    out walls boolean[], out codes pg_catalog.bytea, out times pg_catalog.bytea, out numbers pg_catalog.bytea,
+    out width integer
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import series_anomaly_chunks
+return series_anomaly_chunks(input_data, time_column, value_column, series, level, season, duplicates, gaps)
+$$;
+comment on function ml._series_anomaly_chunks is 'Internal: the rows of ml.series_anomalies, some series at a time.';
+
+create function ml.series_anomalies(
+    input_data pg_catalog.text,
+    time_column pg_catalog.text,
+    value_column pg_catalog.text,
+    series pg_catalog.text[] default null,
+    level pg_catalog.float8 default 0.999,
+    season integer default null,
+    duplicates pg_catalog.text default 'mean',
+    gaps pg_catalog.text default 'interpolate'
+) returns table (
+    series pg_catalog.jsonb, at pg_catalog.timestamptz, value pg_catalog.float8, expected pg_catalog.float8,
+    lower pg_catalog.float8, upper pg_catalog.float8, is_anomaly boolean, score pg_catalog.float8, status pg_catalog.text
+)
+    language sql stable parallel unsafe rows 10000 as $$
+select a.series, a.at, a.value, a.expected, a.lower, a.upper,
+    a.value operator(pg_catalog.<) a.lower or a.value operator(pg_catalog.>) a.upper, a.score, a.status
+from (
+    select n.names[n.code]::pg_catalog.jsonb as series, ml._moment(n.seconds, n.walls[n.code]) as at,
+        ml._number(n.numbers[n.before operator(pg_catalog.+) 1]) as value, ml._number(n.numbers[n.before operator(pg_catalog.+) 2]) as expected,
+        ml._number(n.numbers[n.before operator(pg_catalog.+) 3]) as lower, ml._number(n.numbers[n.before operator(pg_catalog.+) 4]) as upper,
+        ml._number(n.numbers[n.before operator(pg_catalog.+) 5]) as score, n.statuses[n.code] as status
+    from (
+        select c.names, c.models, c.statuses, c.walls, c.numbers, pg_catalog.unnest(c.codes) as code,
+            pg_catalog.unnest(c.times) as seconds,
+            pg_catalog.generate_series(0, c.rows operator(pg_catalog.-) 1) operator(pg_catalog.*) 5 as before
+        from (
+            select (p.chunk).names, (p.chunk).models, (p.chunk).statuses, (p.chunk).walls,
+                ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).times) as times,
+                ml._float8_array((p.chunk).numbers) as numbers,
+                coalesce(pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4, ml._raise_failure()) as rows
+            from (select ml._series_anomaly_chunks($1, $2, $3, $4, $5, $6, $7, $8) as chunk offset 0) as p
+            offset 0
+        ) as c
+    ) as n
+    offset 0
+) as a
+offset 0
+$$;
+comment on function ml.series_anomalies is 'Find the values of many series that stand out from their trend and season.';
+
 -- What is new is granted by ml.refresh_usage alone.
 revoke all on all tables in schema ml from public;
 revoke all on all sequences in schema ml from public;
@@ -1217,6 +1813,7 @@ begin
         from pg_catalog.pg_proc p
         where p.pronamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
             and p.proname operator(pg_catalog.=) any
-                (array['predict', 'predict_value', 'predict_label', 'predict_proba']::pg_catalog.name[]));
+                (array['predict', 'predict_value', 'predict_label', 'predict_proba', 'predict_interval', 'predict_set'
+                    ]::pg_catalog.name[]));
 end
 $$;

@@ -33,11 +33,12 @@ create function ml.train(
     execution pg_catalog.jsonb default '{}',
     group_by pg_catalog.text default null,
     positive_class pg_catalog.text default null,
+    intervals pg_catalog.jsonb default null,
     tenant_id pg_catalog.text default null
 ) returns ml.training_result
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import train
-return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, positive_class, tenant_id)
+return train(model_id, model_type, training_data, target, features, algorithm, hyperparameters, validation_data, test_size, split, cv, search, preprocess, random_state, deploy, execution, group_by, positive_class, intervals, tenant_id)
 $$;
 comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
 

@@ -182,6 +182,120 @@ $$;
 comment on function ml.predict_proba(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text) is
     'Predict the probability of each class for one row, in the order of the model''s classes.';
 
+create type ml.prediction_interval as (
+    value pg_catalog.float8,
+    lower pg_catalog.float8,
+    upper pg_catalog.float8,
+    level pg_catalog.float8
+);
+comment on type ml.prediction_interval is 'What ml.predict_interval returns.';
+comment on column ml.prediction_interval.value is 'The predicted value.';
+comment on column ml.prediction_interval.lower is 'Lower bound.';
+comment on column ml.prediction_interval.upper is 'Upper bound.';
+comment on column ml.prediction_interval.level is 'Share of rows whose true value such bounds hold.';
+
+create function ml.predict_interval(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.prediction_interval
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_interval
+    SD["entry"] = predict_interval
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_interval(
+    pg_catalog.text, pg_catalog.jsonb, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a number, with bounds that hold the true value as often as the level says.';
+
+create function ml.predict_interval(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.prediction_interval
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_interval
+    SD["entry"] = predict_interval
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_interval(
+    pg_catalog.text, pg_catalog.float8[], pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a number, with bounds that hold the true value as often as the level says.';
+
+create function ml.predict_interval(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns ml.prediction_interval
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_interval
+    SD["entry"] = predict_interval
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_interval(
+    pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a number, with bounds that hold the true value as often as the level says.';
+
+create function ml.predict_set(
+    model_id pg_catalog.text,
+    input pg_catalog.jsonb,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text[]
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_set
+    SD["entry"] = predict_set
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_set(
+    pg_catalog.text, pg_catalog.jsonb, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.';
+
+create function ml.predict_set(
+    model_id pg_catalog.text,
+    input pg_catalog.float8[],
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text[]
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_set
+    SD["entry"] = predict_set
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_set(
+    pg_catalog.text, pg_catalog.float8[], pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.';
+
+create function ml.predict_set(
+    model_id pg_catalog.text,
+    input pg_catalog.text,
+    level pg_catalog.float8 default 0.9,
+    version pg_catalog.text default null,
+    tenant_id pg_catalog.text default null
+) returns pg_catalog.text[]
+    language plpython3u stable parallel unsafe cost 500 as $$
+if "entry" not in SD:
+    from motadata_ml_server.entrypoints import predict_set
+    SD["entry"] = predict_set
+return SD["entry"](model_id, input, level, version, tenant_id)
+$$;
+comment on function ml.predict_set(
+    pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text
+) is 'Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.';
+
 create function ml._predict_chunks(
     model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
     tenant_id pg_catalog.text, chunk_rows integer default null, exact_ids boolean default false, out first bigint,
@@ -479,6 +593,74 @@ comment on function ml.predict_batch(
     pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text
 ) is 'Predict every row of a table, a view or a SELECT, in its order.';
 
+-- The same with how sure each prediction is, at a level: a function of its own, so that all others keep their columns.
+create function ml._predict_level_chunks(
+    model_id pg_catalog.text, input_data pg_catalog.text, id_column pg_catalog.text, version pg_catalog.text,
+    tenant_id pg_catalog.text, chunk_rows integer, level pg_catalog.float8, out first bigint,
+    out ids pg_catalog.text[], out labels pg_catalog.text[], out codes pg_catalog.bytea, out vals pg_catalog.bytea,
+    out numbers pg_catalog.bytea, out width integer, out chances boolean, out lowers pg_catalog.bytea,
+    out uppers pg_catalog.bytea, out sets pg_catalog.text[]
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import predict_chunks
+return predict_chunks(model_id, input_data, id_column, version, tenant_id, chunk_rows, False, level)
+$$;
+comment on function ml._predict_level_chunks is
+    'Internal: the predictions of ml.predict_batch with a level, a chunk of rows at a time.';
+
+create function ml.predict_batch(
+    model_id pg_catalog.text,
+    input_data pg_catalog.text,
+    level pg_catalog.float8,
+    id_column pg_catalog.text default null,
+    version pg_catalog.text default null,
+    chunk_rows integer default null,
+    tenant_id pg_catalog.text default null
+) returns table (
+    id pg_catalog.text, prediction pg_catalog.text, value pg_catalog.float8, confidence pg_catalog.float8,
+    probabilities pg_catalog.float8[], lower pg_catalog.float8, upper pg_catalog.float8, labels pg_catalog.text[]
+)
+    language sql stable parallel unsafe rows 100000 as $$
+select
+    case when r.numbered
+        then (r.first operator(pg_catalog.+) r.position operator(pg_catalog.-) 1)::pg_catalog.text else r.id end,
+    case when r.code is null
+        then case when r.value operator(pg_catalog.<>) 'NaN' then r.value end::pg_catalog.text
+        else r.labels[r.code] end,
+    case when r.value operator(pg_catalog.<>) 'NaN' then r.value end,
+    case when r.chances and r.code operator(pg_catalog.>) 0
+        then r.numbers[r.before operator(pg_catalog.+) r.code] end,
+    case when r.width operator(pg_catalog.>) 0 and (r.code is null or r.code operator(pg_catalog.<>) 0)
+        then r.numbers[r.before operator(pg_catalog.+) 1 : r.before operator(pg_catalog.+) r.width] end,
+    case when r.low operator(pg_catalog.<>) 'NaN' then r.low end,
+    case when r.high operator(pg_catalog.<>) 'NaN' then r.high end,
+    r.held::pg_catalog.text[]
+from (
+    select n.*, (n.position operator(pg_catalog.-) 1) operator(pg_catalog.*) n.width as before from (
+        select c.first, c.ids is null as numbered, c.labels, c.width, c.chances, c.numbers,
+            pg_catalog.unnest(c.codes) as code, pg_catalog.unnest(c.vals) as value, pg_catalog.unnest(c.ids) as id,
+            pg_catalog.unnest(c.lowers) as low, pg_catalog.unnest(c.uppers) as high, pg_catalog.unnest(c.sets) as held,
+            pg_catalog.generate_series(1, c.rows) as position
+        from (
+            select (p.chunk).first, (p.chunk).ids, (p.chunk).labels, (p.chunk).width, (p.chunk).chances, (p.chunk).sets,
+                ml._int4_array((p.chunk).codes) as codes, ml._float8_array((p.chunk).vals) as vals,
+                ml._float8_array((p.chunk).numbers) as numbers, ml._float8_array((p.chunk).lowers) as lowers,
+                ml._float8_array((p.chunk).uppers) as uppers,
+                coalesce(
+                    pg_catalog.octet_length((p.chunk).codes) operator(pg_catalog./) 4,
+                    pg_catalog.octet_length((p.chunk).vals) operator(pg_catalog./) 8,
+                    ml._raise_failure()) as rows
+            from (select ml._predict_level_chunks($1, $2, $4, $5, $7, $6, $3) as chunk offset 0) as p
+            offset 0
+        ) as c
+    ) as n
+) as r
+offset 0
+$$;
+comment on function ml.predict_batch(
+    pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text
+) is 'Predict every row of a table, a view or a SELECT, in its order.';
+
 create function ml.predict_into(
     model_id pg_catalog.text,
     input_data pg_catalog.text,
@@ -487,11 +669,12 @@ create function ml.predict_into(
     version pg_catalog.text default null,
     keep pg_catalog.text[] default null,
     mode pg_catalog.text default 'append',
+    level pg_catalog.float8 default null,
     tenant_id pg_catalog.text default null
 ) returns bigint
     language plpython3u volatile parallel unsafe as $$
 from motadata_ml_server.entrypoints import predict_into
-return predict_into(model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
+return predict_into(model_id, input_data, target_table, id_column, version, keep, mode, level, tenant_id)
 $$;
 comment on function ml.predict_into is
     'Write the predictions of every row to a new or an existing table, and return how many.';

@@ -15,7 +15,8 @@ begin
             from pg_catalog.pg_proc p
             where p.pronamespace operator(pg_catalog.=) 'ml'::pg_catalog.regnamespace
                 and p.proname operator(pg_catalog.=) any
-                    (array['predict', 'predict_value', 'predict_label', 'predict_proba']::pg_catalog.name[]));
+                    (array['predict', 'predict_value', 'predict_label', 'predict_proba', 'predict_interval', 'predict_set'
+                    ]::pg_catalog.name[]));
     end if;
 end
 $$;

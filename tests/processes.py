@@ -24,10 +24,23 @@ def fields_of(stat: bytes) -> list[bytes]:
     return stat.rsplit(b")", 1)[1].split()
 
 
-def workers_of(pid: int) -> list[int]:
-    """Return the training workers of a backend, by their command line."""
+def _of_the_worker(pid: int) -> Iterator[tuple[int, int]]:
+    """Yield the processes that serve a backend's trainings, each with its parent."""
     wanted = {b"motadata_ml_server.worker", str(pid).encode()}
-    return [found for found, command in processes("cmdline") if wanted <= set(command.split(b"\0"))]
+    for found, command in processes("cmdline"):
+        if wanted <= set(command.split(b"\0")):
+            with contextlib.suppress(OSError):
+                yield found, int(fields_of(Path(f"/proc/{found}/stat").read_bytes())[1])
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the training workers of a backend: forked processes, those that have lost their fork server included."""
+    return [found for found, parent in _of_the_worker(pid) if parent != pid]
+
+
+def fork_servers_of(pid: int) -> list[int]:
+    """Return the processes that a backend keeps for its next training."""
+    return [found for found, parent in _of_the_worker(pid) if parent == pid]
 
 
 def children_of(pid: int) -> list[int]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.faults.conftest import LONG, Background, Estate, Session, answers, backends, said
-from tests.processes import open_files, runs, shared_files_of, wait_for, workers_of
+from tests.faults.conftest import LONG, TRAIN, Background, Estate, Session, answers, backends, said
+from tests.processes import fork_servers_of, open_files, runs, shared_files_of, wait_for, workers_of
 from tests.sessions import has_ended
 
 
@@ -148,3 +148,16 @@ def test_a_stopped_worker_still_ends_with_its_statement(estate: Estate) -> None:
         session.execute("select pg_cancel_backend(%s)", [background.pid])
     assert said(background.join(5)) == "57014"
     nothing_is_left_of(background.pid, [worker], estate)
+
+
+def test_a_killed_backend_takes_its_idle_fork_server_along(estate: Estate) -> None:
+    session = estate.connect()
+    with session.transaction(force_rollback=True):
+        session.execute(TRAIN["number"].encode(), [True])
+    pid = session.info.backend_pid
+    (server,) = fork_servers_of(pid)
+    with estate.crash():
+        os.kill(pid, signal.SIGKILL)
+    session.close()
+    wait_for(lambda: not runs(server), 5)
+    estate.check()

@@ -38,7 +38,7 @@ def train(algorithm: str) -> str:
 def test_nothing_outlives_a_parallel_training(estate: Estate, algorithm: str, way: str, state: str) -> None:
     background = Background(estate.connect(), train(algorithm))
     worker = wait_for(lambda: workers_of(background.pid))[0]
-    wait_for(lambda: sum(map(cpu_seconds, processes_of_session(worker))) > 4)
+    wait_for(lambda: sum(map(cpu_seconds, processes_of_session(worker))) > 1.5)
     started = processes_of_session(worker)
     if way == "cancel":
         with estate.connect() as session:

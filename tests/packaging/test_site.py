@@ -22,7 +22,7 @@ def test_site_is_built_and_searched_without_a_network(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tools.site.__main__ import build; build(*map(Path, sys.argv[1:]))"
     )
-    build = (*without_network(), sys.executable, "-B", "-c", code, made / "bin" / "mkdocs", site)
+    build: list[str | Path] = [*without_network(), sys.executable, "-B", "-c", code, made / "bin" / "mkdocs", site]
     subprocess.run(build, check=True, cwd=ROOT)
     pages = list(site.rglob("*.html"))
     assert len(pages) > 40

@@ -19,7 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from motadata_ml_server.worker import __main__ as worker
+from motadata_ml_server.training.fork_protocol import Descriptors, ForkOrder
+from motadata_ml_server.worker import lifetime, preload
+from motadata_ml_server.worker import training_process as worker
 
 FOLDER, PID, PORT = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -95,6 +97,11 @@ ATTACKS: dict[str, Callable[[], Any]] = {
     "open the session's files": lambda: os.listdir(f"/proc/{PID}/fd"),
     "read the session's memory by a call": read_memory,
     "read the session's memory at a known place": read_memory_blindly,
+    "read the fork server's memory": lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
+    "open the fork server's files": lambda: os.listdir(f"/proc/{os.getppid()}/fd"),
+    "signal the fork server": lambda: os.kill(os.getppid(), 0),
+    "trace the fork server": lambda: kernel(101, 117, 16, os.getppid(), 0, 0),
+    "limit the fork server": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE, (0, 0)),
     "trace the session": lambda: kernel(101, 117, 16, PID, 0, 0),
     "be traced, and trace": lambda: kernel(101, 117, 0, 0, 0, 0),
     "take a handle of the session": lambda: kernel(434, 434, PID, 0),
@@ -153,6 +160,7 @@ def outcome(attack: Callable[[], Any]) -> str:
 
 def attack(*_: Any) -> None:
     """Try everything, in the first thread and in another, and tell."""
+    threads = len(os.listdir("/proc/self/task"))
     told: dict[str, Any] = {name: outcome(each) for name, each in ATTACKS.items()}
 
     def beside() -> None:
@@ -162,11 +170,23 @@ def attack(*_: Any) -> None:
     thread.start()
     thread.join()
     told.update({name: bool(each()) for name, each in ALLOWED.items()})
-    told["threads"] = len(os.listdir("/proc/self/task"))
+    told["threads"] = threads
     os.write(2, json.dumps(told).encode())
     os._exit(0)
 
 
+def be_forked() -> None:
+    """Do as a fork server does: import first, fork, and only then have the process give up what it needs no more."""
+    preload.preload("LogisticRegression")
+    server = os.getpid()
+    nothing, told = os.open(os.devnull, os.O_RDWR), os.dup(2)
+    if os.fork() == 0:
+        lifetime.die_with(server)
+        descriptors = Descriptors(nothing, os.dup(nothing), nothing, nothing, told)
+        os._exit(worker.run(ForkOrder("LogisticRegression", 1, 2000, 0), descriptors))
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+
+
 if __name__ == "__main__":
     worker._train = attack  # type: ignore[assignment]
-    worker.main(["0", "0", str(os.getppid()), "2000"])
+    be_forked()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,6 +13,30 @@ import pytest
 from pytest_postgresql.executors import PostgreSQLExecutor
 
 from tests.conftest import conninfo
+
+ATTACKS = "attacks tried: {tried}, got through: {through}"
+"""What a run ends with: docs/security.md has the figure of a whole one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the report of a test say whether it is an attack: each of this folder is one but those marked otherwise."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("no_attack") is None:
+            item.user_properties.append(("attack", True))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many attacks were tried, and how many got through: a test of several cases counts each case."""
+
+    def attacks(outcome: str) -> int:
+        reports = terminalreporter.stats.get(outcome, [])
+        return sum(("attack", True) in getattr(report, "user_properties", ()) for report in reports)
+
+    through = attacks("failed")
+    tried = attacks("passed") + through
+    if tried:
+        terminalreporter.write_line(ATTACKS.format(tried=tried, through=through))
+
 
 Session = psycopg.Connection[Any]
 RoleFactory = Callable[..., str]

@@ -19,7 +19,16 @@ MORE_THAN_PREDICT = [
     "ml.delete_model('m', '1.0.0'{})",
     "ml.evaluate('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.confusion_matrix('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.roc_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.precision_recall_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.calibration_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.lift_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.thresholds('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.drift('m', 'select 1 as x, 2 as w'{})",
+    "ml.coefficients('m'{})",
+    "ml.importance('m'{})",
+    "ml.explain('m', jsonb_build_object('x', 1, 'w', 2){})",
+    "ml.explain_batch('m', 'select 1 as x, 2 as w'{})",
     "ml.to_sql('m'{})",
     "ml.export_onnx('m'{})",
     "ml.create_sql_function('m', 'public.f'{})",
@@ -55,6 +64,7 @@ def app(
         yield session
 
 
+@pytest.mark.no_attack
 @pytest.mark.parametrize("call", PREDICTIONS)
 def test_an_application_predicts(app: Session, call: str) -> None:
     assert app.execute(f"select {call}".format("").encode()).fetchone() == (PREDICTIONS[call],)
@@ -192,3 +202,9 @@ def test_access_and_shared_models_outlive_a_change_of_the_group(own_actors: Acto
     assert blue.execute(call.encode()).fetchone() == ("secret of rouge",)
     superuser.execute(f'revoke "{nobody}" from "{blue.info.user}"'.encode())
     assert refusal(blue, call).sqlstate == "ML012"
+
+
+@pytest.mark.parametrize("name", ["forecast", "backtest", "decompose", "series_anomalies"])
+def test_who_may_only_predict_forecasts_nothing(app: Session, name: str) -> None:
+    call = f"select ml.{name}('select now() as d, 1 as v', 'd', 'v')"
+    assert "permission denied for function" in str(refusal(app, call))

@@ -149,6 +149,47 @@ def test_a_model_of_many_categories_as_sql(session: Session, algorithm: str) -> 
     assert time.monotonic() - started < 5
 
 
+REQUESTS = {
+    "many requests": (
+        "select cardinality(errors) from ml._serve_requests(null, 'm', "
+        'array(select \'{"x": 1, "w": 2}\' from generate_series(1, 1000000)), null, null)'
+    ),
+    "many rows": (
+        "select length(answer) from ml._serve_rows(null, 'm', "
+        "(select '[' || string_agg('[1,2]', ',') || ']' from generate_series(1, 1500000)), null, null)"
+    ),
+    "rows of megabytes": (
+        "select length(answer) from ml._serve_rows(null, 'm', '[' || repeat('[],', 9000000) || '1]', null, null)"
+    ),
+    "requests of megabytes": (
+        "select cardinality(errors) from ml._serve_requests(null, 'm', "
+        "array(select '[' || repeat('[],', 500000) || '1]' from generate_series(1, 20)), null, null)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_the_serving_process_never_sends_is_refused(session: Session, name: str) -> None:
+    """The functions behind it are any user's to call."""
+    state, grown = ended(session, REQUESTS[name])
+    assert state == "ML011"
+    assert grown < 700
+
+
+@pytest.mark.parametrize("function", ["evaluate", "confusion_matrix"])
+def test_a_target_whose_labels_never_repeat(session: Session, actors: Actors, function: str) -> None:
+    actors.superuser.execute("select ml.set_option('session_cache_mb', '40')")
+    try:
+        query = "select i as x, 1 as w, 'label ' || i as y from generate_series(1, 2000000) as i"
+        state, grown = ended(
+            session, f"select count(*) from ml.{function}('m', '{query.replace(chr(39), chr(39) * 2)}')"
+        )
+    finally:
+        actors.superuser.execute("select ml.set_option('session_cache_mb', null)")
+    assert state == "ML020"
+    assert grown < 100
+
+
 CANCELLED_WITHIN = 0.2
 """Seconds from a cancel to the error, on a machine that is quiet."""
 
@@ -173,8 +214,20 @@ LONG = {
     "a score of neighbours": "select ml.evaluate('near', 'blue_own.deep')",
     "a confusion matrix": "select ml.confusion_matrix('tree of many', 'blue_own.categories')",
     "a score of classes": "select ml.evaluate('tree of many', 'blue_own.categories')",
+    "a curve": "select ml.lift_curve('tree of many', 'blue_own.categories', 'label 0')",
+    "intervals": "select count(*) from ml.predict_batch('sure', 'blue_own.deep', level => 0.9, chunk_rows => 1000000)",
     "a drift": "select ml.drift('forest', 'blue_own.deep')",
     "a drift of categories": "select ml.drift('tree of many', 'blue_own.categories')",
+    "requests of one row": "select ml._serve_requests(null, 'tree of many', array(select "
+    '\'{"c": "category 7", "n": 1}\' from generate_series(1, 90000)), null, null)',
+    "a request of many rows": "select ml._serve_rows(null, 'tree of many', (select '[' || string_agg("
+    "'{\"c\": \"category 7\", \"n\": 1}', ',') || ']' from generate_series(1, 90000)), null, null)",
+    "forecasts of many series": "select count(*) from ml.forecast('blue_own.series', 'd', 'v', array['s'], 28)",
+    "forecasts of one long series": "select count(*) from ml.forecast('select d, v from blue_own.long', 'd', 'v', "
+    "horizon => 500)",
+    "a backtest": "select count(*) from ml.backtest('blue_own.series', 'd', 'v', array['s'], 14, 50)",
+    "decompositions": "select count(*) from ml.decompose('blue_own.series', 'd', 'v', array['s'])",
+    "anomalies": "select count(*) from ml.series_anomalies('blue_own.series', 'd', 'v', array['s'])",
     "predictions into a table": "select ml.predict_into('near', 'blue_own.deep', 'blue_own.near', mode => 'replace')",
     "parameters of a run": "select ml._log_params(ml._start_run('long', null, '{}', 'blue'), "
     "(select jsonb_object_agg(i, '[[],[]]'::jsonb) from generate_series(1, 50000) as i))",
@@ -206,6 +259,14 @@ def long_models(_shared_actors: Actors) -> None:
         select (i::bigint * 7919) % 10007 as x, (i * 31) % 101 as w, (i * 17) % 1009 as y
         from generate_series(1, 400000) as i"""
     )
+    blue.execute(
+        """create table blue_own.series as select date '2023-01-01' + i as d, s, 50 + s + sin(i * 0.9) * 9 as v
+        from generate_series(1, 300) as i, generate_series(1, 1500) as s"""
+    )
+    blue.execute(
+        """create table blue_own.long as select timestamp '2023-01-01' + i * interval '1 hour' as d,
+        50 + sin(i * 0.2617993878) * 9 as v from generate_series(1, 300000) as i"""
+    )
     few = "select * from blue_own.%s limit 20000"
     for model, task, relation, target, features, algorithm, given in (
         ("tree of many", "classification", "categories", "y", "c n", "decision_tree", '{"max_depth": 6}'),
@@ -218,6 +279,9 @@ def long_models(_shared_actors: Actors) -> None:
             "select ml.train(%s, %s, %s, %s, %s, %s, hyperparameters => %s)",
             [model, task, few % relation, target, features.split(), algorithm, given],
         )
+    blue.execute(
+        "select ml.train('sure', 'regression', %s, 'y', '{x, w}', 'random_forest', intervals => '{}')", [few % "deep"]
+    )
 
 
 def slowness() -> float:

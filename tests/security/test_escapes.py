@@ -50,6 +50,7 @@ def test_known_attacks_are_escaped() -> None:
     assert server.printable("Zürich 東京 \U0001f600") == "Zürich 東京 \U0001f600"
 
 
+@pytest.mark.no_attack
 def test_a_line_of_the_log_reads_back_as_what_was_meant() -> None:
     told = line("training_started", model=NAME + TAG)
     assert obeyed(told) == []

@@ -84,6 +84,7 @@ def test_another_name_scheme_or_port_is_another_server(where: str) -> None:
         assert len(named.heard) == 1
 
 
+@pytest.mark.no_attack
 def test_a_redirect_on_the_same_server_is_followed() -> None:
     with serving("later") as named:
         named.elsewhere = named.url

@@ -62,6 +62,7 @@ def test_damaged_arrays_never_leave_the_loops_own_memory(sanitized: dict[str, st
     assert done.stdout.split()[-1] == "fuzz_strings"
 
 
+@pytest.mark.no_attack
 def test_sanitizers_see_what_they_are_there_for(sanitized: dict[str, str]) -> None:
     program = "import ctypes; libc = ctypes.CDLL(None); at = libc.malloc; at.restype = ctypes.c_void_p; p = at(8)"
     done = run(sanitized, "-c", f"{program}; libc.memset(ctypes.c_void_p(p), 1, ctypes.c_size_t(9))")
@@ -69,6 +70,7 @@ def test_sanitizers_see_what_they_are_there_for(sanitized: dict[str, str]) -> No
     assert "heap-buffer-overflow" in done.stderr
 
 
+@pytest.mark.no_attack
 def test_loops_pass_their_own_tests_with_sanitizers(sanitized: dict[str, str]) -> None:
     chosen = "compiled and not scikit and not lightgbm and not xgboost"
     options = ("-q", "-x", "-p", "no:cacheprovider", "-W", "default", "-k", chosen)

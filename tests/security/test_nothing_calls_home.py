@@ -183,6 +183,7 @@ def test_a_session_keeps_one_thread_whatever_it_predicted_with(watched: Watched)
     assert watched.threads == dict.fromkeys(MODELS, 1)
 
 
+@pytest.mark.no_attack
 def test_one_module_imports_onnxruntime_and_turns_its_telemetry_off_before() -> None:
     found = set()
     for folder in ("plpython", "pyclient", "benchmarks", "tools", "tests"):
@@ -211,6 +212,7 @@ def test_an_environment_that_wants_telemetry_does_not_get_it(named: str) -> None
     assert done.stdout.split() == ["1", "1"]
 
 
+@pytest.mark.no_attack
 def test_the_images_turn_it_off_for_whatever_runs_in_them() -> None:
     for name in ("Dockerfile.postgres", "docker/Dockerfile.serving"):
         assert "ENV ORT_DISABLE_TELEMETRY=1" in (ROOT / name).read_text()

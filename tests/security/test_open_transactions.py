@@ -80,6 +80,7 @@ def test_refreshing_takes_back_what_a_revocation_left(own_actors: Actors, open_t
     assert not may_execute(own_actors, blue)
 
 
+@pytest.mark.no_attack
 @pytest.mark.usefixtures("open_transaction")
 def test_who_has_the_rights_is_granted_more_without_waiting(own_actors: Actors) -> None:
     blue = own_actors.blue.info.user
@@ -98,3 +99,41 @@ def test_who_lacks_the_rights_is_refused_soon_and_nothing_is_stored(own_actors: 
     assert error.sqlstate == "55P03"
     assert error.diag.message_hint
     assert own_actors.superuser.execute("select from ml.tenant_roles where role::text = %s", [nobody]).fetchall() == []
+
+
+CHANGES = {
+    "ml.grant_usage({blue}, 'blue', access => 'admin')": "ml.revoke_usage({blue}, 'blue')",
+    "ml.grant_model('m', {nobody}, tenant_id => 'blue')": "ml.grant_model('m', {nobody}, tenant_id => 'blue')",
+    "ml.revoke_model('m', {nobody}, 'blue')": "ml.revoke_model('m', {nobody}, 'blue')",
+    "ml.revoke_api_key({key}, 'blue')": "ml.revoke_api_key({key}, 'blue')",
+    "ml._start_run('held', tenant_id => 'blue')": "ml.set_quota('blue', max_bytes => 2000000000)",
+    "ml.revoke_usage({blue}, 'blue')": "ml.grant_usage({blue}, 'blue', access => 'predict')",
+    "ml.grant_usage({blue}, 'a new one')": "ml.grant_usage({chief}, 'a new one')",
+}
+"""What an administrator does and leaves open, and what others cannot do then: change the same."""
+
+
+def test_who_would_change_the_same_is_told_so_soon(own_actors: Actors) -> None:
+    """An administrator who is about to be revoked could keep the row locked, and the others waiting, for ever."""
+    superuser = own_actors.superuser
+    superuser.execute("select ml.set_quota('blue', max_bytes => 1000000000)")
+    superuser.execute("select ml.create_api_key('a key', tenant_id => 'blue')")
+    key = superuser.execute("select max(id) from ml.api_key").fetchone()
+    names = {who: f"'{getattr(own_actors, who).info.user}'" for who in ("blue", "chief", "nobody")}
+    names["key"] = str(key and key[0])
+    for first, second in CHANGES.items():
+        holder = superuser.info.user if "a new one" in first else own_actors.chief.info.user
+        with psycopg.connect(superuser.info.dsn, user=holder) as session:
+            session.execute(f"select {first.format(**names)}".encode())
+            started = time.monotonic()
+            error = refusal(superuser, f"select {second.format(**names)}")
+            assert time.monotonic() - started < SOON
+            assert error.sqlstate == "55P03", first
+            assert "another transaction is changing the same" in str(error.diag.message_primary)
+            assert "pg_terminate_backend" in str(error.diag.message_hint)
+            superuser.execute("select pg_terminate_backend(%s)", [session.info.backend_pid])
+            with pytest.raises(psycopg.OperationalError):
+                session.execute("select 1")
+        superuser.execute(f"select {second.format(**names)}".encode())
+        if "revoke_usage" in second:
+            superuser.execute(f"select ml.grant_usage({names['blue']}, 'blue')".encode())

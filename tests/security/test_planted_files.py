@@ -82,6 +82,7 @@ def test_a_link_in_the_place_of_a_result_is_not_copied_into_the_checkout(project
     assert (project / "root" / "docs" / "sql-reference.md").read_text() == "ours\n"
 
 
+@pytest.mark.no_attack
 def test_a_result_that_is_a_file_still_comes_back(project: Path) -> None:
     done = as_root(project, "true", "echo new >docs/sql-reference.md; touch -d '+1 hour' docs/sql-reference.md")
     assert done.returncode == 0, done.stderr
@@ -207,6 +208,7 @@ def test_the_settings_are_added_with_the_servers_own_rights(
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.no_attack
 def test_a_file_that_cannot_be_added_to_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SetupError):
         server_account().append(tmp_path / "no" / "such", "x")

@@ -88,6 +88,7 @@ def read_runs(session: Session) -> None:
     session.execute("select * from ml.experiment_runs").fetchall()
 
 
+@pytest.mark.no_attack
 @pytest.mark.parametrize("kind", STAND_INS)
 def test_the_old_scripts_made_a_superuser_of_who_prepared_the_schema(
     empty: Session, mallory: Session, kind: str
@@ -166,6 +167,7 @@ def test_an_object_of_another_extension_is_foreign(empty: Session) -> None:
     assert "ml.f()" in str(refusal(empty, "create extension motadata_ml").diag.message_primary)
 
 
+@pytest.mark.no_attack
 def test_a_schema_of_a_superusers_with_nothing_in_it_is_accepted(
     empty: Session, role_factory: Callable[..., str]
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_schema_of_a_superusers_with_nothing_in_it_is_accepted(
     empty.execute("drop schema if exists ml")
 
 
+@pytest.mark.no_attack
 def test_indexes_and_statistics_of_the_administrators_are_no_hindrance(empty: Session) -> None:
     empty.execute(f"create extension motadata_ml version '{OLD}'".encode())
     empty.execute("create index own on ml.model_version (trained_at)")

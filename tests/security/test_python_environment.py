@@ -149,6 +149,10 @@ def test_the_worker_gets_nothing_from_the_session_or_the_servers_environment(act
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
         "MKL_NUM_THREADS",
+        "OMP_WAIT_POLICY",
+        "GOMP_SPINCOUNT",
+        "KMP_BLOCKTIME",
+        "OPENBLAS_THREAD_TIMEOUT",
     }
     assert names <= allowed | {"NUMEXPR_NUM_THREADS", "LC_CTYPE"}
     assert command[1] == b"-I"

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from motadata_ml_server import _native
 from motadata_ml_server.errors import ArtifactError
+from motadata_ml_server.features.background import Background
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.persistence.json_intake import read_json
@@ -39,6 +40,7 @@ GROUPED = GroupedModels(
 ).to_bytes()
 TREES = compile_estimator(RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, Y), "classification", X).trees
 LINEAR = LinearModel(np.ones((1, 2)), np.zeros(1), "logistic", {}).to_bytes()
+BACKGROUND = Background({-1: np.ones(2)}, {0: np.ones((3, 2))}).to_bytes()
 PLAN = json.dumps({"version": 1, "columns": [{"name": "x", "kind": "number", "source": "number", "width": 1}]}).encode()
 PROFILE = json.dumps(
     {"version": 1, "columns": [{"name": "x", "kind": "number", "edges": [1.0], "categories": [], "counts": [1, 2]}]}
@@ -50,6 +52,7 @@ READERS: dict[str, tuple[Callable[[bytes], Any], bytes]] = {
     "onnx": (check_onnx, ONNX),
     "trees": (lambda data: TreeModel.from_bytes(data).open(_native.loops()), TREES),
     "grouped": (GroupedModels.from_bytes, GROUPED),
+    "background": (Background.from_bytes, BACKGROUND),
     "linear": (LinearModel.from_bytes, LINEAR),
     "plan": (lambda data: read_json(data, "feature plan", FeaturePlan.from_json), PLAN),
     "profile": (lambda data: read_json(data, "profile", Profile.from_json), PROFILE),

@@ -81,6 +81,7 @@ def test_a_tenant_has_no_right_on_any_table_or_sequence(actors: Actors, who: str
         assert tables == [], f"ml.{name} is a plain view of {tables}: a condition of the caller's reaches its rows"
 
 
+@pytest.mark.no_attack
 def test_the_views_known_here_are_all_that_a_tenant_reads(actors: Actors) -> None:
     granted = actors.superuser.execute(PRIVILEGES, {"role": actors.blue.info.user}).fetchall()
     assert {name for name, _ in granted} - {"api_keys"} == set(VIEWS)
@@ -291,6 +292,7 @@ def test_bypassrls_is_no_membership(own_actors: Actors, role_factory: Any) -> No
         assert refusal(blue, f"select {call}").sqlstate == "ML009", call
 
 
+@pytest.mark.no_attack
 def test_views_still_show_what_is_ones_own(own_actors: Actors) -> None:
     red = own_actors.red
     (run,) = red.execute("select ml._start_run('own', 'first', '{\"k\": 1}')").fetchone()  # type: ignore[misc]

@@ -59,6 +59,7 @@ def test_no_attack_from_inside_a_fit_gets_through(told: Told) -> None:
     assert {name: came for name, came in attacks.items() if came != "refused"} == {}
 
 
+@pytest.mark.no_attack
 def test_what_a_fit_needs_is_still_there(told: Told) -> None:
     needed = {name: came for name, came in told.items() if isinstance(came, bool)}
     assert len(needed) > 4
@@ -94,6 +95,7 @@ def _train_until_cancelled(session: psycopg.Connection[Any]) -> None:
         )
 
 
+@pytest.mark.no_attack
 def test_the_sandbox_costs_a_training_a_few_milliseconds() -> None:
     code = (
         "import time, joblib\nfrom motadata_ml_server.worker import sandbox\nstarted = time.perf_counter()\n"
@@ -106,6 +108,7 @@ def test_the_sandbox_costs_a_training_a_few_milliseconds() -> None:
     assert took < 0.01
 
 
+@pytest.mark.no_attack
 def test_a_kernel_without_the_walls_trains_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "no_new_privileges", lambda: False)
     assert vars(sandbox.enter()) == {"no_new_privileges": False, "landlock": False, "calls": False}
@@ -115,6 +118,7 @@ def test_a_kernel_without_the_walls_trains_all_the_same(monkeypatch: pytest.Monk
     assert vars(sandbox.enter()) == {"no_new_privileges": True, "landlock": False, "calls": False}
 
 
+@pytest.mark.no_attack
 def test_the_doctor_says_what_holds(actors: Actors) -> None:
     row = actors.superuser.execute("select ok, detail from ml.doctor() where check_name = 'sandbox'").fetchone()
     assert row is not None
@@ -130,6 +134,7 @@ def test_nothing_readable_holds_data_directories() -> None:
         assert not path.startswith(("/var/lib/postgresql", "/var/lib/pgsql", "/usr/local/pgsql"))
 
 
+@pytest.mark.no_attack
 def test_the_filter_is_small_enough_for_the_kernel() -> None:
     machine = kernel.machine()
     if machine is None:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.site.pages import ROOT, SECTIONS, lay_out
+from tools.site.pages import INDEX, ROOT, lay_out, sections
 
 SITE = ROOT / "dist" / "site"
 
@@ -27,7 +27,7 @@ def settings(pages: Path, site: Path) -> dict[str, object]:
         },
         "plugins": ["search"],
         "markdown_extensions": ["tables", "pymdownx.superfences", "pymdownx.tasklist", {"toc": {"permalink": True}}],
-        "nav": [{title: list(found)} for title, found in SECTIONS.items()],
+        "nav": [*({title: pages_below} for title, pages_below in sections().items()), {"All pages": INDEX}],
         "validation": {"omitted_files": "ignore", "anchors": "warn", "not_found": "warn"},
     }
 

@@ -6,26 +6,14 @@ import posixpath
 import re
 import shutil
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BESIDE = ("migrations/README.md", "plpython/motadata_ml_server/persistence/FORMATS.md", "pyclient/compat/README.md")
 """Pages that are neither in docs/ nor on top of the project."""
 
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("README.md", "docs/install.md", "docs/troubleshooting.md", "docs/index.md"),
-    "Use it": ("docs/client.md", "docs/drivers.md", "docs/algorithms.md", "docs/glossary.md", "docs/sql-reference.md"),
-    "Run it": (
-        *("docs/operations.md", "docs/security.md", "docs/faults.md", "docs/benchmarks.md", "docs/profiles.md"),
-        *("docs/licences.md", "CHANGELOG.md", "docs/roadmap.md", "SUPPORT.md", "SECURITY.md"),
-    ),
-    "Change it": (
-        *("CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "docs/architecture.md", "docs/feature-kinds.md"),
-        *("docs/decisions/README.md", "docs/releasing.md", *BESIDE),
-    ),
-}
-"""The navigation: headings, and the pages below each. Decisions are reached from their list."""
+INDEX = "docs/index.md"
+"""The page that lists the others, by what they are for: the navigation is read from it."""
 
 _LINK = re.compile(r"(\]\()([^()\s#]+)((?:#[^()\s]*)?\))")
 
@@ -34,6 +22,20 @@ def found() -> list[str]:
     """Return every page that the site has, by its path in the project."""
     paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in BESIDE)]
     return sorted(str(path.relative_to(ROOT)) for path in paths)
+
+
+def sections() -> dict[str, list[str]]:
+    """Return the navigation: the index's headings, and the pages that it lists below each, once."""
+    text = (ROOT / INDEX).read_text(encoding="utf-8")
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    pages, listed = set(found()), {INDEX}
+    navigation = {}
+    for title, part in zip(parts[1::2], parts[2::2], strict=True):
+        paths = [posixpath.normpath(posixpath.join("docs", match[2])) for match in _LINK.finditer(part)]
+        below = list(dict.fromkeys(path for path in paths if path in pages - listed))
+        listed.update(below)
+        navigation[title] = below
+    return navigation
 
 
 def repository() -> str:

@@ -39,6 +39,9 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         ),
         "session_cache_mb": Option(512, 1, 1 << 20, "Memory for models in each session, in MB."),
         "chunk_rows": Option(10_000, 100, 1_000_000, "Rows read, predicted or streamed at a time."),
+        "worker_idle_seconds": Option(
+            60, 0, 86_400, "Seconds that a session's training process waits for its next training; 0: not at all."
+        ),
     }
 )
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
+
+MAX_NAME_CHARACTERS: Final = 200
+"""Of a name that somebody asks for: similar ones are looked for in a time that grows with its length."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from motadata_ml_server.algorithms import catalogue
-from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.algorithms.catalogue import MAX_NAME_CHARACTERS, AlgorithmEntry
 from motadata_ml_server.algorithms.unsupported import DENIED
 from motadata_ml_server.errors import AlgorithmNotFoundError, UnsupportedOperationError
 
@@ -19,6 +19,7 @@ DEFAULTS: Mapping[str, str] = {
     "anomaly": "IsolationForest",
     "decomposition": "PCA",
 }
+"""What hyperparameters, or those that a search varies, mean where they name no other family."""
 
 STREAMING: Mapping[str, str] = {
     "classification": "SGDClassifier",
@@ -43,9 +44,14 @@ _BY_HYPERPARAMETERS = (
 _SUFFIX = {"classification": "Classifier", "regression": "Regressor"}
 
 
-def by_rows(algorithm: str | None, hyperparameters: Mapping[str, Any], streams: bool) -> bool:
-    """Say whether the rows themselves have to decide which estimator "auto" means."""
-    return algorithm is not None and algorithm.strip().lower() == AUTO and not hyperparameters and not streams
+def by_rows(algorithm: str | None, hyperparameters: Mapping[str, Any], streams: bool, searches: bool) -> bool:
+    """Say whether the rows themselves have to decide which estimator "auto", or none named, means.
+
+    Hyperparameters decide where they are given. Those that a search varies are a forest's where no algorithm is named.
+    """
+    if hyperparameters or streams:
+        return False
+    return not searches if algorithm is None else algorithm.strip().lower() == AUTO
 
 
 def resolve(
@@ -58,8 +64,8 @@ def resolve(
     model_type : str
         classification, regression, clustering, anomaly or decomposition.
     algorithm : str or None
-        A name, without regard to case; None or "auto" takes a default that has the given hyperparameters:
-        n_estimators, max_depth and learning_rate together mean gradient boosting, the first two alone a forest.
+        A name, without regard to case; None or "auto" takes what has the given hyperparameters: max_depth and
+        learning_rate together mean gradient boosting, the first two alone a forest.
     streams : bool
         Whether it has to learn chunk by chunk.
     hyperparameters : mapping
@@ -113,6 +119,10 @@ def _available(entry: AlgorithmEntry) -> AlgorithmEntry:
 
 
 def _not_found(model_type: str, algorithm: str, others: list[AlgorithmEntry]) -> AlgorithmNotFoundError:
+    if len(algorithm) > MAX_NAME_CHARACTERS:
+        return AlgorithmNotFoundError(
+            f"there is no algorithm of a name of {len(algorithm)} characters", hint="ml.algorithms lists all."
+        )
     denied = {name.lower(): (name, reason) for name, reason in DENIED.items()}.get(algorithm.lower())
     if denied:
         return AlgorithmNotFoundError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
-from motadata_ml_server.algorithms.catalogue import AlgorithmEntry, describe
+from motadata_ml_server.algorithms.catalogue import MAX_NAME_CHARACTERS, AlgorithmEntry, describe
 from motadata_ml_server.errors import InvalidHyperparameterError
 
 _OURS = {
@@ -64,7 +64,7 @@ def _unknown(entry: AlgorithmEntry, name: str) -> InvalidHyperparameterError:
         return InvalidHyperparameterError(
             f"{name!r} is not a hyperparameter that ml.train takes for {entry.name}", hint=_OURS[name]
         )
-    near = get_close_matches(name, entry.parameters, n=3, cutoff=0.4) or sorted(entry.parameters)
+    near = get_close_matches(name[:MAX_NAME_CHARACTERS], entry.parameters, n=3, cutoff=0.4) or sorted(entry.parameters)
     return InvalidHyperparameterError(
         f"{entry.name} has no hyperparameter {name!r}",
         hint=f"The nearest it has: {', '.join(near)}. ml.algorithms lists all.",

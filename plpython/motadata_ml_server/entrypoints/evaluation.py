@@ -59,6 +59,88 @@ def _evaluation(
 
 
 @boundary_rows
+def roc_curve(
+    model_id: str,
+    input_data: str,
+    class_: str | None,
+    version: str | None,
+    target: str | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Return the false and the true positive rate of each threshold on the probability of a class."""
+    from motadata_ml_server.evaluation import curves
+
+    yield from curves.roc_curve(_evaluation(model_id, input_data, target, version, tenant_id).tally(class_))
+
+
+@boundary_rows
+def precision_recall_curve(
+    model_id: str,
+    input_data: str,
+    class_: str | None,
+    version: str | None,
+    target: str | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Return precision and recall of each threshold on the probability of a class."""
+    from motadata_ml_server.evaluation import curves
+
+    tally = _evaluation(model_id, input_data, target, version, tenant_id).tally(class_)
+    yield from curves.precision_recall_curve(tally)
+
+
+@boundary_rows
+def calibration_curve(
+    model_id: str,
+    input_data: str,
+    class_: str | None,
+    version: str | None,
+    target: str | None,
+    n_bins: int | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Compare the probabilities of a class with the share of rows that are of it, by bins of equal width."""
+    from motadata_ml_server.evaluation import curves
+
+    bins = curves.bins_of(n_bins)
+    tally = _evaluation(model_id, input_data, target, version, tenant_id).tally(class_)
+    yield from curves.calibration_curve(tally, bins)
+
+
+@boundary_rows
+def lift_curve(
+    model_id: str,
+    input_data: str,
+    class_: str | None,
+    version: str | None,
+    target: str | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Return how much of a class is found among the rows of its highest probabilities."""
+    from motadata_ml_server.evaluation import curves
+
+    yield from curves.lift_curve(_evaluation(model_id, input_data, target, version, tenant_id).tally(class_))
+
+
+@boundary_rows
+def thresholds(
+    model_id: str,
+    input_data: str,
+    costs: str | None,
+    class_: str | None,
+    version: str | None,
+    target: str | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Return what each threshold on the probability of a class costs on rows, with the best one marked."""
+    from motadata_ml_server.evaluation import curves
+    from motadata_ml_server.training.arguments import json_object
+
+    asked = curves.costs_of(json_object(costs, "costs"))
+    yield from curves.thresholds(_evaluation(model_id, input_data, target, version, tenant_id).tally(class_), asked)
+
+
+@boundary_rows
 def drift(model_id: str, input_data: str, version: str | None, tenant_id: str | None) -> Iterator[dict[str, Any]]:
     """Compare the rows of a table, a view or a SELECT with those a model was trained on."""
     from motadata_ml_server.evaluation import drift as _drift

@@ -17,6 +17,7 @@ from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
     from motadata_ml_server.models.version import VisibleVersion
+    from motadata_ml_server.prediction.intervals import Intervals
     from motadata_ml_server.prediction.predictor import Predictor
 
 T = TypeVar("T")
@@ -97,6 +98,52 @@ predict_proba = _one_row(
 )
 
 
+def _one_row_at_level(
+    name: str, doc: str, ask: Callable[[Intervals, Any, float], T | None], *, sets: bool
+) -> Callable[..., T | None]:
+    """Return the entry point that says of one row how sure its prediction is; for the rest as `_one_row`."""
+
+    def entry_point(
+        model_id: str, input: Input | None, level: float | None, version: str | None, tenant_id: str | None
+    ) -> T | None:
+        if input is None:
+            return None
+        started = perf_counter()
+        if model_id is None:
+            required("model_id", model_id)
+        db = database.current()
+        entry = cache.entry_of(db, visibility.visible_version(db, model_id, version, tenant_id))
+        try:
+            intervals = entry.intervals or cache.intervals_of(db, entry)
+            if intervals.sets is not sets:
+                intervals.refuse()
+            checked = intervals.check(level)
+            answer = ask(intervals, decode(input, exact=entry.predictor.exact_numbers), checked)
+        except Exception:
+            entry.usage.fail()
+            raise
+        entry.usage.add(1, started)
+        return answer
+
+    entry_point.__name__ = entry_point.__qualname__ = name
+    entry_point.__doc__ = doc
+    return boundary(entry_point)
+
+
+predict_interval = _one_row_at_level(
+    "predict_interval",
+    "Predict one row as a number, with bounds that hold the true value as often as the level says.",
+    lambda intervals, row, level: intervals.interval(row, level),
+    sets=False,
+)
+predict_set = _one_row_at_level(
+    "predict_set",
+    "Predict one row as a set of labels that holds the true one as often as the level says, the most probable first.",
+    lambda intervals, row, level: intervals.labels(row, level),
+    sets=True,
+)
+
+
 @boundary_stream
 def predict_chunks(
     model_id: str,
@@ -106,13 +153,18 @@ def predict_chunks(
     tenant_id: str | None,
     chunk_rows: int | None = None,
     exact_ids: bool = False,
+    level: float | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Predict every row of a table, a view or a SELECT, in its order."""
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id)
     entry = cache.entry_of(db, visible)
+    sure = None
+    if level is not None:
+        intervals = cache.intervals_of(db, entry)
+        sure = batch.AtLevel(intervals, intervals.check(level))
     chunks = batch.predict_chunks(
-        db, entry.predictor, required("input_data", input_data), id_column, chunk_rows, exact_ids=exact_ids
+        db, entry.predictor, required("input_data", input_data), id_column, chunk_rows, exact_ids=exact_ids, sure=sure
     )
     check = visibility.right_to(db, visible)
     for number, chunk in enumerate(entry.usage.over(chunks, batch.rows_of)):
@@ -130,6 +182,7 @@ def predict_into(
     version: str | None,
     keep: list[str | None] | str | None = None,
     mode: str | None = SIX_ARGUMENTS,
+    level: float | None = None,
     tenant_id: str | None = None,
 ) -> int:
     """Write the predictions of every row to a new or an existing table, and return how many."""
@@ -147,6 +200,7 @@ def predict_into(
         tenant_id,
         [keep] if isinstance(keep, str) else keep,
         mode,
+        level,
     )
 
 

@@ -17,15 +17,14 @@ def train(*values: Any) -> dict[str, Any]:
     Parameters
     ----------
     *values
-        The arguments of ``ml.train`` in their order, as `training.arguments.Arguments` lists them; without
-        `positive_class` from the SQL body of version 0.2.0.
+        The arguments of ``ml.train`` in their order, as `training.arguments.Arguments` lists them; the SQL body of an
+        older version lacks those before the tenant that came later.
     """
     from motadata_ml_server.training import command
     from motadata_ml_server.training.arguments import Arguments
 
-    if len(values) == len(fields(Arguments)) - 1:
-        values = (*values[:-1], None, values[-1])
-    return command.train(database.current(), Arguments(*values))
+    given: list[Any] = [*values[:-1], *[None] * (len(fields(Arguments)) - len(values)), values[-1]]
+    return command.train(database.current(), Arguments(*given))
 
 
 @boundary_rows

@@ -1,4 +1,4 @@
-"""``ml.evaluate`` and ``ml.confusion_matrix``: predictions of a relation's rows against their target."""
+"""``ml.evaluate``, ``ml.confusion_matrix`` and the curves: predictions of a relation's rows against their target."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.administration import options
-from motadata_ml_server.columns import Column, ColumnSchema
+from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable
 from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.evaluation.coverage import Coverage
+from motadata_ml_server.evaluation.curves import COARSE_DECIMALS, ClassTally
 from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores
 from motadata_ml_server.features.columns_of import feature_schemas
 from motadata_ml_server.ingest.reader import read_chunks
@@ -21,6 +23,7 @@ from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.postgres.identifiers import quote_literal
 from motadata_ml_server.postgres.owner import query_as_owner
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.pace import Pace
@@ -32,7 +35,8 @@ Array = NDArray[Any]
 
 _SUBJECT = """
 select model_type, target, target_type, algorithm, hyperparameters,
-    metrics operator(pg_catalog.->>) 'positive_class' as positive_class
+    metrics operator(pg_catalog.->>) 'positive_class' as positive_class,
+    metrics operator(pg_catalog.->) 'intervals' as intervals
 from ml.model_version where id operator(pg_catalog.=) $1
 """
 
@@ -41,9 +45,14 @@ from ml.model_version where id operator(pg_catalog.=) $1
 class _Chunk:
     """Predictions of some rows beside their target, where the model type has one."""
 
-    rows: int
+    table: ColumnTable
     truth: Column | None
     predicted: BatchPrediction
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return self.table.rows
 
 
 class Evaluation:
@@ -82,6 +91,9 @@ class Evaluation:
         asked = scoring.check_positive_class(positive_class, self.model_type) or row["positive_class"]
         self._quantile = scoring.quantile_of(row["algorithm"], json.loads(row["hyperparameters"]))
         self._predictor = cache.predictor_of(db, visible)
+        self._coverage = None
+        if row["intervals"] is not None:
+            self._coverage = Coverage(cache.intervals_of(db, cache.entry_of(db, visible)))
         self._source = resolve(db, input_data, "input_data")
         self._positive = (
             scoring.positive_class(self._predictor.classes, self._predictor.label_type, asked)
@@ -117,7 +129,7 @@ class Evaluation:
         if self.model_type == "classification":
             classified = self.classification()
             self._tell(classified)
-            return {**classified.scores(), **classified.details(), "n_test": classified.rows}
+            return {**classified.scores(), **classified.details(), **self._sure(), "n_test": classified.rows}
         if self.model_type == "regression":
             return self._regression()
         if self.model_type == "decomposition":
@@ -145,19 +157,75 @@ class Evaluation:
         for chunk in self._chunks():
             assert chunk.truth is not None  # noqa: S101 - supervised
             found.add(chunk.truth.texts, chunk.predicted)
+            if self._coverage is not None:
+                self._coverage.add(chunk.truth, chunk.predicted, chunk.table)
         self._require(found.rows)
         return found
 
-    def _regression(self) -> dict[str, float]:
+    def tally(self, label: str | None) -> ClassTally:
+        """Return the probabilities of a class beside what is true, for the curves.
+
+        Parameters
+        ----------
+        label : str or None
+            The class; None takes the positive one of two.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            ML020: the model is no classifier, or one without probabilities.
+        InvalidArgumentError
+            ML009: no such class, or none is named for a model of more than two.
+        """
+        if self.model_type != "classification":
+            raise UnsupportedOperationError(
+                f"a curve of a class needs a classification model, this one is {self.model_type}",
+                hint="Use ml.evaluate.",
+            )
+        at = self._position(label)
+        found = ClassTally(self._predictor.classes[at])  # type: ignore[index]
+        for chunk in self._chunks():
+            assert chunk.truth is not None  # noqa: S101 - supervised
+            if chunk.predicted.probabilities is None:
+                raise UnsupportedOperationError(
+                    "the model gives no probabilities, so there is no threshold to choose",
+                    hint="Train an algorithm with probabilities, such as logistic_regression or random_forest.",
+                )
+            texts = chunk.truth.texts
+            of_class = np.array([text == found.label for text in texts.dictionary], dtype=bool)
+            found.add(chunk.predicted.probabilities[:, at], of_class[texts.codes])
+        self._require(found.rows)
+        if found.coarse:
+            self._db.notice(f"probabilities were rounded to {COARSE_DECIMALS} decimals: very many are distinct")
+        return found
+
+    def _position(self, label: str | None) -> int:
+        classes = self._predictor.classes or []
+        if label is not None:
+            return scoring.class_position(classes, self._predictor.label_type, label, "class")
+        if self._positive is None:
+            raise InvalidArgumentError(
+                f"class must name one of the {len(classes)} classes, got NULL",
+                hint=f"Write class => {quote_literal(classes[0])}: one class is told from all others.",
+            )
+        return self._positive
+
+    def _regression(self) -> dict[str, Any]:
         found = RegressionScores(self._room(), self._quantile)
         for chunk in self._chunks():
             assert chunk.truth is not None  # noqa: S101 - supervised
             assert chunk.predicted.values is not None  # noqa: S101 - a regressor
             found.add(chunk.truth.numbers, chunk.predicted.values)
+            if self._coverage is not None:
+                self._coverage.add(chunk.truth, chunk.predicted, chunk.table)
         self._require(found.rows)
         if found.median_given_up:
             self._db.notice("median_absolute_error is left out: the errors do not fit into session_cache_mb")
-        return {**found.scores(), "n_test": found.rows}
+        return {**found.scores(), **self._sure(), "n_test": found.rows}
+
+    def _sure(self) -> dict[str, Any]:
+        """Return how many rows the version's intervals or sets hold, where it has any."""
+        return {} if self._coverage is None else {"intervals": self._coverage.told()}
 
     def _room(self) -> int:
         """Return how many bytes of scores may be kept."""
@@ -192,7 +260,7 @@ class Evaluation:
                     table = table.take(np.asarray(there))
                 truth = self._truth(table.columns[self._target.name])
             if table.rows:
-                yield from self._answered(truth, pace.whole(table, names, breathe), table.rows)
+                yield from self._answered(truth, pace.whole(table, names, breathe), table)
         if self.left_out:
             self._db.notice(f"{self.left_out} rows with a NULL target were left out")
         if self.unanswered:
@@ -204,7 +272,7 @@ class Evaluation:
             return column
         return Column(column.schema, column.texts.mapped(self._form))
 
-    def _answered(self, truth: Column | None, predicted: BatchPrediction, rows: int) -> Iterator[_Chunk]:
+    def _answered(self, truth: Column | None, predicted: BatchPrediction, table: ColumnTable) -> Iterator[_Chunk]:
         """Yield the rows that have a prediction: a model per group has none for a group it has not learned."""
         decisive = predicted.codes if predicted.codes is not None else predicted.values
         if decisive is None:
@@ -212,7 +280,7 @@ class Evaluation:
         there = decisive >= 0 if predicted.codes is not None else ~np.isnan(decisive)
         if not there.all():
             self.unanswered += int(np.count_nonzero(~there))
-            rows = int(np.count_nonzero(there))
+            table = table.take(np.asarray(there))
             truth = None if truth is None else truth.take(there)
             predicted = BatchPrediction(
                 codes=_some(predicted.codes, there),
@@ -220,8 +288,8 @@ class Evaluation:
                 values=_some(predicted.values, there),
                 probabilities=_some(predicted.probabilities, there),
             )
-        if rows:
-            yield _Chunk(rows, truth, predicted)
+        if table.rows:
+            yield _Chunk(table, truth, predicted)
 
     def _require(self, rows: int) -> None:
         if not rows:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import TextValues
+from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.training.label_scores import (
     RANKED_DECIMALS,
@@ -24,6 +25,9 @@ from motadata_ml_server.training.label_scores import (
 )
 
 Array = NDArray[np.float64]
+
+_LABEL_BYTES: Final = 250
+"""What a label that the model has not learned takes beside its text, and what a pair of labels takes, about."""
 
 _EPSILON: Final = float(np.finfo(np.float64).eps)
 
@@ -36,7 +40,8 @@ class ClassificationScores:
     classes : sequence of str
         The model's labels, in the order of its probabilities.
     max_bytes : int
-        The most memory for probabilities; beyond it ``roc_auc`` and ``average_precision`` are given up.
+        The most memory for probabilities; beyond it ``roc_auc`` and ``average_precision`` are given up. Labels and
+        their pairs beyond it are an error.
     positive : int or None
         Position of the positive class of two.
 
@@ -59,16 +64,29 @@ class ClassificationScores:
         self._ranking: list[Array] | None = []
         self._loss: float | None = 0.0
         self._brier = 0.0
+        self._most, self._unknown_bytes = max_bytes, 0
         self.rows = 0
 
     def add(self, truth: TextValues, predicted: BatchPrediction) -> None:
-        """Take in some rows, none of whose true labels is NULL."""
+        """Take in some rows, none of whose true labels is NULL.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            ML020: there are more labels than fit into memory.
+        """
         assert predicted.codes is not None  # noqa: S101 - the caller predicts with a classifier
         numbers = np.array([self._number(label) for label in truth.dictionary], dtype=np.intp)
         actual = numbers[truth.codes]
         self.rows += len(actual)
         pairs, counts = np.unique(actual * self._known + predicted.codes, return_counts=True)
         self._pairs.update(dict(zip(pairs.tolist(), counts.tolist(), strict=True)))
+        if self._unknown_bytes + _LABEL_BYTES * len(self._pairs) > self._most:
+            raise UnsupportedOperationError(
+                f"the labels of the first {self.rows} rows do not fit into session_cache_mb: "
+                f"{len(self.labels) - self._known} of them the model has not learned",
+                hint="Is the target the column that the model predicts?",
+            )
         self._rank(actual, predicted.probabilities)
 
     def _number(self, label: str) -> int:
@@ -76,6 +94,7 @@ class ClassificationScores:
         found = self._position.setdefault(label, len(self.labels))
         if found == len(self.labels):
             self.labels.append(label)
+            self._unknown_bytes += _LABEL_BYTES + len(label)
         return found
 
     def _rank(self, actual: NDArray[np.intp], chances: Array | None) -> None:

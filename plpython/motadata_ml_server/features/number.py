@@ -14,7 +14,7 @@ from motadata_ml_server.features.json_values import invalid
 from motadata_ml_server.features.kind import Writer
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed, most_frequent
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
-from motadata_ml_server.values.numbers import single
+from motadata_ml_server.values.numbers import nearest_double, single
 from motadata_ml_server.values.spans import seconds_of
 from motadata_ml_server.values.text_forms import FALSE_WORDS, TRUE_WORDS
 
@@ -41,20 +41,17 @@ def read_number(name: str, value: Any) -> float:
     """
     if value is None:
         return math.nan
-    number: float
+    number: float | None
     if isinstance(value, (int, float)):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
+        number = nearest_double(value)
     elif isinstance(value, str) and "_" not in value:
         try:
-            number = float(value)
+            number = nearest_double(value)
         except ValueError:
             number = _read_span(name, value)
     else:
         raise invalid(name, "must be a number", value)
-    if math.isinf(number):
+    if number is None or math.isinf(number):
         raise invalid(name, "must be a finite number", value if isinstance(value, str) else str(value))
     return number
 

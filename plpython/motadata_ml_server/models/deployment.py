@@ -6,6 +6,7 @@ from motadata_ml_server.errors import InvalidArgumentError, VersionNotFoundError
 from motadata_ml_server.models.version import VisibleVersion, model_not_found
 from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.owner import query_as_owner, write_as_owner
+from motadata_ml_server.tenants import quotas
 
 _LOCK = """
 select id, deployed_version_id from ml.model
@@ -21,7 +22,13 @@ def _lock(db: Database, tenant_id: str, model_id: str) -> Row:
 
 
 def deploy(db: Database, visible: VisibleVersion, role: str) -> str:
-    """Make a version the one that predicts; returns its number."""
+    """Make a version the one that predicts; returns its number.
+
+    Raises
+    ------
+    QuotaExceededError
+        ML021: the tenant may store no more bytes; each deployment is a row of the history.
+    """
 
     def operation(owner: Database) -> str:
         model = _lock(owner, visible.tenant_id, visible.model_id)
@@ -33,7 +40,9 @@ def deploy(db: Database, visible: VisibleVersion, role: str) -> str:
                 hint="select * from ml.model_versions lists what is there.",
             )
         if model["deployed_version_id"] != visible.version_id:
-            record_deployment(owner, model["id"], visible.tenant_id, visible.version_id, role)
+            with quotas.within_bytes(owner, visible.tenant_id) as grow:
+                record_deployment(owner, model["id"], visible.tenant_id, visible.version_id, role)
+                grow(quotas.ROW_BYTES)
         return visible.version
 
     return write_as_owner(db, operation)

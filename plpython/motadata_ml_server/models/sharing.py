@@ -7,6 +7,7 @@ from motadata_ml_server.models.version import model_not_found
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import write_as_owner
 from motadata_ml_server.tenants import grants, membership, rights
+from motadata_ml_server.tenants.patience import soon
 
 _MODEL = "select id from ml.model where tenant_id operator(pg_catalog.=) $1 and model_id operator(pg_catalog.=) $2"
 
@@ -54,7 +55,8 @@ def grant_model(db: Database, tenant_id: str, model_id: str, role_name: str, acc
 
     def operation(owner: Database) -> None:
         model, role = _model(owner, tenant_id, model_id), grants.role_oid(owner, role_name)
-        owner.query(_GRANT, ["bigint", "bigint", "name"], [model, role, caller.role])
+        with soon(owner, f"whom model {model_id!r} is shared with"):
+            owner.query(_GRANT, ["bigint", "bigint", "name"], [model, role, caller.role])
         rights.renew(owner, role_name, giving=True)
 
     write_as_owner(db, operation)
@@ -76,7 +78,9 @@ def revoke_model(db: Database, tenant_id: str, model_id: str, role_name: str) ->
 
     def operation(owner: Database) -> None:
         model, role = _model(owner, tenant_id, model_id), grants.role_oid(owner, role_name)
-        if not owner.query(_REVOKE, ["bigint", "bigint"], [model, role]):
+        with soon(owner, f"whom model {model_id!r} is shared with"):
+            revoked = owner.query(_REVOKE, ["bigint", "bigint"], [model, role])
+        if not revoked:
             raise InvalidArgumentError(
                 f"model {model_id!r} was not granted to role {role_name!r}",
                 hint="ml.models shows in granted_to which roles a model is shared with.",

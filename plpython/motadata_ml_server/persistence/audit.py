@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from motadata_ml_server.persistence.light_sklearn import import_sklearn
+from motadata_ml_server.persistence.light_sklearn import without_unneeded
 from motadata_ml_server.persistence.refusal import reject
 from motadata_ml_server.persistence.trusted import TRUSTED_LOADERS, TRUSTED_TYPES
 
@@ -23,8 +23,8 @@ def allowed_types() -> frozenset[str]:
     frozenset of str
         What skops trusts for scikit-learn, numpy, scipy and builtins, and our own list.
     """
-    import_sklearn()
-    from skops.io import _trusted_types as skops_trust
+    with without_unneeded():
+        from skops.io import _trusted_types as skops_trust
 
     names = set(TRUSTED_TYPES)
     for group in (

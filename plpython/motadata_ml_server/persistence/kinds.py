@@ -11,6 +11,10 @@ class ArtifactKind(StrEnum):
 
     PLAN = "plan"
     """The feature plan: how a row becomes numbers."""
+    BACKGROUND = "background"
+    """What answers are explained against: means of the encoded training rows, and a few of the rows."""
+    COEFFICIENTS = "coefficients"
+    """How sure the coefficients of a linear model are."""
     PROFILE = "profile"
     """How the training rows were spread, to tell drift by."""
     LINEAR = "linear"
@@ -23,6 +27,9 @@ class ArtifactKind(StrEnum):
     """The fitted scikit-learn estimator."""
     GROUPED = "grouped"
     """A model of any of these kinds for each group."""
+
+    CALIBRATION = "calibration"
+    """How far predictions were from the truth on rows that were not learned, for intervals and sets of labels."""
 
 
 COMPILED: Final = frozenset({ArtifactKind.LINEAR, ArtifactKind.ONNX})

@@ -1,20 +1,29 @@
-"""scikit-learn without pandas, which it imports where it finds it, for frames that never come here."""
+"""scikit-learn without what it imports where it finds it, for frames and progress bars that never come here."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+UNNEEDED: Final = ("pandas", "polars", "pyarrow", "rich", "pytest", "matplotlib")
+"""Packages that scikit-learn, skops and the boosting libraries take where they are installed, and do without.
+
+pandas alone takes half a second, 40 MB, and a thread that its own libraries keep.
+"""
 
 
-def import_sklearn() -> None:
-    """Import scikit-learn's base without pandas.
+@contextmanager
+def without_unneeded() -> Iterator[None]:
+    """Have imports within the block find none of them; what is imported already stays.
 
-    That saves half a second, 40 MB, and a thread that pandas' own libraries keep. A None in ``sys.modules`` is the
-    documented way to make an import fail; whoever imports pandas afterwards gets it.
+    A None in ``sys.modules`` is the documented way to make an import fail; whoever imports one afterwards gets it.
     """
-    if "pandas" in sys.modules:
-        return
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    hidden = [name for name in UNNEEDED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
-        import sklearn.utils.fixes  # noqa: F401
+        yield
     finally:
-        del sys.modules["pandas"]
+        for name in hidden:
+            del sys.modules[name]

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from motadata_ml_server.errors import MotadataError
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.printable import printable
+from motadata_ml_server.postgres.printable import printable, shortened
 from motadata_ml_server.postgres.resources import refusal
 
 P = ParamSpec("P")
@@ -23,11 +23,21 @@ Row = dict[str, Any]
 
 READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
 
-_SQL_NAMES = {"predict_chunks": "predict_batch", "raise_failure": "predict_batch", "run_pending": "_run_write"}
+_SQL_NAMES = {
+    "backtest_chunks": "backtest",
+    "decompose_chunks": "decompose",
+    "explain_chunks": "explain_batch",
+    "forecast_chunks": "forecast",
+    "predict_chunks": "predict_batch",
+    "raise_failure": "predict_batch",
+    "run_pending": "_run_write",
+    "series_anomaly_chunks": "series_anomalies",
+}
 """Entry points that are called otherwise than the SQL function that a user called."""
 
 _classes: dict[str, type[Exception]] = {}
 _failure: Exception | None = None
+_failed_in = "predict_chunks"
 
 
 def boundary(function: Callable[P, T]) -> Callable[P, T]:
@@ -82,13 +92,14 @@ def boundary_stream(function: Callable[P, Iterator[Row]]) -> Callable[P, Iterato
 
 
 def _to_the_end(first: Row, rows: Iterator[Row], entry_point: str) -> Iterator[Row]:
-    global _failure  # noqa: PLW0603 - handed over in process memory to the function that raises it
+    global _failure, _failed_in  # noqa: PLW0603 - handed over in process memory to the function that raises it
     yield first
     try:
         yield from rows
         return
     except Exception as error:
         _failure = raised = error
+        _failed_in = entry_point
     yield dict.fromkeys(first)
     # whoever asks for more has taken the row of NULLs for one of the rows: no answer may end early and look whole
     if _failure is raised:
@@ -110,15 +121,21 @@ def _told(error: Exception, entry_point: str) -> Exception:
     """Return what PL/Python is to raise for an exception: its class's name is the SQL function's."""
     import plpy  # there only inside PL/Python
 
+    if entry_point == raise_failure.__name__:
+        entry_point = _failed_in
     name = f"ml.{_SQL_NAMES.get(entry_point, entry_point)}"
     message, sqlstate, detail, hint = _parts(error, plpy)
     if name not in _classes:
         # of a class in builtins PL/Python writes the name alone
         _classes[name] = type(name, (plpy.Error,), {"__module__": "builtins"})
-    told = _classes[name](printable(message, lines=True))
+    told = _classes[name](_shown(message))
     told.sqlstate = sqlstate  # type: ignore[attr-defined]
-    told.detail, told.hint = (part and printable(part, lines=True) for part in (detail, hint))  # type: ignore[attr-defined]
+    told.detail, told.hint = (part and _shown(part) for part in (detail, hint))  # type: ignore[attr-defined]
     return told
+
+
+def _shown(part: str) -> str:
+    return printable(shortened(part), lines=True)
 
 
 def _parts(error: Exception, plpy: Any) -> tuple[str, str, str | None, str | None]:

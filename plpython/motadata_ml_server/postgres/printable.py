@@ -14,6 +14,18 @@ _ACTING: Final = re.compile(
 )
 
 
+MOST_CHARACTERS: Final = 8_000
+"""Of a part of an error: what users wrote is told again in messages, and the server's log keeps each."""
+
+
+def shortened(text: str) -> str:
+    """Return text of `MOST_CHARACTERS` at the most, or little more: what is longer loses its middle."""
+    left_out = len(text) - MOST_CHARACTERS
+    if left_out <= 0:
+        return text
+    return f"{text[: MOST_CHARACTERS - 1_000]} [... {left_out} characters ...] {text[-1_000:]}"
+
+
 def printable(text: str, *, lines: bool = False) -> str:
     r"""Return text with every character that a terminal or a log would obey, or hide, escaped as JSON does.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,14 +20,33 @@ from motadata_ml_server.prediction.pace import Pace
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.prediction.predictor import Predictor
 
-_SAME_TEXT = ("text", "character varying")
+if TYPE_CHECKING:
+    from motadata_ml_server.prediction.intervals import Intervals
+
+SAME_TEXT = ("text", "character varying")
 """Types whose canonical text is the one that an id has to have: that of a cast."""
 
-_ID = "motadata_ml id"
+ID = "motadata_ml id"
 """Name of the id column while it travels beside the features; never a name of a feature."""
 
 COPIES = 4
 """How often the numbers of an answer lie in memory at once on their way out, at the least."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtLevel:
+    """How sure predictions are to be said to be.
+
+    Attributes
+    ----------
+    intervals : Intervals
+        Of the model.
+    level : float
+        Checked.
+    """
+
+    intervals: Intervals
+    level: float
 
 
 def predict_chunks(
@@ -38,6 +57,7 @@ def predict_chunks(
     chunk_rows: int | None = None,
     *,
     exact_ids: bool = False,
+    sure: AtLevel | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the predictions of a relation's rows, a chunk at a time, in its order.
 
@@ -55,6 +75,8 @@ def predict_chunks(
         Rows that are read and predicted at a time; None takes the option of that name.
     exact_ids : bool
         Write ids so that their type reads the same value back, whatever the session's settings.
+    sure : AtLevel or None
+        Add bounds or sets of labels.
 
     Raises
     ------
@@ -71,23 +93,24 @@ def predict_chunks(
     if id_column is not None:
         id_name = source.column(id_column, "id_column").name
         own = next((schema for schema in schemas if schema.name == id_name), None)
-        if own is None or own.kind != "text" or own.sql_type not in _SAME_TEXT:
-            source = _with_id(source, id_name, exact_ids)
-            id_name = _ID
-            schemas.append(ColumnSchema(_ID, "text", "text", raw=True))
+        if own is None or own.kind != "text" or own.sql_type not in SAME_TEXT:
+            source = with_id(source, id_name, exact_ids)
+            id_name = ID
+            schemas.append(ColumnSchema(ID, "text", "text", raw=True))
     first, pace = 1, Pace(predictor, options.integer(db, "threads"))
     for chunk in read_chunks(db, source, schemas, most, suspended=True):
         table = decode_table(schemas, [(chunk.rows, chunk.buffers)])
         for _, part in row_chunks(table, COPIES * predictor.outputs):
             for piece, predicted in pace.pieces(part, names):
-                yield _encode(predicted, piece, id_name, first)
+                encoded = _encode(predicted, piece, id_name, first)
+                yield encoded if sure is None else encoded | _bounds(sure, piece, predicted)
                 first += piece.rows
 
 
-def _with_id(source: Source, name: str, exact: bool) -> Source:
+def with_id(source: Source, name: str, exact: bool) -> Source:
     """Return the source with a column once more, as text and under a name of its own."""
     column = source.column(name, "id_column")
-    return replace(source, columns=(*source.columns, replace(column, name=_ID, kind="text", origin=name, exact=exact)))
+    return replace(source, columns=(*source.columns, replace(column, name=ID, kind="text", origin=name, exact=exact)))
 
 
 def _encode(result: BatchPrediction, table: ColumnTable, id_name: str | None, first: int) -> dict[str, Any]:
@@ -114,6 +137,30 @@ def _encode(result: BatchPrediction, table: ColumnTable, id_name: str | None, fi
         "width": 0 if per_row is None else per_row.shape[1],
         "chances": result.probabilities is not None,
     }
+
+
+def _bounds(sure: AtLevel, table: ColumnTable, predicted: BatchPrediction) -> dict[str, Any]:
+    """Return the bounds of a chunk as packed bytes, its sets as the texts of PostgreSQL's arrays."""
+    found = sure.intervals.bounds(table, predicted, sure.level)
+    sets = None
+    if found.members is not None:
+        quoted = [_quoted(name) for name in predicted.names]
+        order = np.argsort(-np.asarray(predicted.probabilities), axis=1, kind="stable")
+        inside = np.take_along_axis(found.members, order, 1)
+        sets = [
+            "{" + ",".join([quoted[at] for at, own in zip(row, held, strict=True) if own]) + "}" if any(held) else None
+            for row, held in zip(order.tolist(), inside.tolist(), strict=True)
+        ]
+    return {
+        "lowers": None if found.lower is None else found.lower.astype(np.float64).tobytes(),
+        "uppers": None if found.upper is None else found.upper.astype(np.float64).tobytes(),
+        "sets": sets,
+    }
+
+
+def _quoted(label: str) -> str:
+    """Return a label as an element in the text of an array."""
+    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def rows_of(chunk: dict[str, Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server.administration import options
 from motadata_ml_server.models.version import VisibleVersion
@@ -12,17 +12,29 @@ from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction.usage import Usage
 
 if TYPE_CHECKING:
+    from motadata_ml_server.prediction.intervals import Intervals
     from motadata_ml_server.prediction.predictor import Predictor
 
 
 @dataclass(slots=True)
 class CacheEntry:
-    """A model in memory."""
+    """A model in memory.
+
+    `beside` is what another chapter makes of the version, such as what explains it; it leaves the cache with the model.
+    """
 
     version: VisibleVersion
     predictor: Predictor
     usage: Usage
     hits: int = 0
+    intervals: Intervals | None = None
+    """Loaded when they are first asked for."""
+    beside: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        """Estimate of the memory it holds."""
+        return self.predictor.nbytes + sum(int(getattr(part, "nbytes", 0)) for part in (self.intervals, self.beside))
 
 
 _entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()
@@ -57,11 +69,26 @@ def entry_of(db: Database, visible: VisibleVersion) -> CacheEntry:
     return entry
 
 
+def intervals_of(db: Database, entry: CacheEntry) -> Intervals:
+    """Return how sure an entry's predictions are, loading it once.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        ML020: nothing was measured at the version's training.
+    """
+    if entry.intervals is None:
+        from motadata_ml_server.prediction.intervals import load_intervals
+
+        entry.intervals = load_intervals(db, entry.version, entry.predictor)
+    return entry.intervals
+
+
 def _evict(limit: int) -> None:
-    total = sum(entry.predictor.nbytes for entry in _entries.values())
+    total = sum(entry.nbytes for entry in _entries.values())
     while total > limit and len(_entries) > 1:
         _, oldest = _entries.popitem(last=False)
-        total -= oldest.predictor.nbytes
+        total -= oldest.nbytes
 
 
 def entries() -> list[CacheEntry]:

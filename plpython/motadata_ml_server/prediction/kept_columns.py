@@ -6,7 +6,7 @@ rows. The predictions are those of the temporary table, and each row finds its o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -59,7 +59,9 @@ class KeptColumns:
         return f"p.id operator(pg_catalog.=) s.{_NUMBER}"
 
 
-def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequence[str | None]) -> KeptColumns:
+def put_aside(
+    db: Database, input_data: str, id_column: str | None, keep: Sequence[str | None], predicted: Collection[str]
+) -> KeptColumns:
     """Read the input into a temporary table.
 
     Parameters
@@ -72,6 +74,8 @@ def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequen
         A column that names each row.
     keep : sequence of str or None
         Names of columns; ``*`` stands for all.
+    predicted : collection of str
+        Names of the columns of predictions.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequen
         ML009: a kept column has the name of one that is predicted.
     """
     source = resolve(db, input_data, "input_data")
-    names = _names(source, keep)
+    names = _names(source, keep, predicted)
     id_name = None if id_column is None else source.column(id_column, "id_column").name
     if "id" in names and id_name not in (None, "id"):
         raise InvalidArgumentError(
@@ -96,14 +100,14 @@ def put_aside(db: Database, input_data: str, id_column: str | None, keep: Sequen
     return KeptColumns(table, names, id_name)
 
 
-def _names(source: Source, keep: Sequence[str | None]) -> tuple[str, ...]:
+def _names(source: Source, keep: Sequence[str | None], predicted: Collection[str]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for wanted in keep:
         if wanted == "*":
             names |= dict.fromkeys(column.name for column in source.columns)
         else:
             names[source.column(wanted or "", "keep").name] = None
-    taken = [name for name in names if name in ("prediction", "value", "confidence", "probabilities")]
+    taken = [name for name in names if name in predicted]
     if taken:
         raise InvalidArgumentError(
             f"keep has the column {taken[0]!r}, a name that a column of predictions has",

@@ -23,6 +23,28 @@ MOST_SECONDS: Final = 0.08
 """How long the rows of a piece may take, beyond what a call takes whatever its rows are."""
 
 
+class PieceSizes:
+    """How many rows a piece may have, learned from how long pieces took.
+
+    Attributes
+    ----------
+    rows : int
+        Of the next piece.
+    """
+
+    def __init__(self) -> None:
+        self.rows = FIRST_ROWS
+        self._shortest = float("inf")
+
+    def learn(self, count: int, seconds: float) -> None:
+        """Choose the size of the next piece from how long one of so many rows took."""
+        self._shortest = min(self._shortest, seconds)
+        of_rows = max(seconds - self._shortest, MOST_SECONDS / GROWTH)
+        fitting = _power(int(count * MOST_SECONDS / of_rows))
+        # a last piece of few rows says little of how many there may be
+        self.rows = max(self.rows, fitting) if of_rows < MOST_SECONDS and count < self.rows else fitting
+
+
 class Pace:
     """Predicts tables in pieces as large as `MOST_SECONDS` allow; what it learns of the model holds for later tables.
 
@@ -37,8 +59,7 @@ class Pace:
     def __init__(self, predictor: Predictor, threads: int = 1) -> None:
         self._predictor = predictor
         self._threads = threads
-        self._rows = FIRST_ROWS
-        self._shortest = float("inf")
+        self._sizes = PieceSizes()
 
     def pieces(self, table: ColumnTable, features: list[str]) -> Iterator[tuple[ColumnTable, BatchPrediction]]:
         """Yield the rows of a table with their predictions, a piece at a time, in order.
@@ -57,11 +78,11 @@ class Pace:
         """
         at = 0
         while at < table.rows:
-            count = min(self._rows, table.rows - at)
+            count = min(self._sizes.rows, table.rows - at)
             part = table if count == table.rows else table.take(np.arange(at, at + count))
             started = time.perf_counter()
             predicted = self._predictor.batch(part.select(features), self._threads)
-            self._learn(count, time.perf_counter() - started)
+            self._sizes.learn(count, time.perf_counter() - started)
             at += count
             yield part, predicted
 
@@ -93,14 +114,6 @@ class Pace:
             probabilities=_joined([piece.probabilities for piece in found]),
             components=_joined([piece.components for piece in found]),
         )
-
-    def _learn(self, count: int, seconds: float) -> None:
-        """Choose the size of the next piece from how long one took."""
-        self._shortest = min(self._shortest, seconds)
-        of_rows = max(seconds - self._shortest, MOST_SECONDS / GROWTH)
-        fitting = _power(int(count * MOST_SECONDS / of_rows))
-        # a last piece of few rows says little of how many there may be
-        self._rows = max(self._rows, fitting) if of_rows < MOST_SECONDS and count < self._rows else fitting
 
 
 def _power(rows: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from motadata_ml_server.errors import InvalidArgumentError
 from motadata_ml_server.postgres.database import Database, DatabaseError
@@ -20,8 +20,20 @@ _PREDICTED: Final = {
     "probabilities": "pg_catalog.float8[]",
 }
 
+_AT_LEVEL: Final = {"lower": "pg_catalog.float8", "upper": "pg_catalog.float8", "labels": "pg_catalog.text[]"}
+"""Beside them where a level is given."""
+
+_TYPES: Final = {**_PREDICTED, **_AT_LEVEL}
+
 _PLAIN: Final = "ml.predict_batch($1, $2, id_column => $3, version => $4, tenant_id => $5) as p"
 _NUMBERED: Final = "ml.predict_batch($1, $2, $3, null::bigint, version => $4, tenant_id => $5) as p"
+
+_PLAIN_AT_LEVEL: Final = "ml.predict_batch($1, $2, level => $6, id_column => $3, version => $4, tenant_id => $5) as p"
+
+_NUMBERED_AT_LEVEL: Final = (
+    "(select l.id::bigint as id, l.prediction, l.value, l.confidence, l.probabilities, l.lower, l.upper, l.labels from "
+    "ml.predict_batch($1, $2, level => $6, id_column => $3, version => $4, tenant_id => $5) as l offset 0) as p"
+)
 
 _OTHER_TYPE = "42804"
 
@@ -36,6 +48,7 @@ def predict_into(
     tenant_id: str | None,
     keep: Sequence[str | None] | None = None,
     mode: str | None = None,
+    level: float | None = None,
 ) -> int:
     """Write predictions to a table with the caller's rights.
 
@@ -52,6 +65,8 @@ def predict_into(
     mode : str or None
         ``append``, also for None, adds rows or makes the table; ``create`` refuses one that is there; ``replace`` puts
         the rows in place of its own, and keeps the table with its rights, indexes and triggers.
+    level : float or None
+        Adds ``lower``, ``upper`` and ``labels``, as ``ml.predict_batch`` does.
 
     Returns
     -------
@@ -70,21 +85,27 @@ def predict_into(
     target = targets.find(db, table, target_table)
     if target is not None:
         target.check_mode(mode)
-    kept = None if keep is None else put_aside(db, input_data, id_column, keep)
+    predicted = _PREDICTED if level is None else _TYPES
+    kept = None if keep is None else put_aside(db, input_data, id_column, keep, predicted)
     columns = {"id": "p.id::pg_catalog.text"} if kept is None else kept.columns
-    columns |= {name: f"p.{name}" for name in _PREDICTED}
+    columns |= {name: f"p.{name}" for name in predicted}
     if target is None:
         _create(db, table, columns, kept)
     else:
         columns = target.fitted(columns, whole=kept is not None)
-    values = [model_id, input_data, id_column, version, tenant_id]
-    replacing = mode == "replace" and target is not None
+    values = [model_id, *((input_data, id_column) if kept is None else (kept.table, None)), version, tenant_id, level]
+    written = _write(db, table, columns, _source(kept, level), values, replace=mode == "replace" and target is not None)
+    if kept is not None:
+        db.run(f"drop table {kept.table}")
+    return written
+
+
+def _source(kept: KeptColumns | None, level: float | None) -> str:
+    """Return what is selected from: predictions, beside the kept columns of their rows."""
     if kept is None:
-        return _write(db, table, columns, _PLAIN, values, replace=replacing)
-    source = f"{kept.rows} join {_NUMBERED} on {kept.joined}"
-    rows = _write(db, table, columns, source, [model_id, kept.table, None, version, tenant_id], replace=replacing)
-    db.run(f"drop table {kept.table}")
-    return rows
+        return _PLAIN if level is None else _PLAIN_AT_LEVEL
+    numbered = _NUMBERED if level is None else _NUMBERED_AT_LEVEL
+    return f"{kept.rows} join {numbered} on {kept.joined}"
 
 
 def _checked(mode: str) -> str:
@@ -100,7 +121,7 @@ def _create(db: Database, table: str, columns: Mapping[str, str], kept: KeptColu
     made = []
     for name, expression in columns.items():
         as_it_is = kept is not None and name in kept.names
-        typed = expression if as_it_is else f"null::{_PREDICTED.get(name, 'pg_catalog.text')}"
+        typed = expression if as_it_is else f"null::{_TYPES.get(name, 'pg_catalog.text')}"
         made.append(f"{typed} as {quote_identifier(name)}")
     source = "" if kept is None else f" from {kept.rows}"
     db.run(f"create table {table} as select {', '.join(made)}{source} with no data")
@@ -111,7 +132,7 @@ def _write(
     table: str,
     columns: Mapping[str, str],
     source: str,
-    values: list[str | None],
+    values: list[Any],
     *,
     replace: bool,
 ) -> int:
@@ -132,7 +153,7 @@ def _write(
             f"with {gone}written as (insert into {table} ({names}) "  # noqa: S608 - quoted
             f"select {', '.join(columns.values())} from {source}{after} returning 1) "
             "select pg_catalog.count(*) as rows from written",
-            ["text"] * len(values),
+            ["text", "text", "text", "text", "text", "float8"],
             values,
         )
     except DatabaseError as error:

@@ -100,6 +100,11 @@ class Predictor:
         return any(column.exact for column in self.plan.columns)
 
     @property
+    def runtime(self) -> Runtime:
+        """What evaluates the model."""
+        return self._runtime
+
+    @property
     def nbytes(self) -> int:
         """Estimate of the memory it holds."""
         return self._runtime.nbytes + 4096

@@ -9,14 +9,21 @@ import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from motadata_ml_server.errors import InvalidInputError, MotadataError
 from motadata_ml_server.models import visibility
 from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction import cache, usage
 from motadata_ml_server.prediction.cache import CacheEntry
+
+MAX_CHARACTERS: Final = 16 * 1024 * 1024
+"""Of all rows of a call: as many as the serving process takes of a body, where it is not told otherwise."""
+
+MAX_ROWS: Final = 100_000
+"""Of a call: an answer is many times as long as a short row."""
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _text = json.JSONEncoder(separators=(",", ":")).encode
@@ -40,14 +47,21 @@ def answer_each(
     -------
     tuple of two lists
         Answers and errors as JSON, in the order of `inputs`: of each pair one is None.
+
+    Raises
+    ------
+    InvalidInputError
+        ML011: more than `MAX_ROWS` rows or `MAX_CHARACTERS` characters.
     """
     started = perf_counter()
+    _check_size(sum(len(text or "") for text in inputs), len(inputs))
     visible = visibility.visible_version(db, model_id, version, tenant_id)
     entry = cache.entry_of(db, visible)
     answers: list[str | None] = []
     errors: list[str | None] = []
-    frame = _Frame(visible)
+    frame, breathe = _Frame(visible), Breath(db)
     for text in inputs:
+        breathe()
         try:
             answers.append(frame.answer(entry, _row(text)))
             errors.append(None)
@@ -67,15 +81,20 @@ def answer_rows(db: Database, model_id: str, text: str, version: str | None, ten
     Raises
     ------
     InvalidInputError
-        ML011: a row does not fit the model.
+        ML011: a row does not fit the model, or there are more than `MAX_ROWS` rows or `MAX_CHARACTERS` characters.
     """
     started = perf_counter()
+    _check_size(len(text), 0)
     visible = visibility.visible_version(db, model_id, version, tenant_id)
     entry = cache.entry_of(db, visible)
-    frame = _Frame(visible)
+    frame, breathe = _Frame(visible), Breath(db)
+    answers = []
     try:
         rows = _rows(text)
-        answers = [frame.answer(entry, row) for row in rows]
+        _check_size(0, len(rows))
+        for row in rows:
+            breathe()
+            answers.append(frame.answer(entry, row))
     except Exception:
         entry.usage.fail()
         raise
@@ -127,6 +146,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None
     return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _check_size(characters: int, rows: int) -> None:
+    """Refuse what would make a session hold much more than the serving process ever sends it."""
+    for found, most, what in ((characters, MAX_CHARACTERS, "characters"), (rows, MAX_ROWS, "rows")):
+        if found > most:
+            raise InvalidInputError(
+                f"input has {found} {what}, at most {most} are answered at a time",
+                hint="Send fewer rows at a time, or predict a table with ml.predict_batch.",
+            )
 
 
 def _row(text: str) -> Any:

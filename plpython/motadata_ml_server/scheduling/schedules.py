@@ -11,6 +11,7 @@ from motadata_ml_server.evaluation.metrics import deciding
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.database import Database, DatabaseError, Row
 from motadata_ml_server.postgres.owner import query_as_owner, write_as_owner
+from motadata_ml_server.tenants import quotas
 
 _SUBJECT = """
 select model, model_type, target, features, algorithm, hyperparameters, random_state, training_query, arguments,
@@ -57,6 +58,8 @@ def schedule_training(
         ML009: an argument is out of its domain, or the model is scheduled already.
     InsufficientPrivilegeError
         42501: the role may not use pg_cron, or did not train the deployed version.
+    QuotaExceededError
+        ML021: the tenant may store no more bytes.
     """
     caller = db.query(_ROLE)[0]
     _require_pg_cron(bool(caller["pg_cron"]))
@@ -86,7 +89,14 @@ def schedule_training(
         json.dumps(_arguments(subject)),
     ]
     types = ["bigint", "text", "text", "bigint", "text", "float8", "text", "float8", "text", "name", "jsonb"]
-    write_as_owner(db, lambda owner: owner.query(_STORE, types, values))
+    texts = (cron, caller["search_path"], values[-1])
+
+    def operation(owner: Database) -> None:
+        with quotas.within_bytes(owner, visible.tenant_id) as grow:
+            owner.query(_STORE, types, values)
+            grow(quotas.ROW_BYTES + sum(len(text.encode()) for text in texts))
+
+    write_as_owner(db, operation)
     return job
 
 

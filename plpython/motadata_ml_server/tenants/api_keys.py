@@ -14,7 +14,8 @@ from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumen
 from motadata_ml_server.postgres.backend import getter
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import read_as_owner, write_as_owner
-from motadata_ml_server.tenants import quotas, resolution
+from motadata_ml_server.tenants import membership, quotas, resolution
+from motadata_ml_server.tenants.patience import soon
 
 SCOPES: Final = ("predict", "read", "admin")
 """What a key may do; each may do what those before it may."""
@@ -45,13 +46,18 @@ where id operator(pg_catalog.=) $1 and revoked_at is null and tenant_id operator
 returning id
 """
 
+MOST_REVOKED: Final = 100
+"""How many revoked keys of a tenant are kept to be looked up: who makes and revokes keys does not fill the table."""
+
+_FORGET = """
+delete from ml.api_key where id operator(pg_catalog.=) any (array(
+    select k.id from ml.api_key k where k.tenant_id operator(pg_catalog.=) $1 and k.revoked_at is not null
+    order by k.revoked_at desc, k.id desc offset $2))
+"""
+
 _LIST = """
-select k.tenant_id, k.id, k.name, k.scope, k.created_at, k.created_by, k.expires_at, k.revoked_at from ml.api_key k
-where $2 or exists (
-    select from ml.tenant_role r
-    where r.tenant_id operator(pg_catalog.=) k.tenant_id
-        and pg_catalog.pg_has_role($1::pg_catalog.oid, r.role::pg_catalog.oid, 'usage'))
-order by k.id
+select k.tenant_id, k.id, k.name, k.scope, k.created_at, k.created_by, k.expires_at, k.revoked_at
+from ml.api_key k where k.tenant_id operator(pg_catalog.=) any ($1) order by k.id
 """
 
 _ACCESS = "select tenant_id, scope from ml._api_key($1, $2::pg_catalog.oid)"
@@ -123,6 +129,8 @@ def _insert(db: Database, types: list[str], values: list[Any]) -> None:
 def revoke(db: Database, key_id: int, tenant_id: str | None) -> bool:
     """Revoke a key of a tenant, and return whether there was one that was not revoked.
 
+    Of the keys that were revoked before, the latest `MOST_REVOKED` stay in the table.
+
     Raises
     ------
     InsufficientPrivilegeError
@@ -130,14 +138,25 @@ def revoke(db: Database, key_id: int, tenant_id: str | None) -> bool:
     """
     tenant = resolution.resolve(db, tenant_id)
     _administrator(db, tenant)
-    return bool(write_as_owner(db, lambda owner: owner.query(_REVOKE, ["bigint", "text"], [key_id, tenant])))
+
+    def operation(owner: Database) -> bool:
+        with soon(owner, f"API key {key_id}"):
+            revoked = bool(owner.query(_REVOKE, ["bigint", "text"], [key_id, tenant]))
+            owner.query(_FORGET, ["text", "bigint"], [tenant, MOST_REVOKED])
+            return revoked
+
+    return write_as_owner(db, operation)
 
 
 def visible(db: Database) -> list[dict[str, Any]]:
-    """Return the keys of the tenants that the caller may act for, without their digests."""
-    caller = db.query(_CALLER)[0]
-    values = [caller["oid"], caller["superuser"]]
-    return [dict(row) for row in read_as_owner(db, lambda owner: owner.query(_LIST, ["bigint", "boolean"], values))]
+    """Return the keys of the tenants that the caller may do more than predict for, without their digests."""
+    caller = membership.caller_of(db)
+
+    def operation(owner: Database) -> list[dict[str, Any]]:
+        tenants = membership.tenants_of(owner, caller)
+        return [dict(row) for row in owner.query(_LIST, ["text[]"], [tenants])]
+
+    return read_as_owner(db, operation)
 
 
 def access(db: Database, digest: bytes) -> Access | None:

@@ -8,6 +8,7 @@ from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.owner import caller_is_owner, read_as_owner, write_as_owner
 from motadata_ml_server.tenants import membership, resolution, rights
 from motadata_ml_server.tenants.membership import LEVELS
+from motadata_ml_server.tenants.patience import soon
 
 _GRANT = """
 insert into ml.tenant_role (tenant_id, role, admin, predict_only) values ($1, $2::pg_catalog.oid, $3, $4)
@@ -79,12 +80,13 @@ def grant_usage(db: Database, role_name: str, tenant_id: str, admin: bool = Fals
 
 def _grant(db: Database, role_name: str, tenant_id: str, level: str) -> None:
     role = role_oid(db, role_name)
-    db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
-    db.query(
-        _GRANT,
-        ["text", "bigint", "boolean", "boolean"],
-        [tenant_id, role, level == "admin", level == "predict"],
-    )
+    with soon(db, f"what role {role_name!r} may do for tenant {tenant_id!r}"):
+        db.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
+        db.query(
+            _GRANT,
+            ["text", "bigint", "boolean", "boolean"],
+            [tenant_id, role, level == "admin", level == "predict"],
+        )
     rights.renew(db, role_name, giving=True)
 
 
@@ -105,7 +107,9 @@ def revoke_usage(db: Database, role_name: str, tenant_id: str) -> None:
 
 
 def _revoke(db: Database, role_name: str, tenant_id: str) -> None:
-    if not db.query(_REVOKE, ["text", "bigint"], [tenant_id, role_oid(db, role_name)]):
+    with soon(db, f"what role {role_name!r} may do for tenant {tenant_id!r}"):
+        revoked = db.query(_REVOKE, ["text", "bigint"], [tenant_id, role_oid(db, role_name)])
+    if not revoked:
         raise InvalidArgumentError(
             f"role {role_name!r} was not granted tenant {tenant_id!r}",
             hint="select * from ml.tenant_roles shows who was.",

@@ -11,6 +11,7 @@ from motadata_ml_server.errors import InsufficientPrivilegeError, InvalidArgumen
 from motadata_ml_server.postgres.database import Database, Row
 from motadata_ml_server.postgres.owner import caller_is_owner, read_as_owner, write_as_owner
 from motadata_ml_server.tenants import membership, resolution, training_budget
+from motadata_ml_server.tenants.patience import soon
 
 _LIMITS = """
 select max_models, max_bytes, max_training_seconds_per_day from ml.quota
@@ -68,6 +69,10 @@ select t.tenant_id,
         operator(pg_catalog.+) coalesce((
             select pg_catalog.sum({row} operator(pg_catalog.+) {key}) from ml.api_key k
             where k.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
+        operator(pg_catalog.+) coalesce((
+            select pg_catalog.count(d.id) operator(pg_catalog.*) {row}
+            from ml.model m join ml.deployment d on d.model operator(pg_catalog.=) m.id
+            where m.tenant_id operator(pg_catalog.=) t.tenant_id), 0)
         operator(pg_catalog.+) coalesce((
             select pg_catalog.sum({row} operator(pg_catalog.+) {schedule})
             from ml.model m join ml.schedule s on s.model operator(pg_catalog.=) m.id
@@ -141,11 +146,12 @@ def set_quota(
     role = db.query("select current_user::pg_catalog.text as name")[0]["name"]
 
     def operation(owner: Database) -> None:
-        if all(value is None for value in limits.values()):
-            owner.query("delete from ml.quota where tenant_id operator(pg_catalog.=) $1", ["text"], [tenant_id])
-            return
-        owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
-        owner.query(_SET, ["text", "integer", "bigint", "float8", "name"], [tenant_id, *limits.values(), role])
+        with soon(owner, f"the quota of tenant {tenant_id!r}"):
+            if all(value is None for value in limits.values()):
+                owner.query("delete from ml.quota where tenant_id operator(pg_catalog.=) $1", ["text"], [tenant_id])
+                return
+            owner.query("insert into ml.tenant (tenant_id) values ($1) on conflict do nothing", ["text"], [tenant_id])
+            owner.query(_SET, ["text", "integer", "bigint", "float8", "name"], [tenant_id, *limits.values(), role])
 
     write_as_owner(db, operation)
 

@@ -11,7 +11,7 @@ from motadata_ml_server.administration import options
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
 from motadata_ml_server.postgres.database import Database
 
-JSON_ARGUMENTS: Final = ("hyperparameters", "search", "preprocess", "execution")
+JSON_ARGUMENTS: Final = ("hyperparameters", "search", "preprocess", "execution", "intervals")
 
 
 _TEXT: Final = {"type": "text"}
@@ -44,6 +44,7 @@ class Arguments:
     execution: str | None = field(metadata=_JSON)
     group_by: str | None = field(metadata=_TEXT)
     positive_class: str | None = field(metadata=_TEXT)
+    intervals: str | None = field(metadata=_JSON)
     tenant_id: str | None = field(metadata=_TEXT)
 
     def to_json(self) -> dict[str, Any]:
@@ -97,12 +98,15 @@ class Execution:
         Threads of its numeric libraries.
     chunk_rows : int
         The most rows read at a time.
+    importance : bool
+        Whether to measure what each feature adds to the scores.
     """
 
     mode: str
     max_memory_mb: int
     threads: int
     chunk_rows: int
+    importance: bool = True
 
 
 def model_id_of(value: str | None) -> str:
@@ -198,6 +202,65 @@ def check_group_by(model_type: str, mode: str, cv: int | None, search: Mapping[s
             )
 
 
+INTERVAL_LEVELS: Final = (0.8, 0.9, 0.95)
+"""Levels that are verified where none are named."""
+
+INTERVAL_METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    "classification": ("auto", "lac", "aps"),
+    "regression": ("auto", "absolute", "normalised"),
+}
+"""What ``intervals.method`` may be, by model type; the first if it is left out."""
+
+MOST_LEVELS: Final = 20
+
+
+def intervals_of(value: str | None, model_type: str, mode: str) -> dict[str, Any] | None:
+    """Return which intervals are asked for, with all keys; None for none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: an unknown key or method, a level that is no share.
+    UnsupportedOperationError
+        ML020: the model type has no target, or the training streams.
+    """
+    if value is None:
+        return None
+    given = json_object(value, "intervals")
+    methods = INTERVAL_METHODS.get(model_type)
+    if methods is None:
+        raise UnsupportedOperationError(
+            f"intervals do not go with model_type {model_type!r}",
+            hint="They say how far a prediction is from a target; leave them out.",
+        )
+    if mode == "stream":
+        raise UnsupportedOperationError(
+            "intervals do not go with execution.mode 'stream'",
+            hint="Train in memory, on a part of the rows if need be.",
+        )
+    unknown = sorted(set(given) - {"levels", "method"})
+    if unknown:
+        raise InvalidArgumentError(f"intervals has no key {unknown[0]!r}"[:300], hint="Its keys are levels and method.")
+    method = given.get("method", methods[0])
+    if method not in methods:
+        raise InvalidArgumentError(
+            f"intervals.method must be one of {', '.join(methods)} for model_type {model_type!r}, got {method!r}"[:300],
+            hint="auto suits most tables.",
+        )
+    levels = given.get("levels", list(INTERVAL_LEVELS))
+    if not isinstance(levels, list) or not 1 <= len(levels) <= MOST_LEVELS or not all(map(is_level, levels)):
+        raise InvalidArgumentError(
+            f"intervals.levels must be a list of 1 to {MOST_LEVELS} numbers between 0 and 1, got {levels!r}"[:300],
+            hint="0.9 asks for intervals that hold nine of ten rows.",
+        )
+    return {"levels": sorted({float(level) for level in levels}), "method": method}
+
+
+def is_level(value: Any) -> bool:
+    """Tell whether a value is the share of rows that an interval may be asked to hold."""
+    return isinstance(value, float) and 0.0 < value < 1.0
+
+
 def random_state_of(value: int | None) -> int | None:
     """Return the seed, or refuse it."""
     if value is not None and value < 0:
@@ -216,11 +279,11 @@ def execution_of(db: Database, value: str | None) -> Execution:
         ML009: an unknown key, or a value out of bounds or above the option.
     """
     given = json_object(value, "execution")
-    unknown = sorted(set(given) - {"mode", "chunk_rows", "max_memory_mb", "threads", "gpu"})
+    unknown = sorted(set(given) - {"mode", "chunk_rows", "max_memory_mb", "threads", "gpu", "importance"})
     if unknown:
         raise InvalidArgumentError(
             f"execution has no key {unknown[0]!r}",
-            hint="Its keys are mode, chunk_rows, max_memory_mb, threads and gpu.",
+            hint="Its keys are mode, chunk_rows, max_memory_mb, threads, gpu and importance.",
         )
     _check_mode(given)
     return Execution(
@@ -228,6 +291,7 @@ def execution_of(db: Database, value: str | None) -> Execution:
         max_memory_mb=_bounded(db, given, "max_memory_mb"),
         threads=_bounded(db, given, "threads"),
         chunk_rows=_bounded(db, given, "chunk_rows"),
+        importance=_switch(given, "importance"),
     )
 
 
@@ -243,6 +307,15 @@ def _check_mode(given: Mapping[str, Any]) -> None:
             "execution.gpu: no GPU library is installed on this server",
             hint="Leave it out to train on the CPU.",
         )
+
+
+def _switch(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name, True)
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(
+            f"execution.{name} must be true or false, got {value!r}", hint="Leave it out for true."
+        )
+    return value
 
 
 def _bounded(db: Database, given: Mapping[str, Any], name: str) -> int:

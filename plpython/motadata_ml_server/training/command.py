@@ -30,6 +30,7 @@ from motadata_ml_server.training.arguments import (
     check_group_by,
     cv_of,
     execution_of,
+    intervals_of,
     json_object,
     model_id_of,
     model_type_of,
@@ -91,10 +92,12 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
     with (
         TrainingLog(db, tenant=tenant_id, model=model_id, algorithm=job.spec.algorithm, role=role) as log,
         TrainingClock(db, tenant_id, limits.max_training_seconds_per_day if limits else None) as clock,
-        Worker(db, job.execution.threads, job.execution.max_memory_mb) as worker,
+        Worker(db, job.spec.algorithm, job.execution.threads, job.execution.max_memory_mb) as worker,
         ProgressReport(db, {**subject, "worker": worker.pid}, clock.tick) as report,
     ):
         result = _run(db, worker, job, report)
+        if arguments.algorithm is not None and "chosen_because" in result.model.runtime:
+            db.notice(f"auto chose {result.model.algorithm}: {result.model.runtime['chosen_because']}")
         _tell(db, result.model)
         fields = _fields(db, job, result, arguments, time.monotonic() - started)
         deploys = deployment.is_to_predict(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
@@ -163,6 +166,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
     cv = cv_of(arguments.cv)
     random_state = random_state_of(arguments.random_state)
     execution = execution_of(db, arguments.execution)
+    intervals = intervals_of(arguments.intervals, model_type, execution.mode)
     entry, checked = _algorithm(arguments, model_type, execution, search)
     if execution.mode == "stream":
         assert entry is not None  # noqa: S101 - by_rows said so
@@ -196,7 +200,9 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         random_state=random_state,
         threads=execution.threads,
         max_memory_mb=execution.max_memory_mb,
+        importance=execution.importance,
         positive_class=positive,
+        intervals=intervals,
     )
     return _Job(spec, columns, training, validation, execution)
 
@@ -207,7 +213,7 @@ def _algorithm(
     """Return the algorithm, None where the rows are to decide, and its checked hyperparameters."""
     given = json_object(arguments.hyperparameters, "hyperparameters")
     streams = execution.mode == "stream"
-    if not choose.by_rows(arguments.algorithm, given, streams):
+    if not choose.by_rows(arguments.algorithm, given, streams, search is not None):
         entry = choose.resolve(model_type, arguments.algorithm, given, streams)
         return entry, hyperparameters.check(entry, given)
     if search is not None:

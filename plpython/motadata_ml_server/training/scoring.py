@@ -46,16 +46,28 @@ def positive_class(classes: Sequence[str], label_type: str | None, asked: str | 
     """
     if asked is None:
         return 1 if len(classes) == 2 else None
-    found = next((at for at, label in enumerate(classes) if _same(label, asked, label_type)), None)
-    if found is None:
-        shown = ", ".join(map(repr, classes[:20])) + (", ..." if len(classes) > 20 else "")
-        raise InvalidArgumentError(
-            f"positive_class must be a class of the target, got {asked!r}", hint=f"Its classes are {shown}."
-        )
+    found = class_position(classes, label_type, asked, "positive_class")
     if len(classes) != 2:
         raise InvalidArgumentError(
             f"positive_class {asked!r} needs a target of two classes, this one has {len(classes)}",
             hint="Leave it out: per_class in the metrics has the scores of each class.",
+        )
+    return found
+
+
+def class_position(classes: Sequence[str], label_type: str | None, asked: str, argument: str) -> int:
+    """Return the position of a class that an argument names, in any form that its type has.
+
+    Raises
+    ------
+    InvalidArgumentError
+        ML009: the target has no such class.
+    """
+    found = next((at for at, label in enumerate(classes) if _same(label, asked, label_type)), None)
+    if found is None:
+        shown = ", ".join(map(repr, classes[:20])) + (", ..." if len(classes) > 20 else "")
+        raise InvalidArgumentError(
+            f"{argument} must be a class of the target, got {asked!r}"[:300], hint=f"Its classes are {shown}."
         )
     return found
 

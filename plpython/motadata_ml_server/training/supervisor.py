@@ -6,20 +6,20 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 from collections import deque
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
-from motadata_ml_server.administration.environment import interpreter
+from motadata_ml_server.administration import options
 from motadata_ml_server.errors import (
     BY_SQLSTATE,
     InternalError,
     TrainingError,
-    TrainingMemoryError,
     WorkerDiedError,
     out_of_memory,
 )
 from motadata_ml_server.postgres.database import Database, DatabaseError
+from motadata_ml_server.training.fork_protocol import Descriptors, ForkOrder
+from motadata_ml_server.training.fork_server import ForkedProcess
 from motadata_ml_server.training.messages import Failure, Message, Result, Step
 from motadata_ml_server.training.progress import ProgressReport
 from motadata_ml_server.training.protocol import FrameReader, MemoryFile, send
@@ -32,18 +32,6 @@ POLL_SECONDS = 0.02
 STDERR_TAIL = 2_000
 
 
-def _environment(threads: int) -> dict[str, str]:
-    limits = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C.UTF-8",
-        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - joblib wants one
-        "ORT_DISABLE_TELEMETRY": "1",
-        "OPENBLAS_NUM_THREADS": "1",  # as it is loaded; a fit raises it once the sandbox is entered
-        **dict.fromkeys(limits, str(threads)),
-    }
-
-
 class Worker:
     """A worker process with its pipes and memory files; use it in a ``with`` block.
 
@@ -51,69 +39,55 @@ class Worker:
     ----------
     db : Database
         The session, asked for pending cancels while waiting.
+    algorithm : str
+        What is to be trained; the process is forked with that imported.
     threads : int
         The most threads its numeric libraries start.
     max_memory_mb : int
         The most memory it may allocate, in MB.
     """
 
-    def __init__(self, db: Database, threads: int, max_memory_mb: int) -> None:
+    def __init__(self, db: Database, algorithm: str, threads: int, max_memory_mb: int) -> None:
         self._db = db
         self._max_memory_mb = max_memory_mb
+        order = ForkOrder(algorithm, threads, max_memory_mb, options.integer(db, "worker_idle_seconds"))
         with contextlib.ExitStack() as opened:
             self.rows, self.artifacts, self._errors = (
                 opened.enter_context(contextlib.closing(MemoryFile(name))) for name in ("rows", "artifacts", "stderr")
             )
-            self._process = self._start(threads)
-            opened.pop_all()
-        assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
-        self._replies = self._process.stdout
-        self._reader = FrameReader(self._replies.fileno())
+            its_requests, self._requests = _pipe(opened)
+            self._replies, its_replies = _pipe(opened)
+            self._reader = FrameReader(self._replies.fileno())
+            with its_requests, its_replies:
+                self._process = ForkedProcess(
+                    order,
+                    Descriptors(
+                        requests=its_requests.fileno(),
+                        replies=its_replies.fileno(),
+                        rows=self.rows.descriptor,
+                        artifacts=self.artifacts.descriptor,
+                        errors=self._errors.descriptor,
+                    ),
+                )
+            self._opened = opened.pop_all()
         self._waiting: deque[Message] = deque()
-
-    def _start(self, threads: int) -> subprocess.Popen[bytes]:
-        files = (self.rows.descriptor, self.artifacts.descriptor)
-        return subprocess.Popen(
-            [
-                interpreter(),
-                "-I",
-                "-m",
-                "motadata_ml_server.worker",
-                *map(str, (*files, os.getpid(), self._max_memory_mb)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors.descriptor,
-            pass_fds=files,
-            env=_environment(threads),
-            cwd="/",
-            start_new_session=True,
-        )
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        for file in (self.rows, self.artifacts, self._errors):
-            file.close()
+        with self._opened:
+            self._process.end()
 
     @property
     def pid(self) -> int:
-        """The worker's process id."""
+        """A process that runs as long as the training does."""
         return self._process.pid
 
     def tell(self, message: Message) -> None:
         """Send a message to the worker; one that has died is reported as such."""
-        stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101 - PIPE was asked for
         try:
-            send(stdin, message)  # type: ignore[arg-type]  # IO[bytes] of a pipe is a BinaryIO
+            send(self._requests, message)
         except BrokenPipeError:
             raise self._death() from None
 
@@ -156,14 +130,16 @@ class Worker:
             if ended and not self._waiting:
                 raise self._death()
 
-    def _death(self) -> WorkerDiedError | TrainingMemoryError:
-        code = self._process.wait()
+    def _death(self) -> Exception:
+        code = self._process.end()
+        if self._process.refused is not None:
+            return OSError(self._process.refused, os.strerror(self._process.refused))
         tail = self._errors.read(max(0, os.fstat(self._errors.descriptor).st_size - STDERR_TAIL), STDERR_TAIL)
         said = tail.decode(errors="replace").strip()
         if "MemoryError" in said or "OpenBLAS" in said or "bad_alloc" in said:
             return out_of_memory(self._max_memory_mb)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        self._db.log(f"motadata_ml: training worker {self.pid} ended by {how}: {said}")
+        self._db.log(f"motadata_ml: training worker ended by {how}: {said}")
         return WorkerDiedError(
             f"the training worker ended without a result, by {how}",
             hint="Nothing was stored. If the machine ran out of memory, train on fewer rows or lower max_memory_mb.",
@@ -177,3 +153,17 @@ def _reported(failure: Failure) -> Exception:
     if cls is InternalError:
         cls = TrainingError
     return cls(failure.message, hint=failure.hint or "", detail=failure.detail)
+
+
+def _pipe(opened: contextlib.ExitStack) -> tuple[BinaryIO, BinaryIO]:
+    """Return the ends of a pipe, to read from and to write to; both are closed with the stack."""
+    reading, writing = os.pipe()
+    ends = os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb")
+    for end in ends:
+        opened.callback(_close, end)
+    return ends
+
+
+def _close(end: BinaryIO) -> None:
+    with contextlib.suppress(OSError):  # the other side is gone, with something unread
+        end.close()

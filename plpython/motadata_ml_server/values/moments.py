@@ -9,6 +9,8 @@ from typing import Final
 
 MICROSECONDS: Final = 1_000_000
 DAY: Final = 86_400 * MICROSECONDS
+MOST_SECONDS: Final = 2e14
+"""Beyond them, counted from 1970, lies no day that PostgreSQL has."""
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)

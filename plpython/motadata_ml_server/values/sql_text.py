@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
+from motadata_ml_server.values.numbers import IN_FULL, SINGLE_IN_FULL
 from motadata_ml_server.values.text_forms import LABEL_FORMS
 
 Writer = Callable[[str], str]
@@ -18,24 +20,38 @@ def _numeric(value: str) -> str:
     return f"pg_catalog.trim_scale({value}::pg_catalog.numeric)::pg_catalog.text"
 
 
-def _double(value: str) -> str:
+def _double(value: str, in_full: float = IN_FULL) -> str:
     double = f"{value}::pg_catalog.float8"
     return (
         f"case when {double} operator(pg_catalog.=) pg_catalog.trunc({double}) "
-        f"and pg_catalog.abs({double}) operator(pg_catalog.<) 9223372036854775807::pg_catalog.float8 "
+        f"and pg_catalog.abs({double}) operator(pg_catalog.<) {int(in_full)}::pg_catalog.float8 "
         f"then {value}::pg_catalog.int8::pg_catalog.text else {_numeric(value)} end"
     )
 
 
 def _all_digits(value: str) -> str:
-    """Return all digits of a float and some more: what the 15 of a cast leave, exactly, is added to them."""
+    """Return all digits of a float and some more: what the 15 of a cast leave, exactly, is added to them.
+
+    Of the largest, which 15 digits make larger than a float can be, each half is written.
+    """
     double = f"{value}::pg_catalog.float8"
+    half = f"({double} operator(pg_catalog.*) 0.5::pg_catalog.float8)"
+    beyond = f"pg_catalog.abs({double}) operator(pg_catalog.>) 1e308::pg_catalog.float8"
+    infinite = f"pg_catalog.abs({double}) operator(pg_catalog.>=) 'infinity'::pg_catalog.float8"  # NaN is larger still
+    cast = f"{double}::pg_catalog.numeric"
+    return (
+        f"case when {infinite} then {cast}::pg_catalog.text "
+        f"when {beyond} then ({_sum(half)} operator(pg_catalog.*) 2::pg_catalog.numeric)::pg_catalog.text "
+        f"when {double} operator(pg_catalog.=) {cast}::pg_catalog.float8 then {cast}::pg_catalog.text "
+        f"else {_sum(double)}::pg_catalog.text end"
+    )
+
+
+def _sum(double: str) -> str:
+    """Return what a cast gives of a float, and the rest that it leaves, as one numeric."""
     cast = f"{double}::pg_catalog.numeric"
     rest = f"({double} operator(pg_catalog.-) {cast}::pg_catalog.float8)"
-    return (
-        f"case when {double} operator(pg_catalog.=) {cast}::pg_catalog.float8 then {cast}::pg_catalog.text "
-        f"else ({cast} operator(pg_catalog.+) {rest}::pg_catalog.numeric)::pg_catalog.text end"
-    )
+    return f"({cast} operator(pg_catalog.+) {rest}::pg_catalog.numeric)"
 
 
 def _json(value: str) -> str:
@@ -73,7 +89,7 @@ def _character(value: str) -> str:
 
 WRITERS: Final[Mapping[str, Writer]] = {
     "numeric": _numeric,
-    "real": _double,
+    "real": partial(_double, in_full=SINGLE_IN_FULL),
     "double precision": _double,
     "date": _json,
     "timestamp without time zone": _timestamp,

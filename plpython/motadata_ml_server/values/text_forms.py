@@ -13,10 +13,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import isinf
 from typing import Final, TypeAlias
 
-from motadata_ml_server.values.moments import MICROSECONDS, clock_text, date_text, read_moment, timestamp_text
-from motadata_ml_server.values.numbers import all_digits, all_single_digits, double_text, exact_text, single_text
+from motadata_ml_server.values.moments import (
+    MICROSECONDS,
+    MOST_SECONDS,
+    clock_text,
+    date_text,
+    read_moment,
+    timestamp_text,
+)
+from motadata_ml_server.values.numbers import (
+    all_digits,
+    all_single_digits,
+    double_text,
+    exact_text,
+    single_text,
+)
 from motadata_ml_server.values.spans import read_span, time_text
 
 Scalar: TypeAlias = "str | bool | int | float"
@@ -36,21 +50,22 @@ def plain(value: Scalar) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else double_text(value)
+    return _written(value) if isinstance(value, int) else double_text(value) or _written(value)
 
 
-def _number(value: Scalar, of_float: Callable[[float], str | None]) -> str:
+def _written(value: float) -> str:
+    """Return the text of a number that no type holds: its digits."""
+    return exact_text(value) or repr(value)
+
+
+def _number(value: Scalar, of_number: Callable[[float | str], str | None]) -> str:
     if isinstance(value, str):
         word = value.strip().lower()
         if word in ("true", "false"):
             return "1" if word == "true" else "0"
-        text = exact_text(value)
-        if text is None:
-            return value
-        return text if of_float is exact_text else of_float(float(value)) or value
-    if isinstance(value, int):
-        return str(int(value)) if of_float is exact_text else of_float(value) or str(value)
-    return of_float(value) or plain(value)
+        exact = exact_text(value)
+        return value if exact is None else of_number(value) or exact
+    return of_number(value) or _written(value)
 
 
 def _boolean(value: Scalar) -> str:
@@ -62,14 +77,16 @@ def _boolean(value: Scalar) -> str:
     return plain(value)
 
 
+def _micros_of(seconds: float) -> float | None:
+    if abs(seconds) < MOST_SECONDS:
+        return round(float(seconds) * MICROSECONDS)
+    return seconds if isinstance(seconds, float) and isinf(seconds) else None
+
+
 def _moment(value: Scalar, write: Callable[[float], str | None]) -> str:
     if isinstance(value, bool):
         return plain(value)
-    if isinstance(value, str):
-        micros = read_moment(value)
-    else:
-        seconds = float(value)
-        micros = round(seconds * MICROSECONDS) if seconds - seconds == 0.0 else None
+    micros = read_moment(value) if isinstance(value, str) else _micros_of(value)
     text = None if micros is None else write(micros)
     return plain(value) if text is None else text
 
@@ -113,7 +130,7 @@ def _folded(value: Scalar) -> str:
     return plain(value).lower()
 
 
-_WHOLE: Final = partial(_number, of_float=exact_text)
+_WHOLE: Final = partial(_number, of_number=exact_text)
 
 FORMS: Final[Mapping[str, TextForm]] = {
     "smallint": _WHOLE,
@@ -121,8 +138,8 @@ FORMS: Final[Mapping[str, TextForm]] = {
     "bigint": _WHOLE,
     "oid": _WHOLE,
     "numeric": _WHOLE,
-    "real": partial(_number, of_float=single_text),
-    "double precision": partial(_number, of_float=double_text),
+    "real": partial(_number, of_number=single_text),
+    "double precision": partial(_number, of_number=double_text),
     "boolean": _boolean,
     "date": partial(_moment, write=date_text),
     "timestamp without time zone": partial(_moment, write=timestamp_text),
@@ -141,8 +158,8 @@ FORMS: Final[Mapping[str, TextForm]] = {
 
 
 LABEL_FORMS: Final[Mapping[str, TextForm]] = {
-    "real": partial(_number, of_float=all_single_digits),
-    "double precision": partial(_number, of_float=all_digits),
+    "real": partial(_number, of_number=all_single_digits),
+    "double precision": partial(_number, of_number=all_digits),
 }
 """By type, what makes the text of a label where it is not that of a category."""
 

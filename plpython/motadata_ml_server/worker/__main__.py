@@ -1,230 +1,118 @@
-"""The worker process: waits for rows, fits, and hands back a result. Never imported by a backend.
+"""The fork server: imports what trainings need, and forks a process for each. Never imported by a backend.
 
-Started as ``python -I -m motadata_ml_server.worker ROWS_FD ARTIFACTS_FD PARENT_PID MAX_MEMORY_MB``.
+Started as ``python -I -m motadata_ml_server.worker CONTROL_FD PARENT_PID``. It runs no thread and starts no pool of
+threads: what is forked could not use them, and would wait for them for ever. It reads no row: the memory files of a
+training pass through it on their way to the process that it forks, and are closed unread.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import hashlib
+import gc
 import os
 import resource
+import select
 import signal
+import socket
 import sys
-import threading
-from typing import TYPE_CHECKING, Any, BinaryIO
+import time
 
-if TYPE_CHECKING:
-    from motadata_ml_server.columns import ColumnSchema
-    from motadata_ml_server.training.messages import Failure, Result
-    from motadata_ml_server.training.specification import Progress, TrainingSpec
-    from motadata_ml_server.worker.fit import TrainedModel
+from motadata_ml_server.training import fork_protocol
+from motadata_ml_server.training.fork_protocol import Descriptors, ForkOrder
+from motadata_ml_server.worker import lifetime, preload
 
-_PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 5.0
+"""How often an idle fork server looks whether memory is short."""
+
 OOM_SCORE = 800
-"""Where the kernel must choose, it ends a training before it ends the server."""
+"""Where the kernel must choose, it ends a training, or who waits for one, before it ends the server."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run one training."""
-    rows_fd, artifacts_fd, parent, max_memory_mb = map(int, arguments)
-    _die_with(parent)
-    limit = max_memory_mb * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    """Serve a session until it ends."""
+    control_fd, session = map(int, arguments)
+    lifetime.die_with(session)
+    lifetime.name("ml_fork_server")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open("/proc/self/oom_score_adj", "w") as score:
         score.write(str(OOM_SCORE))
-    # Results leave by a descriptor of their own: what a library prints must not mix with them.
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    from motadata_ml_server.training import protocol
-
-    result: Result | Failure
-    try:
-        _give_up_what_no_fit_needs()
-        result = _train(sys.stdin.buffer, replies, rows_fd, artifacts_fd)
-    except BaseException as error:
-        result = _describe(error, max_memory_mb)
-    protocol.send(replies, result)
+    with socket.socket(fileno=control_fd) as control:
+        _serve(control)
     return 0
 
 
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+def _serve(control: socket.socket) -> None:
+    state = preload.environment_state()
+    gc.disable()  # what is imported stays
+    idle_seconds: float | None = None
+    while _has_order(control, idle_seconds):
+        received = fork_protocol.receive_order(control)
+        if received is None or preload.environment_state() != state:
+            return
+        order, descriptors = received
+        fork_protocol.answer(control, fork_protocol.TAKEN)
+        if not _training(control, order, descriptors):
+            return
+        idle_seconds = float(order.idle_seconds)
 
 
-def _give_up_what_no_fit_needs() -> None:
-    """Enter the sandbox, before a byte of the caller's is read.
-
-    joblib comes first: as it is imported it makes a semaphore, in a folder that is closed afterwards, and without one
-    it would use no threads.
-    """
-    import joblib  # noqa: F401
-
-    from motadata_ml_server.worker import sandbox
-
-    sandbox.enter()
-
-
-def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: int) -> Result:
-    from motadata_ml_server.training import protocol
-    from motadata_ml_server.training.messages import Layouts, Order, Step
-    from motadata_ml_server.training.specification import TrainingSpec
-
-    order = protocol.receive(requests)
-    if not isinstance(order, Order):
-        os._exit(1)
-    spec = TrainingSpec.from_json(order.spec)
-
-    from motadata_ml_server.columns import ColumnSchema
-    from motadata_ml_server.ingest.wire import decode_table
-    from motadata_ml_server.persistence.light_sklearn import import_sklearn
-    from motadata_ml_server.worker.fit import fit, prepare
-
-    import_sklearn()
-    _stay_one_process()
-    prepare(spec)
-    _allow_threads(spec.threads)
-    schemas = [ColumnSchema(**column) for column in order.columns]
-
-    turns = threading.Lock()
-
-    def progress(step: str, fraction: float, more: dict[str, Any]) -> None:
-        with turns:  # a thread watches the fit, and tells too
-            protocol.send(replies, Step(step, fraction, more))
-
-    if order.stream:
-        model, fingerprint_of_chunks = _stream(requests, replies, rows_fd, spec, schemas, order.classes, progress)
-        return _hand_over(model, artifacts_fd, fingerprint_of_chunks)
-    layouts = protocol.receive(requests)
-    if not isinstance(layouts, Layouts):
-        os._exit(1)
-    _exit_at_end_of(requests)
-    mapped = protocol.map_chunks(
-        rows_fd, [layout for layout in (layouts.train, layouts.validation) if layout is not None]
-    )
-    tables = [decode_table(schemas, chunks) for chunks in mapped]
-
-    fingerprint = _Fingerprint(rows_fd)
-    fingerprint.start()
-    model = fit(spec, tables[0], tables[1] if len(tables) > 1 else None, progress)
-    fingerprint.join()
-    return _hand_over(model, artifacts_fd, fingerprint.digest)
+def _has_order(control: socket.socket, idle_seconds: float | None) -> bool:
+    """Wait for an order; False where it is time to end. The first is on its way."""
+    if idle_seconds is None:
+        return True
+    last = time.monotonic() + idle_seconds
+    while not lifetime.memory_is_short():
+        left = last - time.monotonic()
+        ready, _, _ = select.select([control], [], [], max(0.0, min(left, LOOK_SECONDS)))
+        if ready:
+            return True
+        if left <= LOOK_SECONDS:
+            return False
+    return False
 
 
-def _stream(
-    requests: BinaryIO,
-    replies: BinaryIO,
-    rows_fd: int,
-    spec: TrainingSpec,
-    schemas: list[ColumnSchema],
-    classes: list[str] | None,
-    progress: Progress,
-) -> tuple[TrainedModel, str]:
-    """Learn from chunks as they come; each is copied, so that the next can be written while it is learned from."""
-    from motadata_ml_server.ingest.wire import decode_table
-    from motadata_ml_server.training import protocol
-    from motadata_ml_server.training.messages import NextChunk, Taken
-    from motadata_ml_server.worker.stream_fit import StreamFit
-
-    stream = StreamFit(spec, classes, progress)
-    sha = hashlib.sha256()
-    while True:
-        message = protocol.receive(requests)
-        if not isinstance(message, NextChunk):
-            os._exit(1)
-        if message.layout is None:
-            return stream.finish(), sha.hexdigest()
-        chunks = protocol.copy_chunks(rows_fd, message.layout)
-        protocol.send(replies, Taken())
-        for _, buffers in chunks:
-            for buffer in buffers:
-                sha.update(buffer)
-        stream.feed(decode_table(schemas, chunks))
+def _training(control: socket.socket, order: ForkOrder, descriptors: Descriptors) -> bool:
+    """Fork a training and wait until its session has it ended; False once the session itself has ended."""
+    os.dup2(descriptors.errors, 2)
+    preload.preload(order.algorithm)
+    gc.freeze()  # so that no child copies pages only to look for garbage on them
+    server = os.getpid()
+    try:
+        child = os.fork()
+    except OSError as error:
+        _let_go(descriptors)
+        fork_protocol.answer(control, fork_protocol.REFUSED, error.errno or 0)
+        return True
+    if child == 0:
+        _become_training(control, order, descriptors, server)
+    _let_go(descriptors)
+    fork_protocol.answer(control, fork_protocol.FORKED, child)
+    if not fork_protocol.wait_for_end(control):
+        return False
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    fork_protocol.answer(control, fork_protocol.ENDED, os.waitstatus_to_exitcode(status))
+    return True
 
 
-class _Fingerprint(threading.Thread):
-    """SHA-256 of the rows as they came, computed beside the fit."""
-
-    def __init__(self, rows_fd: int) -> None:
-        super().__init__(daemon=True)
-        self._rows_fd = rows_fd
-        self.digest = ""
-
-    def run(self) -> None:
-        sha = hashlib.sha256()
-        offset = 0
-        while data := os.pread(self._rows_fd, 1 << 20, offset):
-            sha.update(data)
-            offset += len(data)
-        self.digest = sha.hexdigest()
+def _let_go(descriptors: Descriptors) -> None:
+    """Forget the training's files, its errors among them."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    descriptors.close()
 
 
-def _allow_threads(threads: int) -> None:
-    """Let OpenBLAS have the training's threads: before the sandbox was entered it could start none outside of it."""
-    from threadpoolctl import threadpool_limits
+def _become_training(control: socket.socket, order: ForkOrder, descriptors: Descriptors, server: int) -> None:
+    """Be the training's process from here on; never returns."""
+    code = 1
+    try:
+        lifetime.die_with(server)
+        control.close()
+        from motadata_ml_server.worker import training_process
 
-    threadpool_limits(threads)
-
-
-def _stay_one_process() -> None:
-    """Compute in threads where an estimator would start processes of its own.
-
-    Those would live on after the worker is killed, leave files in /dev/shm, and have a memory limit each. The sandbox
-    refuses them, and the semaphores that Python's pools of threads take from that folder as well: here a lock has to
-    hold back threads alone.
-    """
-    import multiprocessing.context as processes
-
-    import joblib
-    from joblib.externals.loky.backend import context as loky
-
-    loky.physical_cores_cache = os.cpu_count()  # it would start a program to count them
-    processes.BaseContext.Lock = lambda _: threading.Lock()  # type: ignore[method-assign, assignment, return-value]
-    joblib.parallel_config("threading")
-
-
-def _exit_at_end_of(requests: BinaryIO) -> None:
-    """End with the backend even where the parent-death signal does not reach."""
-
-    def watch() -> None:
-        requests.read(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _hand_over(model: TrainedModel, artifacts_fd: int, fingerprint: str) -> Result:
-    from motadata_ml_server.training.messages import Result
-
-    artifacts = []
-    with os.fdopen(os.dup(artifacts_fd), "wb") as out:
-        for kind, data in model.artifacts.items():
-            out.write(data)
-            artifacts.append((kind, len(data), hashlib.sha256(data).hexdigest()))
-    return Result(artifacts, model.describe(), fingerprint)
-
-
-def _describe(error: BaseException, max_memory_mb: int) -> Failure:
-    from motadata_ml_server.errors import MotadataError, out_of_memory
-    from motadata_ml_server.postgres.database import DatabaseError
-    from motadata_ml_server.postgres.resources import refusal
-    from motadata_ml_server.training.messages import Failure
-
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        error = out_of_memory(max_memory_mb)
-    error = refusal(error) or error
-    if isinstance(error, (MotadataError, DatabaseError)):
-        return Failure(error.sqlstate, error.message, error.hint, error.detail)
-    return Failure(
-        "ML015",
-        f"training failed: {type(error).__name__}: {error}",
-        "The text is the library's own; check the data and the hyperparameters.",
-        None,
-    )
+        code = training_process.run(order, descriptors)
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -22,14 +22,17 @@ from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.profile import Profile
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.persistence.kinds import ArtifactKind
+from motadata_ml_server.prediction.runtimes.conformal import Conformal
+from motadata_ml_server.prediction.runtimes.permutation import METRICS
 from motadata_ml_server.training.messages import ModelReport
 from motadata_ml_server.training.scoring import positive_class
 from motadata_ml_server.training.specification import Progress, TrainingSpec
-from motadata_ml_server.worker import estimators
+from motadata_ml_server.worker import calibration, estimators, threads
 from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.groups import ModelPerGroup
+from motadata_ml_server.worker.importance import measured
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
@@ -38,6 +41,9 @@ Array = NDArray[np.float64]
 MAX_WARNINGS = 20
 OF_A_KIND = 3
 """So many warnings of one category are told."""
+
+SEEN_ROWS = 20_000
+"""From so many training rows comes how far predictions of about a value usually are from the truth."""
 
 FEW_ROWS_A_CLASS = 2
 """With fewer rows a class than this on average, a target is no label."""
@@ -88,7 +94,8 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
     from threadpoolctl import threadpool_limits
 
     found: list[str] = []
-    with threadpool_limits(spec.threads), warnings.catch_warnings(record=True) as caught:
+    spec = threads.for_rows(spec, train.rows)
+    with threadpool_limits(threads.of_pools(spec, train.rows)), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             model = _Training(spec, progress, found).run(train, validation)
@@ -131,6 +138,7 @@ class _Training:
         self.warnings = warnings_found
         self.notices: list[str] = []
         self.why: str | None = None
+        self.chosen: dict[str, Any] = {}
 
     def run(self, train: ColumnTable, validation: ColumnTable | None) -> TrainedModel:
         """Return the trained model."""
@@ -140,6 +148,7 @@ class _Training:
         if goal is not None and goal.classes is not None:
             positive_class(goal.classes, spec.label_type, spec.positive_class)
             self._look_at_classes(len(goal.classes), learn.rows)
+        self._choose(learn, goal)
         self.progress("encode", 0.1, {"rows": rows.table.rows})
         needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
         fitted = self._plan(learn, goal, needs)
@@ -153,13 +162,24 @@ class _Training:
         metrics = self._metrics(checked, held_goal, learn.rows, None if held is learn else held)
         if spec.cv is not None:
             metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress, self.notices)
+        conformal = None
+        if spec.intervals is not None:
+            assert goal is not None  # noqa: S101 - supervised
+            learned = calibration.Learned(self.entry, hyperparameters, needs, learn, goal)
+            conformal, metrics["intervals"] = self._intervals(
+                encoded, learned, None if held is learn else (checked, held_goal)
+            )
         self.progress("compile", 0.85, {"rows": learn.rows})
         artifacts, runtime = self.fitter.compile(fitted, Rows(encoded, learn), Rows(checked, held))
         metrics |= self.fitter.metrics()
+        if held is not learn and held_goal is not None:
+            runtime |= self._importance(artifacts, fitted.plan, checked, held_goal, fit_seconds)
         self.warnings.extend(self.fitter.warnings())
         if self.why is not None:
             runtime["chosen_because"] = self.why
         artifacts[ArtifactKind.PROFILE] = Profile.fit(fitted.plan, learn).dump()
+        if conformal is not None:
+            artifacts[ArtifactKind.CALIBRATION] = conformal.dump()
         return TrainedModel(
             artifacts=artifacts,
             features=fitted.plan.summary(),
@@ -188,7 +208,7 @@ class _Training:
             )
 
     def _usable(self, train: ColumnTable) -> UsableRows:
-        """Return the rows that can be used, having chosen the algorithm and what is fitted of it."""
+        """Return the rows that can be used."""
         spec = self.spec
         rows = usable_rows(spec, train, None)
         if spec.group is not None:
@@ -197,17 +217,22 @@ class _Training:
                 self.notices.append(
                     f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out"
                 )
+        return rows
+
+    def _choose(self, learn: ColumnTable, goal: EncodedTarget | None) -> None:
+        """Choose the algorithm by the rows, where none was named, and what is fitted of it."""
+        spec = self.spec
         if spec.algorithm == AUTO:
             from motadata_ml_server.worker import auto
 
-            self.entry, self.why = auto.choose(spec, rows.table, rows.target)
-            self.notices.append(f"auto chose {self.entry.name}: {self.why}")
+            self.progress("choose", 0.05, {"rows": learn.rows})
+            choice = auto.choose(spec, learn, goal)
+            self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
         else:
             self.entry = catalogue.load()[spec.algorithm]
         self.fitter: OneModel | ModelPerGroup = (
             OneModel(spec, self.entry) if spec.group is None else ModelPerGroup(spec, self.entry)
         )
-        return rows
 
     def _sides(
         self, rows: UsableRows, validation: ColumnTable | None
@@ -236,7 +261,7 @@ class _Training:
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the hyperparameters to use, and the trials of a search."""
         spec = self.spec
-        hyperparameters = dict(spec.hyperparameters)
+        hyperparameters = self.chosen | spec.hyperparameters
         if spec.search is None:
             return hyperparameters, []
         from motadata_ml_server.worker import search
@@ -264,10 +289,26 @@ class _Training:
         plan: FeaturePlan,
     ) -> float:
         """Fit, and return the seconds of the fit alone."""
+        from threadpoolctl import threadpool_limits
+
         self.progress("fit", 0.3, {"rows": encoded.shape[0]})
         started = time.perf_counter()
-        self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
+        with threadpool_limits(threads.threads_for(encoded.shape[0], encoded.shape[1], self.spec.threads)):
+            self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
+
+    def _importance(
+        self, artifacts: dict[str, bytes], plan: FeaturePlan, checked: Any, goal: EncodedTarget, fit_seconds: float
+    ) -> dict[str, Any]:
+        """Return what each feature adds to the scores, unless it is turned off or takes too long."""
+        spec = self.spec
+        if not spec.importance or spec.model_type not in METRICS or isinstance(self.fitter, ModelPerGroup):
+            return {}
+        seed = spec.random_state
+        found = measured(
+            artifacts, self.fitter.estimator, spec.model_type, plan, checked, goal.values, seed, fit_seconds
+        )
+        return {} if found is None else {"importance": found}
 
     def _metrics(
         self, checked: Any, goal: EncodedTarget | None, learned: int, held: ColumnTable | None
@@ -281,6 +322,23 @@ class _Training:
         if held is None:
             self.notices.append("the scores are of the training rows themselves: none were held out")
         return found | {"n_train": learned, "n_test": 0 if held is None else scored.shape[0]}
+
+    def _intervals(
+        self, encoded: Any, learned: calibration.Learned, held: tuple[Any, EncodedTarget | None] | None
+    ) -> tuple[Conformal, dict[str, Any]]:
+        """Return how far predictions are from the truth; `held` is None where no row was held out."""
+        spec, estimator = self.spec, self.fitter.estimator
+        some = slice(None, None, -(-encoded.shape[0] // SEEN_ROWS))
+        rows, goal = self.fitter.scorable(encoded[some], EncodedTarget(learned.goal.classes, learned.goal.values[some]))
+        assert goal is not None  # noqa: S101 - it was given
+        seen = calibration.answers(spec, estimator, rows, goal)
+        apart = seen.take(np.empty(0, np.intp))
+        if held is not None:
+            rows, of_held = self.fitter.scorable(*held)
+            assert of_held is not None  # noqa: S101 - supervised
+            if rows.shape[0]:
+                apart = calibration.answers(spec, estimator, rows, of_held)
+        return calibration.calibrate(spec, seen, apart, learned, self.notices)
 
 
 def takes_nan(entry: AlgorithmEntry) -> bool:

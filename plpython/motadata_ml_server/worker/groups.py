@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import TrainingError
+from motadata_ml_server.features.background import Background
 from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import TEXT_FORM
@@ -26,6 +27,7 @@ from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.all_classes import numbered, weights_of_present
 from motadata_ml_server.worker.artifacts import check_rows, dump_plan
+from motadata_ml_server.worker.background import background_of, together
 from motadata_ml_server.worker.one_model import Rows
 from motadata_ml_server.worker.target import EncodedTarget
 
@@ -200,7 +202,9 @@ class GroupedEstimator:
         of_all = f"{count} of {count + len(self.fitted)} groups"
         return f"{of_all} {'has' if count == 1 else 'have'} no model: {', '.join(shown)}{more}"
 
-    def compile(self, task: str, check: Any, unusual: NDArray[np.float64]) -> tuple[bytes, dict[str, Any]]:
+    def compile(
+        self, task: str, check: Any, unusual: NDArray[np.float64], seed: int | None = None
+    ) -> tuple[bytes, bytes | None, dict[str, Any]]:
         """Compile each group's estimator where that gives the same answers; return all as one artifact.
 
         Parameters
@@ -211,6 +215,13 @@ class GroupedEstimator:
             Encoded rows to compare on.
         unusual : ndarray, shape (rows, width + 1)
             Rows that are compared on for every group.
+        seed : int or None
+            The training's.
+
+        Returns
+        -------
+        tuple of bytes, bytes or None, and dict
+            The models, what explains them, and what is to be known of the runtime.
         """
         from motadata_ml_server.persistence.skops_store import dump
         from motadata_ml_server.worker.compile.compare import compile_estimator
@@ -218,6 +229,7 @@ class GroupedEstimator:
         rows = _apart(check)
         extra = unusual[:: -(-len(unusual) // CHECK_ROWS), :-1]
         models: dict[int, GroupModel] = {}
+        parts: list[Background] = []
         differences: list[float] = [0.0]
         reasons: dict[str, int] = {}
         for code, estimator in self.fitted.items():
@@ -229,6 +241,9 @@ class GroupedEstimator:
             kind, payload = compiled.kind or ArtifactKind.SKOPS, compiled.payload or dump(estimator)
             classes = self.present[code].tolist() if task == "classification" else None
             models[code] = GroupModel(kind, payload, classes, compiled.trees)
+            if code in rows.of_group:
+                own = rows.encoded[rows.of_group[code]]
+                parts.append(background_of(task, kind, compiled.trees, own, seed, code, len(self.fitted)))
             differences.append(compiled.max_difference if compiled.kind else 0.0)
             reasons[kind] = reasons.get(kind, 0) + 1
         how = ", ".join(f"{count} {kind}" for kind, count in sorted(reasons.items()))
@@ -240,7 +255,7 @@ class GroupedEstimator:
             "groups": len(self.fitted),
             "failed_groups": {self._groups[code]: reason for code, reason in list(self.failed.items())[:MAX_REASONS]},
         }
-        return GroupedModels(task, self._classes, models).to_bytes(), runtime
+        return GroupedModels(task, self._classes, models).to_bytes(), together(parts), runtime
 
 
 class ModelPerGroup:
@@ -297,8 +312,11 @@ class ModelPerGroup:
     def compile(self, fitted: PlanFit, learned: Rows, held: Rows) -> tuple[dict[str, bytes], dict[str, Any]]:
         """Return the artifacts, and what is to be known of the runtime; compared on rows of each group."""
         unusual = check_rows(self._entry, fitted.plan, learned.encoded[:1], learned.table)
-        payload, runtime = self.estimator.compile(self._spec.model_type, learned.encoded, unusual)
-        return {ArtifactKind.PLAN: dump_plan(fitted.plan), ArtifactKind.GROUPED: payload}, runtime
+        payload, background, runtime = self.estimator.compile(
+            self._spec.model_type, learned.encoded, unusual, self._spec.random_state
+        )
+        artifacts: dict[str, bytes] = {ArtifactKind.PLAN: dump_plan(fitted.plan), ArtifactKind.GROUPED: payload}
+        return artifacts | ({} if background is None else {ArtifactKind.BACKGROUND: background}), runtime
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return all hyperparameters, as used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,13 @@ from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.features.fit_plan import PlanFit
 from motadata_ml_server.features.plan import FeaturePlan
+from motadata_ml_server.persistence.kinds import ArtifactKind
+from motadata_ml_server.prediction.runtimes.linear_model import LinearModel
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump
+from motadata_ml_server.worker.background import stored_background
+from motadata_ml_server.worker.coefficients import linear_errors
 from motadata_ml_server.worker.describe import described
 from motadata_ml_server.worker.inside_fit import watched_fit
 from motadata_ml_server.worker.target import EncodedTarget
@@ -56,6 +61,8 @@ class OneModel:
         self._spec = spec
         self._entry = entry
         self.estimator: Any = None
+        self._goal: NDArray[Any] | None = None
+        self._weights: NDArray[np.float64] | None = None
 
     def complete(self, plan: FeaturePlan, learn: ColumnTable) -> FeaturePlan:
         """Return the plan with what this way of fitting needs beside the features: nothing."""
@@ -78,6 +85,7 @@ class OneModel:
         def report(done: float, left: float) -> None:
             progress("fit", 0.3 + 0.4 * done, {"rows": encoded.shape[0], "seconds_left": left})
 
+        self._goal, self._weights = values, weights
         with watched_fit(self.estimator, report):
             estimators.fit(self.estimator, encoded, values, weights)
 
@@ -89,6 +97,14 @@ class OneModel:
         """Return the artifacts, and what is to be known of the runtime; compared on the rows held out."""
         check = check_rows(self._entry, fitted.plan, held.encoded, held.table)
         artifacts, runtime = compile_and_dump(self._spec, self._entry, self.estimator, fitted, check)
+        spec = self._spec
+        background = stored_background(spec.model_type, artifacts, learned.encoded, spec.random_state)
+        if background is not None:
+            artifacts[ArtifactKind.BACKGROUND] = background
+        if ArtifactKind.LINEAR in artifacts and spec.model_type in ("classification", "regression"):
+            model = LinearModel.from_bytes(artifacts[ArtifactKind.LINEAR])
+            errors = linear_errors(self.estimator, model, fitted.plan, learned.encoded, self._goal, self._weights)
+            artifacts[ArtifactKind.COEFFICIENTS] = json.dumps(errors.to_json()).encode()
         return artifacts, runtime | described(self._spec.model_type, self.estimator, fitted.plan, learned.encoded)
 
     def hyperparameters(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import estimators, target
 from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump, library_versions_of
+from motadata_ml_server.worker.background import stored_background
 from motadata_ml_server.worker.cross_validation import score
 from motadata_ml_server.worker.edge_rows import ROWS_PER_COLUMN
 from motadata_ml_server.worker.fit import MAX_WARNINGS, TrainedModel, concerns_user, takes_nan
@@ -160,6 +161,10 @@ class StreamFit:
         check = check_rows(self._entry, self._fitted.plan, encoded, self._sample)
         artifacts, runtime = compile_and_dump(spec, self._entry, self._estimator, self._fitted, check)
         artifacts[ArtifactKind.PROFILE] = self._profile.dump()
+        seen = encoded if len(encoded) else encode_table(self._fitted.plan, self._sample)
+        background = stored_background(spec.model_type, artifacts, seen, spec.random_state)
+        if background is not None:
+            artifacts[ArtifactKind.BACKGROUND] = background
         return TrainedModel(
             artifacts=artifacts,
             features=self._fitted.plan.summary(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 import pandas as pd
@@ -58,11 +59,11 @@ def evaluate(
 ) -> Call[dict[str, Any]]:
     """Return the call that scores a model."""
     subject = _subject(model_id, data, target, version, tenant_id, "data")
-    positive = label_text(positive_class)
+    more = {"positive_class": label_text(positive_class)}
 
     def steps() -> Steps[dict[str, Any]]:
         found = yield from describe(settings, model_id, version, tenant_id)
-        rows = yield from _on_rows(settings, "evaluate", subject, found, "evaluate as scores", positive)
+        rows = yield from _on_rows(settings, "evaluate", subject, found, "evaluate as scores", more)
         scores: dict[str, Any] = rows[0]["scores"]
         return scores
 
@@ -85,6 +86,43 @@ def confusion_matrix(
             )
             for row in rows
         )
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+@dataclass(frozen=True)
+class CurveArguments:
+    """What a curve of a class takes, as the client's methods name it.
+
+    Attributes
+    ----------
+    class_name : object
+        A label, of any type.
+    version, target, tenant_id : str or None
+        As for `evaluate`.
+    more : mapping
+        What one curve alone takes, by SQL's names.
+    """
+
+    class_name: Any = None
+    version: str | None = None
+    target: str | None = None
+    tenant_id: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def curve(
+    settings: Settings, name: LiteralString, model_id: str, input_data: Any, arguments: CurveArguments
+) -> Call[ResultTable]:
+    """Return the call of a function that shows what each threshold on the probability of a class gives."""
+    version, tenant_id = arguments.version, arguments.tenant_id
+    subject = _subject(model_id, input_data, arguments.target, version, tenant_id, "input_data")
+    more = {**arguments.more, "class": label_text(arguments.class_name)}
+
+    def steps() -> Steps[ResultTable]:
+        found = yield from describe(settings, model_id, version, tenant_id)
+        rows = yield from _on_rows(settings, name, subject, found, "*", more)
+        return ResultTable(Record(row) for row in rows)
 
     return Call(steps, model_id=model_id, repeat=True)
 
@@ -133,7 +171,7 @@ def _on_rows(
     subject: _Subject,
     found: Described,
     columns: LiteralString,
-    positive_class: str | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Steps[list[Row]]:
     """Call a function that reads a relation, on rows that are one or are lent as one."""
     lent, target = yield from _lent(subject, found, scored=name != "drift")
@@ -144,7 +182,7 @@ def _on_rows(
             "input_data": lent.argument,
             "target": target,
             "version": found.info["version"],
-            "positive_class": positive_class,
+            **(more or {}),
             "tenant_id": settings.tenant(subject.tenant_id),
         },
         columns,

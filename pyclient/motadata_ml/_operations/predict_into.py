@@ -25,6 +25,7 @@ def predict_into(
     version: str | None,
     keep: Sequence[str] | None,
     mode: str | None,
+    level: float | None,
     tenant_id: str | None,
 ) -> Call[int]:
     """Return the call that writes the predictions of many rows to a table; its answer is how many."""
@@ -55,6 +56,7 @@ def predict_into(
                 "version": number,
                 "keep": keep,
                 "mode": mode,
+                "level": level,
                 "tenant_id": settings.tenant(tenant_id),
             },
             "predict_into as count",

@@ -52,6 +52,7 @@ class TrainingOptions(TypedDict, total=False):
     execution: Mapping[str, Any] | None
     group_by: str | None
     positive_class: str | None
+    intervals: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ select status, model_version, training_time, metrics
 from ml.train('late_flights', 'classification',
     'select arr_delay >= 15 as late, dep_delay, sched_dep_time, sched_arr_time, carrier, origin, dest,
         tailnum, distance, time_hour from flights where month < 12',
-    'late', algorithm => 'hist_gradient_boosting')
+    'late')
 """
 
 _ONE = "select ml.predict('late_flights', to_jsonb(f)) from flights f where month = 12 and dep_delay > 30 limit 1"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from motadata_ml._operations import evaluation, export, models
+from motadata_ml._operations import evaluation, export, inspection, models
 from motadata_ml.ml_framework._component import AsyncComponent
 from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
@@ -38,11 +39,130 @@ class AsyncEvaluator(AsyncComponent):
             evaluation.confusion_matrix(self.settings, model_id, input_data, target, version, tenant_id)
         )
 
+    async def roc_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return the false and the true positive rate of each threshold on the probability of a class."""
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id)
+        return await self.db.run(evaluation.curve(self.settings, "roc_curve", model_id, input_data, more))
+
+    async def precision_recall_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return precision and recall of each threshold on the probability of a class."""
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id)
+        return await self.db.run(evaluation.curve(self.settings, "precision_recall_curve", model_id, input_data, more))
+
+    async def calibration_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        n_bins: int | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Compare the probabilities of a class with the share of rows that are of it, by bins of equal width."""
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"n_bins": n_bins})
+        return await self.db.run(evaluation.curve(self.settings, "calibration_curve", model_id, input_data, more))
+
+    async def lift_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return how much of a class is found among the rows of its highest probabilities."""
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id)
+        return await self.db.run(evaluation.curve(self.settings, "lift_curve", model_id, input_data, more))
+
+    async def thresholds(
+        self,
+        model_id: str,
+        input_data: Any,
+        costs: Mapping[str, float] | None = None,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return what each threshold on the probability of a class costs on rows, with the best one marked."""
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"costs": costs})
+        return await self.db.run(evaluation.curve(self.settings, "thresholds", model_id, input_data, more))
+
     async def drift(
         self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None
     ) -> ResultTable:
         """Compare rows with those a model was trained on."""
         return await self.db.run(evaluation.drift(self.settings, model_id, input_data, version, tenant_id))
+
+
+class AsyncInspector(AsyncComponent):
+    """Explain answers; the server takes them apart, by the definitions of the SQL reference."""
+
+    async def explain(
+        self,
+        model_id: str,
+        input_data: Any,
+        top_k: int | None = None,
+        class_label: Any = None,
+        version: str | None = None,
+        detail: bool = False,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Tell what each feature adds to the score of one row."""
+        return await self.db.run(
+            inspection.explain(self.settings, model_id, input_data, top_k, class_label, version, detail, tenant_id)
+        )
+
+    async def explain_batch(
+        self,
+        model_id: str,
+        input_data: Any,
+        id_column: str | None = None,
+        top_k: int | None = None,
+        class_label: Any = None,
+        version: str | None = None,
+        detail: bool = False,
+        chunk_rows: int | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Tell what each feature adds to the score of each of many rows."""
+        more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
+        return await self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
+
+    async def coefficients(
+        self, model_id: str, version: str | None = None, tenant_id: str | None = None
+    ) -> ResultTable:
+        """List the coefficients of a linear model in the units of the table, with their standard errors."""
+        return await self.db.run(inspection.coefficients(self.settings, model_id, version, tenant_id))
+
+    async def importance(
+        self,
+        model_id: str,
+        input_data: str | None = None,
+        target: str | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """List how much worse a model scores without each feature: as at training, or on the rows given."""
+        return await self.db.run(inspection.importance(self.settings, model_id, input_data, target, version, tenant_id))
 
 
 class AsyncExporter(AsyncComponent):
@@ -111,7 +231,7 @@ class AsyncModelRegistry(AsyncComponent):
         return await self.db.run(models.trials(self.settings, model_id, version, tenant_id))
 
 
-class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncExporter):
+class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncInspector, AsyncExporter):
     """List, describe, deploy, score, export and delete models."""
 
     async def list_models(self, tenant_id: str | None = None) -> ModelList:

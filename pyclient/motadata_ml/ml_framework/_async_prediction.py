@@ -7,11 +7,11 @@ from typing import Any, Literal, overload
 
 import pandas as pd
 
-from motadata_ml._operations import prediction
+from motadata_ml._operations import intervals, prediction
 from motadata_ml._operations.batch import Batch, IdType, predict_batch
 from motadata_ml._operations.predict_into import predict_into
 from motadata_ml.ml_framework._component import AsyncComponent
-from motadata_ml.results import Prediction
+from motadata_ml.results import Prediction, Record
 
 
 class AsyncPredictor(AsyncComponent):
@@ -47,6 +47,30 @@ class AsyncPredictor(AsyncComponent):
         shares: list[float] | None = await self.db.run(call)
         return shares
 
+    async def predict_interval(
+        self,
+        model_id: str,
+        input_data: Any,
+        level: float = 0.9,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> Record | None:
+        """Predict one row as a number between bounds."""
+        call = intervals.predict_interval(self.settings, model_id, input_data, level, version, tenant_id)
+        return await self.db.run(call)
+
+    async def predict_set(
+        self,
+        model_id: str,
+        input_data: Any,
+        level: float = 0.9,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> list[str] | None:
+        """Predict one row as a set of labels that holds the true one as often as `level` says."""
+        call = intervals.predict_set(self.settings, model_id, input_data, level, version, tenant_id)
+        return await self.db.run(call)
+
     @overload
     async def predict_batch(
         self,
@@ -59,6 +83,7 @@ class AsyncPredictor(AsyncComponent):
         version: str | None = ...,
         id_type: IdType | None = ...,
         chunk_rows: int | None = ...,
+        level: float | None = ...,
     ) -> list[Prediction]: ...
 
     @overload
@@ -73,6 +98,7 @@ class AsyncPredictor(AsyncComponent):
         version: str | None = ...,
         id_type: IdType | None = ...,
         chunk_rows: int | None = ...,
+        level: float | None = ...,
     ) -> pd.DataFrame: ...
 
     async def predict_batch(
@@ -86,8 +112,14 @@ class AsyncPredictor(AsyncComponent):
         version: str | None = None,
         id_type: IdType | None = None,
         chunk_rows: int | None = None,
+        level: float | None = None,
     ) -> list[Prediction] | pd.DataFrame:
         """Predict many rows."""
+        if level is not None:
+            more = intervals.BatchOptions(tenant_id, version, id_column, id_type, chunk_rows)
+            call = intervals.predict_batch_at_level(self.settings, model_id, input_data, level, more)
+            found, index = await self.db.run(call)
+            return intervals.as_frame(found, index) if as_frame else found
         batch = await self.batch(
             model_id,
             input_data,
@@ -132,9 +164,12 @@ class AsyncPredictor(AsyncComponent):
         version: str | None = None,
         keep: Sequence[str] | None = None,
         mode: Literal["append", "create", "replace"] = "append",
+        level: float | None = None,
         tenant_id: str | None = None,
     ) -> int:
         """Write the predictions of many rows to a table of the database, and return how many."""
         return await self.db.run(
-            predict_into(self.settings, model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
+            predict_into(
+                self.settings, model_id, input_data, target_table, id_column, version, keep, mode, level, tenant_id
+            )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from motadata_ml._operations import evaluation
@@ -81,6 +82,198 @@ class Evaluator(Component):
             With ``actual`` and ``predicted``, of the label's own type, and ``count``.
         """
         return self.db.run(evaluation.confusion_matrix(self.settings, model_id, input_data, target, version, tenant_id))
+
+    def roc_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return the false and the true positive rate of each threshold on the probability of a class.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification model with probabilities.
+        input_data : tuple (X, y), frame or str
+            Rows with their outcome, as for `evaluate`.
+        class_name : object, optional
+            The class that is told from all others; by default the positive one of two.
+        version, target, tenant_id : str, optional
+            As for `evaluate`.
+
+        Returns
+        -------
+        ResultTable
+            threshold, fpr and tpr, the highest threshold first; at most 1,000 points.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such class.
+        UnsupportedOperationError
+            If the model gives no probabilities.
+        """
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id)
+        return self.db.run(evaluation.curve(self.settings, "roc_curve", model_id, input_data, more))
+
+    def precision_recall_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return precision and recall of each threshold on the probability of a class.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification model with probabilities.
+        input_data : tuple (X, y), frame or str
+            Rows with their outcome, as for `evaluate`.
+        class_name : object, optional
+            The class that is told from all others; by default the positive one of two.
+        version, target, tenant_id : str, optional
+            As for `evaluate`.
+
+        Returns
+        -------
+        ResultTable
+            threshold, precision and recall, the lowest threshold first; at most 1,001 points.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such class.
+        UnsupportedOperationError
+            If the model gives no probabilities.
+        """
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id)
+        return self.db.run(evaluation.curve(self.settings, "precision_recall_curve", model_id, input_data, more))
+
+    def calibration_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        n_bins: int | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Compare the probabilities of a class with the share of rows that are of it, by bins of equal width.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification model with probabilities.
+        input_data : tuple (X, y), frame or str
+            Rows with their outcome, as for `evaluate`.
+        class_name : object, optional
+            The class that is told from all others; by default the positive one of two.
+        version, target, tenant_id : str, optional
+            As for `evaluate`.
+        n_bins : int, optional
+            How many bins, 10 by default.
+
+        Returns
+        -------
+        ResultTable
+            lower, upper, predicted, observed and rows of each bin that has rows.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such class.
+        UnsupportedOperationError
+            If the model gives no probabilities.
+        """
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"n_bins": n_bins})
+        return self.db.run(evaluation.curve(self.settings, "calibration_curve", model_id, input_data, more))
+
+    def lift_curve(
+        self,
+        model_id: str,
+        input_data: Any,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return how much of a class is found among the rows of its highest probabilities.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification model with probabilities.
+        input_data : tuple (X, y), frame or str
+            Rows with their outcome, as for `evaluate`.
+        class_name : object, optional
+            The class that is told from all others; by default the positive one of two.
+        version, target, tenant_id : str, optional
+            As for `evaluate`.
+
+        Returns
+        -------
+        ResultTable
+            threshold, share of the rows, gain (share of the class) and lift, their ratio; at most 1,000 points.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such class.
+        UnsupportedOperationError
+            If the model gives no probabilities.
+        """
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id)
+        return self.db.run(evaluation.curve(self.settings, "lift_curve", model_id, input_data, more))
+
+    def thresholds(
+        self,
+        model_id: str,
+        input_data: Any,
+        costs: Mapping[str, float] | None = None,
+        class_name: Any = None,
+        version: str | None = None,
+        target: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Return what each threshold on the probability of a class costs on rows, with the best one marked.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification model with probabilities.
+        input_data : tuple (X, y), frame or str
+            Rows with their outcome, as for `evaluate`.
+        costs : mapping, optional
+            What a row costs that is rightly or wrongly taken for the class or left: tp, fp, fn, tn; fp and fn cost 1
+            where they are not named, tp and tn nothing.
+        class_name : object, optional
+            The class that is told from all others; by default the positive one of two.
+        version, target, tenant_id : str, optional
+            As for `evaluate`.
+
+        Returns
+        -------
+        ResultTable
+            threshold, cost, tp, fp, fn, tn and best, the highest threshold first; at most 1,001 rows.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such class.
+        UnsupportedOperationError
+            If the model gives no probabilities.
+        """
+        more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"costs": costs})
+        return self.db.run(evaluation.curve(self.settings, "thresholds", model_id, input_data, more))
 
     def drift(
         self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None

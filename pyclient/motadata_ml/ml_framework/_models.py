@@ -6,6 +6,7 @@ from motadata_ml._operations import models
 from motadata_ml.ml_framework._component import Component
 from motadata_ml.ml_framework._evaluator import Evaluator
 from motadata_ml.ml_framework._exporter import Exporter
+from motadata_ml.ml_framework._inspector import Inspector
 from motadata_ml.results import ModelInfo, ModelList, ResultTable
 
 
@@ -39,7 +40,7 @@ class ModelRegistry(Component):
         return self.db.run(models.trials(self.settings, model_id, version, tenant_id))
 
 
-class ModelManager(ModelRegistry, Evaluator, Exporter):
+class ModelManager(ModelRegistry, Evaluator, Inspector, Exporter):
     """List, describe, deploy, score, export and delete models."""
 
     def list_models(self, tenant_id: str | None = None) -> ModelList:

@@ -7,11 +7,11 @@ from typing import Any, Literal, overload
 
 import pandas as pd
 
-from motadata_ml._operations import prediction
+from motadata_ml._operations import intervals, prediction
 from motadata_ml._operations.batch import Batch, IdType, predict_batch
 from motadata_ml._operations.predict_into import predict_into
 from motadata_ml.ml_framework._component import Component
-from motadata_ml.results import Prediction
+from motadata_ml.results import Prediction, Record
 
 
 class Predictor(Component):
@@ -71,6 +71,62 @@ class Predictor(Component):
         shares: list[float] | None = self.db.run(call)
         return shares
 
+    def predict_interval(
+        self,
+        model_id: str,
+        input_data: Any,
+        level: float = 0.9,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> Record | None:
+        """Predict one row as a number between bounds.
+
+        Parameters
+        ----------
+        model_id : str
+            A regression model that was trained with ``intervals``.
+        input_data : dict, Series, one-row frame, array or list
+            By feature name, or numbers by position.
+        level : float
+            Share of rows whose true value such bounds hold, between 0 and 1.
+        version, tenant_id : str, optional
+            As for `predict`.
+
+        Returns
+        -------
+        Record or None
+            A dict of value, lower, upper and level; None where the row's group has no model.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If the version was trained without intervals, or predicts labels.
+        InvalidArgumentError
+            If the level is no share, or more than the version can say.
+        """
+        call = intervals.predict_interval(self.settings, model_id, input_data, level, version, tenant_id)
+        return self.db.run(call)
+
+    def predict_set(
+        self,
+        model_id: str,
+        input_data: Any,
+        level: float = 0.9,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> list[str] | None:
+        """Predict one row as a set of labels that holds the true one as often as `level` says.
+
+        The arguments and errors are those of `predict_interval`, of a classification model.
+
+        Returns
+        -------
+        list of str or None
+            Labels as text, the most probable first; None where the row's group has no model.
+        """
+        call = intervals.predict_set(self.settings, model_id, input_data, level, version, tenant_id)
+        return self.db.run(call)
+
     @overload
     def predict_batch(
         self,
@@ -83,6 +139,7 @@ class Predictor(Component):
         version: str | None = ...,
         id_type: IdType | None = ...,
         chunk_rows: int | None = ...,
+        level: float | None = ...,
     ) -> list[Prediction]: ...
 
     @overload
@@ -97,6 +154,7 @@ class Predictor(Component):
         version: str | None = ...,
         id_type: IdType | None = ...,
         chunk_rows: int | None = ...,
+        level: float | None = ...,
     ) -> pd.DataFrame: ...
 
     def predict_batch(
@@ -110,6 +168,7 @@ class Predictor(Component):
         version: str | None = None,
         id_type: IdType | None = None,
         chunk_rows: int | None = None,
+        level: float | None = None,
     ) -> list[Prediction] | pd.DataFrame:
         """Predict many rows.
 
@@ -131,13 +190,21 @@ class Predictor(Component):
             With a table or SELECT: the SQL type that ids come back as, such as ``bigint``; text by default.
         chunk_rows : int, optional
             Rows that the server reads and predicts at a time, from 100 to 1,000,000.
+        level : float, optional
+            Say how sure each prediction is: bounds or sets of labels that hold the truth of such a share of rows. Ids
+            are text then.
 
         Returns
         -------
         list of Prediction or DataFrame
             In the order of the rows. The frame has ``prediction``, ``confidence`` and a
-            ``probability_<class>`` for each class.
+            ``probability_<class>`` for each class; with a level instead of these ``lower``, ``upper`` and ``labels``.
         """
+        if level is not None:
+            more = intervals.BatchOptions(tenant_id, version, id_column, id_type, chunk_rows)
+            call = intervals.predict_batch_at_level(self.settings, model_id, input_data, level, more)
+            found, index = self.db.run(call)
+            return intervals.as_frame(found, index) if as_frame else found
         batch = self.batch(
             model_id,
             input_data,
@@ -182,6 +249,7 @@ class Predictor(Component):
         version: str | None = None,
         keep: Sequence[str] | None = None,
         mode: Literal["append", "create", "replace"] = "append",
+        level: float | None = None,
         tenant_id: str | None = None,
     ) -> int:
         """Write the predictions of many rows to a table of the database, and return how many.
@@ -203,9 +271,13 @@ class Predictor(Component):
         mode : {"append", "create", "replace"}
             Add rows, to a new table where there is none; refuse a table that exists; or put the rows in place of those
             that it has, in one transaction.
+        level : float, optional
+            Write ``lower``, ``upper`` and ``labels`` too, as `predict_batch` returns them.
         tenant_id : str, optional
             Whose model it is; by default the system's tenant.
         """
         return self.db.run(
-            predict_into(self.settings, model_id, input_data, target_table, id_column, version, keep, mode, tenant_id)
+            predict_into(
+                self.settings, model_id, input_data, target_table, id_column, version, keep, mode, level, tenant_id
+            )
         )

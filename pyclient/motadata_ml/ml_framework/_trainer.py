@@ -58,8 +58,8 @@ class Trainer(Component):
         **options
             The further arguments of ``ml.train``: ``target`` (str), ``features`` (list of str), ``algorithm`` (str),
             ``test_size`` (float), ``split`` (str), ``cv`` (int), ``search`` and ``preprocess`` (mappings),
-            ``random_state`` (int), ``deploy`` (bool), ``execution`` (mapping), ``group_by`` (str) and
-            ``positive_class`` (str).
+            ``random_state`` (int), ``deploy`` (bool), ``execution`` (mapping), ``group_by`` (str),
+            ``positive_class`` (str) and ``intervals`` (mapping).
 
         Returns
         -------

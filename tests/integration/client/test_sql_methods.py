@@ -129,6 +129,31 @@ def test_drift_of_frames_and_tables(system: MLSystem, line: pd.DataFrame) -> Non
     assert "<table>" in same._repr_html_()
 
 
+def test_reasons_of_rows_frames_and_tables(system: MLSystem, line: pd.DataFrame) -> None:
+    alone = system.explain("line", {"a": 10.0, "b": 3.0})
+    assert [row["feature"] for row in alone] == [None, "a", "b"]
+    assert sum(row["attribution"] for row in alone) == pytest.approx(23.0)
+    assert system.explain("line", [10.0, 3.0]) == alone
+    named = line.assign(name=[f"row {number}" for number in range(60)])
+    many = system.explain_batch("line", named, id_column="name", top_k=1)
+    assert [row["id"] for row in many] == list(named["name"])
+    assert many[10]["attribution"] == pytest.approx(alone[1]["attribution"])
+    from_table = system.explain_batch("line", "select * from line order by a", top_k=1, chunk_rows=100)
+    assert [row["attribution"] for row in from_table] == pytest.approx([row["attribution"] for row in many])
+    assert system.explain_batch("line", line[["a", "b"]].to_numpy(), top_k=1) == from_table
+
+
+def test_a_class_that_is_none_is_a_typed_error(system: MLSystem, line: pd.DataFrame) -> None:
+    system.train_model("pair", "classification", (line[["a"]], line["b"] > 3), algorithm="LogisticRegression")
+    assert system.explain("pair", {"a": 1.0}, class_label=True)[0]["class"] == "true"
+    with pytest.raises(errors.InvalidArgumentError, match="class must be one of"):
+        system.explain("pair", {"a": 1.0}, class_label="perhaps")
+    with pytest.raises(errors.InvalidArgumentError, match="id_column"):
+        system.explain_batch("pair", line, id_column="nothing")
+    with pytest.raises(errors.InvalidArgumentError, match="top_k"):
+        system.explain_batch("pair", line, top_k=0)
+
+
 def test_labels_given_as_categories_come_back_as_they_were(system: MLSystem) -> None:
     X, y = np.tile([[0.0], [1.0]], (200, 1)), pd.Categorical([1, 2] * 200)
     for labels in (y, pd.Series(y)):
@@ -256,6 +281,10 @@ def test_awaited_methods_answer_as_the_blocking_ones(
     reads: list[tuple[str, tuple[Any, ...]]] = [
         ("evaluate", ("line", line)),
         ("drift", ("line", line)),
+        ("coefficients", ("line",)),
+        ("importance", ("line", "line")),
+        ("explain", ("line", {"a": 1.0, "b": 2.0})),
+        ("explain_batch", ("line", line)),
         ("to_sql", ("line",)),
         ("export_onnx", ("line",)),
         ("trials", ("line",)),

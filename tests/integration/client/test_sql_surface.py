@@ -33,8 +33,11 @@ OTHER_ORDER = {
 }
 """Released signatures that came before SQL's order became the rule."""
 
-OTHER_ARGUMENTS = {"predict": "input", "predict_value": "input", "predict_label": "input", "predict_proba": "input"}
+OTHER_ARGUMENTS = dict.fromkeys(("explain", "predict", "predict_value", "predict_label", "predict_proba"), "input")
 """Functions whose SQL argument ``input`` is ``input_data`` here, as documented for predict."""
+
+WORDS_OF_PYTHON = {"class": "class_label"}
+"""Arguments whose SQL name Python keeps for itself."""
 
 RELEASED_ARGUMENTS = {("evaluate", "input_data"): "data"}
 
@@ -94,7 +97,7 @@ def test_arguments_have_the_names_and_the_order_of_sql(functions: dict[str, tupl
         theirs = [
             "input_data"
             if OTHER_ARGUMENTS.get(name) == argument
-            else RELEASED_ARGUMENTS.get((name, argument), argument)
+            else RELEASED_ARGUMENTS.get((name, argument), WORDS_OF_PYTHON.get(argument, argument))
             for argument in arguments
         ]
         if name == "train":
@@ -125,7 +128,8 @@ def test_defaults_are_those_of_sql(functions: dict[str, tuple[list[str], list[st
     text = "select pg_catalog.pg_get_function_arguments(%s::regproc)"
     for name in sorted(set(functions) - set(OTHER_ORDER) - set(OTHER_ARGUMENTS)):
         ((declared,),) = module_db.execute(text, [f"ml.{name}"]).fetchall()
-        optional = {part.split()[0] for part in declared.split(", ") if " DEFAULT " in part}
+        words = [part.split()[0] for part in declared.split(", ") if " DEFAULT " in part]
+        optional = {WORDS_OF_PYTHON.get(word, word) for word in words}
         for argument, parameter in inspect.signature(getattr(MLSystem, name)).parameters.items():
             required = parameter.default is inspect.Parameter.empty
             assert argument == "self" or required == (argument not in optional), (name, argument)

@@ -173,3 +173,14 @@ def test_models_that_were_asked_for_are_loaded_again(server: PostgreSQLExecutor,
         assert value(fresh, "select model_id from ml.cache_status") == "double"
     with psycopg.connect(conninfo(server, db.info.dbname, login("mall").info.user), autocommit=True) as other:
         assert value(other, "select ml._warm_models(8)") == 0
+
+
+def test_of_revoked_keys_the_latest_hundred_are_kept(db: Session) -> None:
+    """A key in use stays, whatever is made and revoked after it."""
+    kept = "select count(*) - count(revoked_at), count(revoked_at) from ml.api_key"
+    db.execute("select ml.create_api_key('in use')")
+    for count in (60, 60):
+        for number in range(count):
+            db.execute("select ml.create_api_key(%s)", [f"short {number}"])
+            db.execute("select ml.revoke_api_key((select max(id) from ml.api_keys))")
+    assert db.execute(kept.encode()).fetchone() == (1, 100)

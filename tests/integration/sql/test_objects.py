@@ -15,6 +15,16 @@ from motadata_ml_server.training.arguments import Arguments
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "sql-reference.md"
 
+CHUNKS = {
+    "predict_batch": "predict_chunks",
+    "explain_batch": "explain_chunks",
+    "forecast": "forecast_chunks",
+    "backtest": "backtest_chunks",
+    "decompose": "decompose_chunks",
+    "series_anomalies": "series_anomaly_chunks",
+}
+"""Functions over an internal one, by the entry point that both are of."""
+
 FUNCTIONS = """
 select p.proname, p.proargnames[1:p.pronargs], obj_description(p.oid, 'pg_proc'), l.lanname
 from pg_proc p join pg_language l on l.oid = p.prolang where p.pronamespace = 'ml'::regnamespace
@@ -51,15 +61,16 @@ def test_comment_is_the_first_line_of_the_entry_point(
 ) -> None:
     checked = 0
     for name, arguments, comment, _ in functions:
-        entry = getattr(entrypoints, "predict_chunks" if name == "predict_batch" else name, None)
+        entry = getattr(entrypoints, CHUNKS.get(name, name), None)
         if entry is None or name.startswith("_"):
             continue
         assert comment == (inspect.getdoc(entry) or "").split("\n")[0], name
         taken = [field.name for field in fields(Arguments)] if name == "train" else inspect.signature(entry).parameters
         if name == "predict_batch":  # in several functions, over one internal one; the form of 0.2.0 names no argument
-            assert {*(arguments or [])} - {"id_type", ""} in ({*taken} - {"exact_ids"}, set())
+            assert {*(arguments or [])} - {"id_type", "level", ""} in ({*taken} - {"exact_ids", "level"}, set())
         else:
-            assert list(taken) == list(arguments or []), name
+            # class is a word of Python's
+            assert [argument.removesuffix("_") for argument in taken] == list(arguments or []), name
         checked += 1
     assert checked >= 20
 

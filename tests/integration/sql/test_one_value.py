@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motadata_ml_server.values.numbers import ExactFloat
+from motadata_ml_server.prediction.row_input import decode
 from motadata_ml_server.values.sql_text import sql_text
 from motadata_ml_server.values.text_forms import completed_in_python, text_form
-from tests.integration.sql.values import EXAMPLES, LITERALS, ONLY_FEATURES, SETTINGS, TYPES, set_all
+from tests.integration.sql.values import EDGES, EXAMPLES, LITERALS, ONLY_FEATURES, SETTINGS, TYPES, set_all
 
 Session = psycopg.Connection[Any]
 
@@ -78,7 +78,7 @@ def check_texts(session: Session, sql_type: str, literals: list[str], chosen: di
     found = []
     for document, text in rows:
         from_table = form(text) if finish else text
-        value = json.loads(document, parse_float=ExactFloat.parse if label == "numeric" else None)
+        [value] = decode(f"[{document}]", exact=label == "numeric")
         assert form(value) == from_table
         assert form(from_table) == from_table, "the text is its own text"
         found.append(from_table)
@@ -97,6 +97,46 @@ def test_a_value_has_one_text_in_json_and_in_a_table(database: Session, sql_type
         check_texts(database, sql_type, literals, chosen)
 
     one_text()
+
+
+@pytest.mark.parametrize("digits", ["0", "1", "3"])
+@pytest.mark.parametrize("sql_type", EDGES)
+def test_the_largest_and_the_smallest_numbers_have_one_text(database: Session, sql_type: str, digits: str) -> None:
+    check_texts(database, sql_type, EDGES[sql_type], {"extra_float_digits": digits})
+
+
+@pytest.mark.parametrize("sql_type", ["real", "double precision"])
+def test_a_label_keeps_the_largest_and_the_smallest_numbers(database: Session, sql_type: str) -> None:
+    form, written = text_form(sql_type, label=True), sql_text(sql_type, "v", label=True)
+    query = f"select v, {written} from (select unnest(%s::text[])::{sql_type} as v) as u"
+    for value, text in database.execute(query.encode(), [EDGES[sql_type]]).fetchall():
+        label = form(text)
+        assert form(label) == label, "the text is its own text"
+        assert form(value) == label
+        same = f"select %s::{sql_type} operator(pg_catalog.=) %s::{sql_type}"
+        assert database.execute(same.encode(), [label, value]).fetchone() == (True,)
+
+
+def test_a_row_may_hold_a_number_of_thousands_of_digits(database: Session) -> None:
+    with database.transaction(force_rollback=True):
+        database.execute(
+            "create table huge as select i as id, i % 5 as n, (i % 3)::numeric * 10::numeric ^ 5000 as k, "
+            "case when i % 2 = 0 then 1.7976931348623157e308 else -1.7976931348623157e308 end::float8 as edge, "
+            "i % 5 * 2.0 + i % 2 as y from generate_series(1, 60) i"
+        )
+        kinds = json.dumps({"k": {"type": "category"}, "edge": {"type": "category"}})
+        database.execute(
+            "select ml.train('m', 'regression', 'huge', 'y', array['n', 'k', 'edge'], 'ridge', preprocess => %s)",
+            [kinds],
+        )
+        for digits in ("0", "1"):
+            database.execute(set_all({"extra_float_digits": digits}))
+            different = database.execute(
+                "select count(*) filter (where abs(b.value - t.y) < 1), count(*) filter (where b.value <> "
+                "ml.predict_value('m', to_jsonb(t))) from huge t join ml.predict_batch('m', 'huge', 'id') b "
+                "on b.id = t.id::text"
+            ).fetchone()
+            assert different == (60, 0)
 
 
 @pytest.mark.slow

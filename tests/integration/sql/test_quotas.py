@@ -136,18 +136,23 @@ def test_experiments_count_as_bytes_and_go_with_their_run(db: Session) -> None:
         "select ml._log_params({run}, jsonb_build_object('p' || i, i)) from generate_series(1, 1000) as i",
         "select ml._start_run('tuning', null, '{{}}', 'a') from generate_series(1, 1000) as i",
         "select ml.create_api_key('key', tenant_id => 'a') from generate_series(1, 1000) as i",
+        "select ml.deploy('deployed', '1.' || i % 2 || '.0', 'a') from generate_series(1, 1000) as i",
     ],
-    ids=["metrics", "parameters", "runs", "keys"],
+    ids=["metrics", "parameters", "runs", "keys", "deployments"],
 )
 def test_rows_of_experiments_and_keys_are_limited_by_bytes(db: Session, statement: str) -> None:
     db.execute("select ml.grant_usage(current_user, 'a')")
     run = start(db)
-    db.execute("select ml.set_quota('a', max_bytes => 20000)")
+    if "deployed" in statement:
+        train(db, "deployed")
+        train(db, "deployed")
     before = sizes(db)["bytes"]
-    assert "max_bytes = 20000" in refused(db, statement.format(run=run))
+    most = before + 20_000
+    db.execute("select ml.set_quota('a', max_bytes => %s)", [most])
+    assert f"max_bytes = {most}" in refused(db, statement.format(run=run))
     assert sizes(db)["bytes"] == before
     db.execute(statement.format(run=run).replace("1000", "20").encode())
-    assert before + 20 * 100 < sizes(db)["bytes"] <= 20_000
+    assert before + 19 * 100 < sizes(db)["bytes"] <= most
 
 
 def test_logging_a_metric_counts_nothing_again_while_much_is_free(db: Session) -> None:

@@ -35,8 +35,8 @@ class Running:
         self._thread = threading.Thread(target=self._run, args=(statement,))
         self._thread.start()
         self.worker = wait_for(lambda: workers_of(self.pid))[0]
-        # Rows read, the fit under way: the worker has used more than its imports cost.
-        wait_for(lambda: cpu_seconds(self.worker) > 2.5)
+        # Rows read, the fit under way: the worker has used more than reading them costs.
+        wait_for(lambda: cpu_seconds(self.worker) > 0.7)
 
     def _run(self, statement: str) -> None:
         try:

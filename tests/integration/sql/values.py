@@ -95,6 +95,30 @@ LITERALS: Final[Mapping[str, Text]] = {
 }
 """By type, texts that it takes."""
 
+_LARGE = ["1.7976931348623157e+308", "1.7976931348623155e+308", "1.79769313486231e+308", "1e308", "9.3e18"]
+_SMALL = ["5e-324", "2.2250738585072014e-308", "1e-320", "4.9e-322", "0.1", "1.5e-10"]
+_WHOLE = [
+    "9223372036854775808",
+    "9223372036854774784",
+    "9223372036854777856",
+    "999999999999999.5",
+    "123456789012345.68",
+]
+_SINGLE = ["3.4028235e+38", "3.4028233e+38", "1e-45", "1.1754944e-38", "9223372036854775808", "9.223373e+18"]
+_SINGLE += ["9.223372e+18", "9.22337e+18", "9.2233695e+18", "1234567.5", "999999.94", "0.1", "16777216"]
+
+
+def _both_signs(texts: list[str]) -> list[str]:
+    return [sign + text for text in texts for sign in ("", "-")]
+
+
+EDGES: Final[Mapping[str, list[str]]] = {
+    "real": [*_both_signs(_SINGLE), "NaN", "Infinity", "-Infinity"],
+    "double precision": [*_both_signs([*_LARGE, *_SMALL, *_WHOLE]), "NaN", "Infinity", "-Infinity"],
+    "numeric": [*_both_signs(["1e131071", "1e400", "1e-400", "9" * 5000, "1e-16383"]), "NaN"],
+}
+"""Where digits run out: the largest and the smallest numbers, and those where whole ones are rounded."""
+
 EXAMPLES: Final[Mapping[str, tuple[str, str, str]]] = {
     "smallint": ("1", "2", "3"),
     "integer": ("1", "-2", "30"),

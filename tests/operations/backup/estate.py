@@ -29,6 +29,7 @@ STEPS = (
     "select ml.grant_usage('alice', 'acme', admin => true)",
     "select ml.grant_usage('Bob B', 'O''Neill & Sons')",
     "select ml.grant_usage('carol', 'acme')",
+    "select ml.grant_usage('Bob B', 'acme', access => 'predict')",
     "select ml.set_option('threads', '1')",
     "select ml.set_quota('acme', max_models => 7)",
     f"select ml.train('linear', 'regression', '{COLUMNS}, note, price from rows', 'price', algorithm => 'ridge')",
@@ -46,10 +47,10 @@ STEPS = (
     f"select ml.train('forest', 'classification', '{COLUMNS}, grade from rows', 'grade', algorithm => 'random_forest', "
     """search => '{"method": "grid", "params": {"n_estimators": [5, 10]}, "cv": 2}')""",
     "select ml.rollback('forest')",
-    "insert into ml.experiment_run (tenant_id, experiment, name) values ('acme', 'tuning', 'first')",
-    "insert into ml.experiment_param (run_id, tenant_id, name, value) select id, tenant_id, 'depth', '3' "
-    "from ml.experiment_run",
+    "select ml._log_params(ml._start_run('tuning', 'first'), '{\"depth\": 3}')",
     "reset role",
+    "select ml.grant_model('linear', 'alice', tenant_id => 'default')",
+    "select ml.create_api_key('shop', 'read', tenant_id => 'acme')",
     "drop owned by carol",
     "drop role carol",
 )
@@ -90,7 +91,12 @@ def contents(session: Session) -> dict[str, Any]:
             query = "select case when tenant_id = 'default' then tenant_id else t::text end from ml.tenant t order by 1"
         found[table] = session.execute(query.encode()).fetchall()
     found["tenant_role"] = session.execute(
-        "select tenant_id, r.rolname, admin from ml.tenant_role t join pg_roles r on r.oid = t.role order by 1, 2"
+        "select tenant_id, r.rolname, admin, predict_only from ml.tenant_role t join pg_roles r on r.oid = t.role "
+        "order by 1, 2"
+    ).fetchall()
+    found["model_grant"] = session.execute(
+        "select m.tenant_id, m.model_id, r.rolname, g.granted_by, g.granted_at::text from ml.model_grant g "
+        "join ml.model m on m.id = g.model join pg_roles r on r.oid = g.role order by 1, 2, 3"
     ).fetchall()
     names = session.execute(
         "select oid::regclass::text from pg_class where relnamespace = 'ml'::regnamespace and relkind = 'S' order by 1"

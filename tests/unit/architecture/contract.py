@@ -44,12 +44,14 @@ SERVER = Contract(
     "The server package",
     ROOT / "plpython" / "motadata_ml_server",
     {
-        "entrypoints": "experiments scheduling evaluation export prediction training algorithms administration models "
-        "tenants postgres errors",
+        "entrypoints": "experiments scheduling evaluation export forecasting inspection prediction training algorithms "
+        "administration models tenants postgres errors",
         "experiments": "tenants postgres errors",
-        "scheduling": "evaluation training models ingest postgres errors",
+        "scheduling": "evaluation training models ingest tenants postgres errors",
         "evaluation": "prediction training administration features models ingest persistence postgres columns values "
         "errors",
+        "inspection": "prediction training prediction/runtimes administration features models ingest persistence "
+        "postgres columns values loops errors _native",
         "export": "prediction/runtimes features models persistence postgres values errors",
         "prediction": "prediction/runtimes administration features models ingest persistence postgres columns values "
         "errors _native",
@@ -57,6 +59,7 @@ SERVER = Contract(
         "columns errors",
         "worker/compile": "prediction/runtimes features persistence errors",
         "prediction/runtimes": "features persistence _native postgres columns errors",
+        "forecasting": "administration ingest postgres columns errors",
         "training": "administration models ingest tenants algorithms postgres columns values errors",
         "administration": "_native tenants postgres errors",
         "features": "_native ingest columns values errors",
@@ -96,7 +99,8 @@ CLIENT = Contract(
         "_calls": "_frames _pipeline errors",
         "_pipeline": "",
         "_frames": "errors",
-        "results": "",
+        "results": "_pictures",
+        "_pictures": "",
         "errors": "",
         "_printable": "",
         "_version": "",
@@ -124,7 +128,6 @@ LAZY_HEAVY: Mapping[tuple[str, str], str] = {
     ("export.sql_trees", "onnx"): "ml.to_sql reads the trees of a stored model",
     ("features.table", "scipy"): "free text for an estimator that takes sparse input",
     ("persistence.audit", "skops"): "a model without a compiled form is opened with it",
-    ("persistence.light_sklearn", "sklearn"): "before skops imports it, so that it comes without pandas",
     ("persistence.skops_store", "skops"): "a model without a compiled form is opened with it",
 }
 """Imports inside functions of rooms other than the worker's, by module and library, and when they happen."""
@@ -137,7 +140,7 @@ INSIDE: Mapping[str, Mapping[str, str]] = {
     "ctypes": {
         "postgres.backend": "variables of the backend, through functions that cannot raise",
         "postgres.kernel": "asks the kernel what it can do to hold a process back, and has it done",
-        "worker.__main__": "asks the kernel to end the worker with its backend",
+        "worker.lifetime": "asks the kernel to end the worker with its backend",
         "worker.sandbox": "lays out the filter of system calls",
     },
     "mmap": {
@@ -149,13 +152,20 @@ INSIDE: Mapping[str, Mapping[str, str]] = {
     "/proc": {
         "postgres.processes": "whether another session, or its worker, still runs",
         "worker.__main__": "tells the kernel to end a training before the server",
+        "worker.lifetime": "looks whether memory is short",
         "worker.sandbox": "names what a fit may read of itself and of the processor",
     },
     "/dev/shm": {},  # noqa: S108 - so that nobody writes there
     "pg_stat_tmp": {"postgres.session_files": "where the files lie that sessions share"},
-    "multiprocessing": {"worker.__main__": "its pools of threads get locks of threads, for want of semaphores"},
-    "fork": {"postgres.kernel": "names it among the calls that a training is refused"},
-    "setrlimit": {"worker.__main__": "caps its own memory"},
+    "multiprocessing": {"worker.training_process": "its pools of threads get locks of threads, for want of semaphores"},
+    "fork": {
+        "postgres.kernel": "names it among the calls that a training is refused",
+        "worker.__main__": "is the fork server",
+    },
+    "setrlimit": {
+        "worker.__main__": "leaves no core",
+        "worker.training_process": "caps its own memory",
+    },
 }
 """What reaches behind SQL, or the process itself, in the server package: which modules do so, and why."""
 

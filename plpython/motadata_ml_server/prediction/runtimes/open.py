@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from motadata_ml_server import _native
 from motadata_ml_server.errors import ArtifactError
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.persistence.kinds import ArtifactKind
@@ -52,3 +55,22 @@ def open_runtime(kind: str, plan: FeaturePlan, payload: bytes, task: str) -> Run
 
         return GroupedRuntime(plan, payload, open_runtime)
     raise ArtifactError(f"stored model is of the unknown kind {kind!r}", hint="Update the server package.")
+
+
+def open_fastest(artifacts: Mapping[str, bytes], width: int, task: str) -> Runtime | None:
+    """Return what evaluates encoded rows of a model fastest, None where only the estimator itself can.
+
+    Parameters
+    ----------
+    artifacts : mapping of str to bytes
+        By kind.
+    width : int
+        Numbers of an encoded row.
+    task : str
+        Model type.
+    """
+    kinds = [ArtifactKind.LINEAR, ArtifactKind.ONNX]
+    if _native.compiled is not None:
+        kinds.insert(0, ArtifactKind.TREES)
+    kind = next((kind for kind in kinds if kind in artifacts), None)
+    return None if kind is None else open_runtime(kind, FeaturePlan.as_is(width), artifacts[kind], task)
