@@ -41,7 +41,7 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "train_small_first_ms": Figure("milliseconds of the first ml.train of a session, 150 rows, logistic", 700),
         "train_small_ms": Figure("milliseconds of the next ones", 120),
         "train_busy_ratio": Figure(
-            "1,000 rows by each of five algorithms in turn, every core busy, against a quiet machine; the worst of them",
+            "1,000 rows by each of five algorithms, every core busy, against a quiet machine; the worst",
             3,
         ),
     },
