@@ -1,12 +1,13 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container image locks audit sbom sbom-image \
-	licences algorithms reference migration-data architecture plan lint format typecheck pytest bench \
-	bench-quick bench-tools report readme-figures profile native native-sanitize bench-native clean
+.PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
+	test-dist dist image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
+	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
+	native-sanitize bench-native bench-forecast docs clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-APART = --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container
+APART = --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container --ignore=tests/packaging
 ARGS ?= tests -m "not slow" $(APART)
 MAJORS ?=
 
@@ -24,7 +25,7 @@ demo: up ## train and predict on real rows in a private cluster
 	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml demo
 
 up: bootstrap ## create and start the private cluster
-	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml up
+	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml up --link
 
 down: ## stop the private cluster
 	@MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml down
@@ -63,6 +64,9 @@ migration-data: ## at a release: keep what it trains for the migration tests of 
 reference: bootstrap ## write docs/sql-reference.md from the catalogue of a database
 	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest -q tests/integration/sql/test_reference.py -k what_the_catalogue_says
 
+picture: demo ## draw the README's session of psql, docs/session.svg, as it is in the demonstration's tables
+	@$(BIN)/python -B -m tools.picture "$$(MOTADATA_ML_HOME=$(HOME_FOLDER) $(BIN)/motadata-ml dsn)"
+
 test-security: ## attacks: every role against what is not its own
 	@.ci/bootstrap --with strace
 	@.ci/python -m pytest tests/security
@@ -79,6 +83,12 @@ test-ops: ## replicas, schedules, backups and the runbook on servers of their ow
 # is then started; without any, the tests are skipped. The base images come from a registry, or are there already.
 test-container: bootstrap ## build the images with docker or podman, start compose.yaml, and use them
 	@$(BIN)/python -B -m pytest tests/container
+
+test-dist: bootstrap ## build what a release hands out, install each into a server of its own, without a network
+	@.ci/python -m pytest tests/packaging
+
+dist: bootstrap ## build wheels, source distributions and the bundle for machines without a network: dist/
+	@$(BIN)/python -B -m tools.dist
 
 ENGINE = $$(command -v docker || command -v podman)
 
@@ -123,6 +133,13 @@ bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
 bench-tools:
 	@.ci/bootstrap --with wrk --with pgbouncer
 
+bench-quality: bootstrap ## models by default against FLAML on real tables, under 30 minutes: docs/quality.md; ARGS=--quick
+	@[ -x "$(HOME_FOLDER)/quality/bin/flaml-ready" ] || { \
+		$(BIN)/uv venv -q --clear --python $(BIN)/python "$(HOME_FOLDER)/quality" && \
+		$(BIN)/uv pip install -q --python "$(HOME_FOLDER)/quality/bin/python" -r benchmarks/quality-requirements.txt && \
+		ln -s python "$(HOME_FOLDER)/quality/bin/flaml-ready"; }
+	@.ci/python -m benchmarks.quality "$(HOME_FOLDER)/quality/bin/python" $(filter --quick,$(ARGS))
+
 report: bootstrap ## write docs/benchmarks.md and the README's figures from benchmarks/results.json
 	@$(BIN)/python -B -m benchmarks.report
 
@@ -141,8 +158,13 @@ native-sanitize: bootstrap ## fuzz the compiled loops, built for it with Address
 bench-native: native ## the compiled loops against ONNX Runtime and scikit-learn, in one process
 	@$(BIN)/python -B -m benchmarks.native
 
+bench-forecast: bootstrap ## forecasts: series a second, and against statsforecast in an environment of its own
+	@.ci/python -m benchmarks.forecasting $(FORECAST)
+
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down
 	@rm -rf "$(HOME_FOLDER)/venv" "$(HOME_FOLDER)/tests" .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -f "$(HOME_FOLDER)"/*.stamp
+	@for link in /usr/local/bin/motadata-ml "$$HOME/.local/bin/motadata-ml"; do \
+		[ "$$(readlink "$$link")" != "$(BIN)/motadata-ml" ] || rm -f "$$link"; done
 	@echo "The private cluster's data are still in $(HOME_FOLDER)/cluster"

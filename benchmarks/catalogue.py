@@ -41,7 +41,7 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "train_small_first_ms": Figure("milliseconds of the first ml.train of a session, 150 rows, logistic", 700),
         "train_small_ms": Figure("milliseconds of the next ones", 120),
         "train_busy_ratio": Figure(
-            "1,000 rows by each of five algorithms, every core busy, against a quiet machine; the worst",
+            "1,000 rows by each of five algorithms, every core busy, against a quiet machine; the worst of them",
             3,
         ),
     },
@@ -97,6 +97,15 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         ),
         "batch_logistic_ratio_vs_memory_limit": Figure("the same, logistic"),
         "batch_backend_growth_mb": Figure("MB that the backend grows by while it predicts all points", 300),
+    },
+    "Why": {
+        "explain_linear_us": Figure(
+            "microseconds a row of ml.explain in a SELECT: the base and 3 of 10 numbers, linear regression", 15
+        ),
+        "explain_forest_batch_us": Figure(
+            "microseconds a row of ml.explain_batch, 3 of 10 numbers, forest of 100 trees of depth 6, 100,000 rows", 30
+        ),
+        "importance_ratio_vs_fit": Figure("what importances add to a training of that forest, against it without", 0.5),
     },
     "Trees and the order of rows": {
         "order_forest_ratio": Figure("10,000 rows by a forest in the order of the product, against as they come", 1),

@@ -136,32 +136,72 @@ def _others(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-README_ROWS = {
-    "one row in a SELECT, linear model": "{row_linear_us} µs",
-    "one row in a SELECT, forest of 100 trees": "{row_forest_us} µs",
-    "one row in a SELECT, against pickle and a DataFrame in PL/Python": "{row_ratio_vs_naive_plpython} times as fast",
-    "point queries, 8 clients, against FastAPI and scikit-learn": "{serve_ratio_vs_fastapi_sklearn} times as many a "
-    "second; a forest {serve_ratio_vs_fastapi_sklearn_forest} times",
-    "point queries, 8 clients, against FastAPI and ONNX Runtime": "{serve_ratio_vs_fastapi_onnx} times as many a "
-    "second; a forest {serve_ratio_vs_fastapi_onnx_forest} times",
-    "first prediction of a new session, forest": "{cold_first_predict_ms} ms",
-    "training a logistic regression, against a client with ADBC and pandas": "{train_logreg_ratio_vs_client} of its "
-    "time",
-    "training a forest, against the same": "{train_forest_ratio_vs_client} of its time",
-    "predicting a table, logistic, against a client that copies back": "{batch_logreg_ratio_vs_client} of its time",
-    "predicting a table, forest, against a client on all cores": "{batch_forest_ratio_vs_client} of its time",
-    "a cancelled training ends within": "{train_cancel_ms_p95} ms",
-}
+LOWER, HIGHER = "lower", "higher"
 
+README_ROWS = (
+    (
+        "one row in a SELECT, linear model",
+        "{row_linear_us} µs",
+        "{row_naive_plpython_us} µs: pickle in PL/Python",
+        LOWER,
+    ),
+    ("one row in a SELECT, forest of 100 trees", "{row_forest_us} µs", "", LOWER),
+    (
+        "point queries of 8 clients, logistic",
+        "{serve_logistic_per_second} a second",
+        "{serve_logistic_fastapi_onnx_8_per_second}: FastAPI, ONNX Runtime; "
+        "{serve_logistic_fastapi_sklearn_8_per_second}: FastAPI, scikit-learn",
+        HIGHER,
+    ),
+    (
+        "point queries of 8 clients, forest",
+        "{serve_forest_per_second} a second",
+        "{serve_forest_fastapi_onnx_8_per_second}; {serve_forest_fastapi_sklearn_8_per_second}: the same two",
+        HIGHER,
+    ),
+    (
+        "requests over HTTP, both sides",
+        "{http_per_second} a second",
+        "{http_fastapi_onnx_per_second}: FastAPI, ONNX Runtime",
+        HIGHER,
+    ),
+    ("first prediction of a new session, forest", "{cold_first_predict_ms} ms", "", LOWER),
+    (
+        "training a logistic regression",
+        "{train_logreg_ratio_vs_client} of the other's time",
+        "a client with ADBC and pandas",
+        LOWER,
+    ),
+    ("training a forest", "{train_forest_ratio_vs_client} of the other's time", "the same", LOWER),
+    (
+        "predicting a table, logistic",
+        "{batch_logreg_ratio_vs_client} of the other's time",
+        "a client that copies back",
+        LOWER,
+    ),
+    (
+        "predicting a table, forest",
+        "{batch_forest_ratio_vs_client} of the other's time",
+        "the same, on all cores",
+        LOWER,
+    ),
+    ("a cancelled training ends within", "{train_cancel_ms_p95} ms", "", LOWER),
+)
+"""What is measured, our figure, those of the other sides, and which are better."""
+
+_README_HEAD = "| what | motadata_ml | the other side | better is |"
 _BLOCK = re.compile(r"(<!-- benchmarks: written by make report -->\n).*?(<!-- end of benchmarks -->)", re.DOTALL)
 
 
 def readme(text: str, found: Mapping[str, Any]) -> str:
     """Return a README with the figures between its markers drawn from the results."""
     digits = {name: _digits(value) for name, value in found.items() if not isinstance(value, str)}
-    rows = [f"| {what} | {pattern.format_map(digits)} |" for what, pattern in README_ROWS.items()]
+    rows = [
+        f"| {what} | {ours.format_map(digits)} | {theirs.format_map(digits)} | {better} |"
+        for what, ours, theirs, better in README_ROWS
+    ]
     where = f"One {found['mode']} run on {found['machine']}, {found['date']} ([all figures](docs/benchmarks.md)):"
-    block = "\n".join([where, "", "| what | figure |", "| --- | --- |", *rows, ""])
+    block = "\n".join([where, "", _README_HEAD, "| --- | --- | --- | --- |", *rows, ""])
     replaced, count = _BLOCK.subn(lambda match: match[1] + block + match[2], text)
     if count != 1:
         raise ValueError("README.md lacks the markers between which the figures go")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from motadata_ml._pictures import ForecastPicture
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -89,6 +91,30 @@ class _Records(list[R], Generic[R]):
 
 class ResultTable(_Records[Record]):
     """Rows of a function or a view of the extension, a dict each, by column name."""
+
+
+class ForecastTable(ResultTable):
+    """Rows of ``ml.forecast``, shown as a picture of each series where they are few.
+
+    Parameters
+    ----------
+    rows : iterable of Record
+        series, at, value, lower, upper, level, model and status.
+    history : iterable of Record
+        series, at and value of what came before, where it was asked for.
+    """
+
+    def __init__(self, rows: Iterable[Record] = (), history: Iterable[Record] = ()) -> None:
+        super().__init__(rows)
+        self.history = list(history)
+
+    def plot(self) -> ForecastPicture:
+        """Return the past, the forecast and its band as a picture in SVG."""
+        return ForecastPicture(self, self.history)
+
+    def _repr_html_(self) -> str:
+        """Return the picture, where the past of its few series is known, else the rows as a table."""
+        return self.plot().svg if self.history else super()._repr_html_()
 
 
 class ModelList(_Records[ModelInfo]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from motadata_ml.demo import main
+from tools import picture
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -54,7 +55,8 @@ def test_demonstration_beats_the_majority_class_and_shows_each_step(demonstratio
 
 def test_psql_session_prints_what_the_readme_shows(demonstration: tuple[str, str]) -> None:
     dsn, _ = demonstration
-    (session,) = blocks("psql")
+    session = "".join(blocks("psql"))
+    assert session.count("motadata=# ") >= 5
     statements: list[list[str]] = []
     shown: list[list[str]] = []
     for line in session.splitlines():
@@ -70,6 +72,13 @@ def test_psql_session_prints_what_the_readme_shows(demonstration: tuple[str, str
     assert run.stderr == ""
     printed = [part.strip("\n").split("\n") for part in run.stdout.split("@@@\n")[1:]]
     assert printed == ["\n".join(lines).strip("\n").split("\n") for lines in shown]
+
+
+def test_picture_is_a_session_as_it_was(demonstration: tuple[str, str]) -> None:
+    text = picture.session(demonstration[0])
+    assert "0.86" in text
+    assert picture.svg(text) == picture.PICTURE.read_text(encoding="utf-8")
+    assert f"]({picture.PICTURE.relative_to(ROOT)})" in README
 
 
 def test_python_program_prints_what_the_readme_shows(demonstration: tuple[str, str]) -> None:

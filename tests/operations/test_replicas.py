@@ -47,6 +47,7 @@ ANSWERS = [
     "select * from ml.importance('flag'), ml.importance('forest', 'points')",
     "select e.* from points p, ml.explain('forest', to_jsonb(p)) e where id <= 20",
     "select * from ml.explain_batch('flag', 'points')",
+    "select * from ml.forecast('select date ''2024-01-01'' + id as d, id % 7 as v from points', 'd', 'v')",
     "select * from ml.training_progress",
     "select tenant_id, models, versions, bytes, training_seconds from ml.tenant_sizes order by 1",
 ]

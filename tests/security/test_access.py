@@ -24,6 +24,7 @@ MORE_THAN_PREDICT = [
     "ml.calibration_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.lift_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.thresholds('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.compare('m', array['1.0.0', '1.1.0'], 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.drift('m', 'select 1 as x, 2 as w'{})",
     "ml.coefficients('m'{})",
     "ml.importance('m'{})",
@@ -202,3 +203,9 @@ def test_access_and_shared_models_outlive_a_change_of_the_group(own_actors: Acto
     assert blue.execute(call.encode()).fetchone() == ("secret of rouge",)
     superuser.execute(f'revoke "{nobody}" from "{blue.info.user}"'.encode())
     assert refusal(blue, call).sqlstate == "ML012"
+
+
+@pytest.mark.parametrize("name", ["forecast", "backtest", "decompose", "series_anomalies"])
+def test_who_may_only_predict_forecasts_nothing(app: Session, name: str) -> None:
+    call = f"select ml.{name}('select now() as d, 1 as v', 'd', 'v')"
+    assert "permission denied for function" in str(refusal(app, call))

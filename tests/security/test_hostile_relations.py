@@ -64,6 +64,7 @@ READERS = {
     "predict_into": "ml.predict_into('m', 'blue_own.hostile', 'blue_own.written')",
     "evaluate": "ml.evaluate('m', 'blue_own.hostile', 'y')",
     "drift": "ml.drift('m', 'blue_own.hostile')",
+    "forecast": "ml.forecast('select date ''2024-01-01'' + x::integer as d, * from blue_own.hostile', 'd', 'w')",
 }
 
 

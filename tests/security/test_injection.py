@@ -149,7 +149,8 @@ def test_an_input_is_one_select_and_nothing_else(own_actors: Actors, query: str)
     blue = own_actors.blue
     blue.execute("create table blue_own.kept (i integer)")
     for call in ("ml.train('i', 'regression', %s, 'x')", "ml.predict_batch('m', %s)", "ml.evaluate('m', %s)",
-                 "ml.drift('m', %s)", "ml.predict_into('m', %s, 'blue_own.t')"):  # fmt: skip
+                 "ml.drift('m', %s)", "ml.predict_into('m', %s, 'blue_own.t')",
+                 "ml.forecast(%s, 'x', 'y')", "ml.decompose(%s, 'x', 'y', array['z'])"):  # fmt: skip
         with pytest.raises(psycopg.Error) as caught:
             blue.execute(f"select {call}".encode(), [query])
         # a single word is a name; a procedure that is not there is found out while parsing

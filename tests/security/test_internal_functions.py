@@ -18,6 +18,7 @@ VALUES: dict[str, list[Any]] = {
     "boolean": [None, False, True],
     "bigint": [None, 0, -1, 9223372036854775807],
     "jsonb": [None, "{}", "[]", "1", '{"a": 1}', '{"a": {"b": [null, "x"]}}', '{"": "' + "x" * 1000 + '"}'],
+    "double precision": [None, 0.5, 1e300, float("nan"), float("-inf")],
     "double precision[]": [None, [], [1.0, None], [float("nan")]],
     "integer[]": [None, [], [1, None]],
     "text[]": [None, [], [None], ["[1, 2]", "{", "null", ""], ["[" * 900 + "]" * 900], ['{"x": 1, "w": NaN}'] * 3],

@@ -126,10 +126,18 @@ CALLS = (
     "ml.calibration_curve('m', $$select 60 as x, 0 as w, 'open' as y$$, 'open')",
     "ml.lift_curve('m', $$select 60 as x, 0 as w, 'open' as y$$, 'open')",
     "ml.thresholds('m', $$select 60 as x, 0 as w, 'open' as y$$)",
+    f"ml.train('shadowed', 'regression', '{ROWS}', 'y', algorithm => 'linear', deploy => false)",
+    f"ml.compare('shadowed', array['1.0.0', '1.1.0'], '{ROWS}')",
     "ml.drift('m', 'select i as x, 0 as w from generate_series(1, 9) as i')",
     "ml.coefficients('shadowed')",
     "ml.explain('m', '{\"x\": 60, \"w\": 0}')",
     "* from ml.explain_batch('m', 'select 60 as x, 0 as w')",
+    "* from ml.forecast('select date ''2024-01-01'' + i as d, i as v, i % 2 as s from generate_series(1, 60) as i', "
+    "'d', 'v', array['s'])",
+    "* from ml.backtest('select date ''2024-01-01'' + i as d, i as v from generate_series(1, 60) as i', 'd', 'v')",
+    "* from ml.decompose('select date ''2024-01-01'' + i as d, i as v from generate_series(1, 60) as i', 'd', 'v')",
+    "* from ml.series_anomalies('select now() + i * interval ''1 day'' as d, i as v from generate_series(1, 60) as i', "
+    "'d', 'v')",
     "ml.to_sql('m')",
     "ml.export_onnx('m')",
     "ml.list_models()",

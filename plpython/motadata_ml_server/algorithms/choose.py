@@ -19,6 +19,7 @@ DEFAULTS: Mapping[str, str] = {
     "anomaly": "IsolationForest",
     "decomposition": "PCA",
 }
+"""What hyperparameters, or those that a search varies, mean where they name no other family."""
 
 STREAMING: Mapping[str, str] = {
     "classification": "SGDClassifier",
@@ -30,6 +31,8 @@ STREAMING: Mapping[str, str] = {
 """What "auto" takes where rows are learned from chunk by chunk."""
 
 AUTO = "auto"
+BEST = "best"
+"""A search over families and hyperparameters for as long as is allowed."""
 
 _BY_HYPERPARAMETERS = (
     ("learning_rate", "GradientBoosting"),
@@ -43,9 +46,19 @@ _BY_HYPERPARAMETERS = (
 _SUFFIX = {"classification": "Classifier", "regression": "Regressor"}
 
 
-def by_rows(algorithm: str | None, hyperparameters: Mapping[str, Any], streams: bool) -> bool:
-    """Say whether the rows themselves have to decide which estimator "auto" means."""
-    return algorithm is not None and algorithm.strip().lower() == AUTO and not hyperparameters and not streams
+def by_rows(algorithm: str | None, hyperparameters: Mapping[str, Any], streams: bool, searches: bool) -> bool:
+    """Say whether the rows themselves have to decide which estimator "auto", or none named, means.
+
+    Hyperparameters decide where they are given. Those that a search varies are a forest's where no algorithm is named.
+    """
+    if hyperparameters or streams:
+        return False
+    return not searches if algorithm is None else algorithm.strip().lower() == AUTO
+
+
+def is_best(algorithm: str | None) -> bool:
+    """Say whether a search is to decide."""
+    return algorithm is not None and algorithm.strip().lower() == BEST
 
 
 def resolve(
@@ -58,8 +71,8 @@ def resolve(
     model_type : str
         classification, regression, clustering, anomaly or decomposition.
     algorithm : str or None
-        A name, without regard to case; None or "auto" takes a default that has the given hyperparameters:
-        n_estimators, max_depth and learning_rate together mean gradient boosting, the first two alone a forest.
+        A name, without regard to case; None or "auto" takes what has the given hyperparameters: max_depth and
+        learning_rate together mean gradient boosting, the first two alone a forest.
     streams : bool
         Whether it has to learn chunk by chunk.
     hyperparameters : mapping
@@ -107,7 +120,7 @@ def _available(entry: AlgorithmEntry) -> AlgorithmEntry:
     if entry.requires is not None and importlib.util.find_spec(entry.requires) is None:
         raise UnsupportedOperationError(
             f"algorithm {entry.name} needs the package {entry.requires}, which the server does not have",
-            hint=f"Ask the administrator for motadata-ml[{entry.requires}], or choose another algorithm.",
+            hint=f"Ask the administrator to install the extra [{entry.requires}], or choose another algorithm.",
         )
     return entry
 

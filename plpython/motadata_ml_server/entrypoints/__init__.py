@@ -23,6 +23,7 @@ from motadata_ml_server.entrypoints.administration import (
 )
 from motadata_ml_server.entrypoints.evaluation import (
     calibration_curve,
+    compare,
     confusion_matrix,
     drift,
     evaluate,
@@ -41,6 +42,12 @@ from motadata_ml_server.entrypoints.experiments import (
     start_run,
 )
 from motadata_ml_server.entrypoints.export import create_sql_function, export_onnx, to_sql
+from motadata_ml_server.entrypoints.forecasting import (
+    backtest_chunks,
+    decompose_chunks,
+    forecast_chunks,
+    series_anomaly_chunks,
+)
 from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks, importance
 from motadata_ml_server.entrypoints.models import (
     algorithms,
@@ -91,14 +98,17 @@ from motadata_ml_server.postgres.boundary import boundary, raise_failure
 __all__ = [
     "algorithms",
     "api_keys",
+    "backtest_chunks",
     "cache_clear",
     "cache_status",
     "calibration_curve",
     "coefficients",
+    "compare",
     "confusion_matrix",
     "create_api_key",
     "create_sql_function",
     "current_tenant",
+    "decompose_chunks",
     "delete_model",
     "delete_run",
     "deploy",
@@ -112,6 +122,7 @@ __all__ = [
     "explain",
     "explain_chunks",
     "export_onnx",
+    "forecast_chunks",
     "get_model_info",
     "grant_model",
     "grant_usage",
@@ -143,6 +154,7 @@ __all__ = [
     "schedule_rows",
     "schedule_run_rows",
     "schedule_training",
+    "series_anomaly_chunks",
     "serve_requests",
     "serve_rows",
     "set_option",

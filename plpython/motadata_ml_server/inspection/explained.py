@@ -21,9 +21,10 @@ from motadata_ml_server.inspection.contributions import (
     Contributions,
     Explainer,
     LinearExplainer,
-    SampledExplainer,
-    TreesExplainer,
 )
+from motadata_ml_server.inspection.linear_row import LinearRow
+from motadata_ml_server.inspection.sampled import SampledExplainer
+from motadata_ml_server.inspection.tree_contributions import TreesExplainer
 from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.kinds import ArtifactKind
@@ -121,6 +122,15 @@ class ExplainedModel:
         return row_encoder(self.plan.columns)
 
     @cached_property
+    def linear(self) -> LinearRow | None:
+        """Explains single rows of one linear model; None for others."""
+        part = None if self._grouped else self.of_group(WHOLE)
+        if part is None or not isinstance(part.explainer, LinearExplainer):
+            return None
+        classes = None if self.classes is None else len(self.classes)
+        return LinearRow(part.runtime, part.explainer, self.columns, classes)
+
+    @cached_property
     def split(self) -> Callable[[Sequence[Any]], dict[str, Any]]:
         """Gives the numbers of a positional input to their features."""
         return array_splitter(self.plan.columns)
@@ -190,6 +200,7 @@ class ExplainedModel:
         inner = np.ascontiguousarray(encoded[:, :-1])
         found = []
         for code, rows in rows_of_groups(codes).items():
+            breathe()
             part = self.of_group(code)
             if part is not None:
                 found.append(self._of_part(part, inner[rows], rows, wanted, detail, breathe))

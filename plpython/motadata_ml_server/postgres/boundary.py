@@ -24,10 +24,14 @@ Row = dict[str, Any]
 READ_ONLY_HINT = "Connect to the primary, or begin a transaction that may write; predictions work here."
 
 _SQL_NAMES = {
+    "backtest_chunks": "backtest",
+    "decompose_chunks": "decompose",
     "explain_chunks": "explain_batch",
+    "forecast_chunks": "forecast",
     "predict_chunks": "predict_batch",
     "raise_failure": "predict_batch",
     "run_pending": "_run_write",
+    "series_anomaly_chunks": "series_anomalies",
 }
 """Entry points that are called otherwise than the SQL function that a user called."""
 

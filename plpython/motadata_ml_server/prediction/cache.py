@@ -34,7 +34,7 @@ class CacheEntry:
     @property
     def nbytes(self) -> int:
         """Estimate of the memory it holds."""
-        return self.predictor.nbytes + int(getattr(self.beside, "nbytes", 0))
+        return self.predictor.nbytes + sum(int(getattr(part, "nbytes", 0)) for part in (self.intervals, self.beside))
 
 
 _entries: OrderedDict[tuple[int, str], CacheEntry] = OrderedDict()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
-from motadata_ml_server.algorithms.choose import AUTO
+from motadata_ml_server.algorithms.choose import AUTO, BEST
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import MotadataError, TrainingError
 from motadata_ml_server.features.findings import MIN_ROWS
@@ -68,8 +68,11 @@ class TrainedModel(ModelReport):
 
 def prepare(spec: TrainingSpec) -> None:
     """Import what a training needs, while its rows are still on the way."""
-    if spec.algorithm != AUTO:
+    if spec.algorithm not in (AUTO, BEST):
         estimators.estimator_class(catalogue.load()[spec.algorithm])
+    elif spec.target is not None:
+        for name in ("HistGradientBoostingClassifier", "LogisticRegression"):  # one of theirs, whatever is predicted
+            estimators.estimator_class(catalogue.load()[name])
 
 
 def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress) -> TrainedModel:
@@ -138,6 +141,9 @@ class _Training:
         self.warnings = warnings_found
         self.notices: list[str] = []
         self.why: str | None = None
+        self.chosen: dict[str, Any] = {}
+        self.tried: list[dict[str, Any]] = []
+        self.began = time.monotonic()
 
     def run(self, train: ColumnTable, validation: ColumnTable | None) -> TrainedModel:
         """Return the trained model."""
@@ -147,6 +153,7 @@ class _Training:
         if goal is not None and goal.classes is not None:
             positive_class(goal.classes, spec.label_type, spec.positive_class)
             self._look_at_classes(len(goal.classes), learn.rows)
+        self._choose(learn, goal)
         self.progress("encode", 0.1, {"rows": rows.table.rows})
         needs = EncodingNeeds(takes_nan(self.entry), self.entry.scaling)
         fitted = self._plan(learn, goal, needs)
@@ -206,7 +213,7 @@ class _Training:
             )
 
     def _usable(self, train: ColumnTable) -> UsableRows:
-        """Return the rows that can be used, having chosen the algorithm and what is fitted of it."""
+        """Return the rows that can be used."""
         spec = self.spec
         rows = usable_rows(spec, train, None)
         if spec.group is not None:
@@ -215,17 +222,36 @@ class _Training:
                 self.notices.append(
                     f"{without} rows with a NULL {spec.group.name!r} belong to no group and were left out"
                 )
+        return rows
+
+    def _choose(self, learn: ColumnTable, goal: EncodedTarget | None) -> None:
+        """Choose the algorithm by the rows, where none was named, and what is fitted of it."""
+        spec = self.spec
         if spec.algorithm == AUTO:
             from motadata_ml_server.worker import auto
 
-            self.entry, self.why = auto.choose(spec, rows.table, rows.target)
-            self.notices.append(f"auto chose {self.entry.name}: {self.why}")
+            self.progress("choose", 0.05, {"rows": learn.rows})
+            choice = auto.choose(spec, learn, goal)
+            self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
+        elif spec.algorithm == BEST:
+            self._search_families(learn, goal)
         else:
             self.entry = catalogue.load()[spec.algorithm]
         self.fitter: OneModel | ModelPerGroup = (
             OneModel(spec, self.entry) if spec.group is None else ModelPerGroup(spec, self.entry)
         )
-        return rows
+
+    def _search_families(self, learn: ColumnTable, goal: EncodedTarget | None) -> None:
+        from motadata_ml_server.worker import best
+        from motadata_ml_server.worker.auto import free_text
+
+        assert goal is not None  # noqa: S101 - refused without a target
+
+        def report(done: float, more: dict[str, Any]) -> None:
+            self.progress("search", 0.1 + 0.2 * done, {"rows": learn.rows, **more})
+
+        choice, self.tried = best.find(self.spec, learn, goal, free_text(self.spec, learn), report, self.began)
+        self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
 
     def _sides(
         self, rows: UsableRows, validation: ColumnTable | None
@@ -254,9 +280,9 @@ class _Training:
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the hyperparameters to use, and the trials of a search."""
         spec = self.spec
-        hyperparameters = dict(spec.hyperparameters)
+        hyperparameters = self.chosen | spec.hyperparameters
         if spec.search is None:
-            return hyperparameters, []
+            return hyperparameters, self.tried
         from motadata_ml_server.worker import search
 
         self.progress("search", 0.2, {"rows": learn.rows})
@@ -271,7 +297,8 @@ class _Training:
             self.progress("search", 0.2 + 0.1 * done, {"rows": learn.rows, "seconds_left": left})
 
         best, trials = search.run(self.entry, base, spec.search, rows, drawn, spec, report)
-        return hyperparameters | best, trials
+        told = {"algorithm": self.entry.name, "folds": len(drawn.pairs)}
+        return hyperparameters | best, [trial | told for trial in trials]
 
     def _fit(
         self,
@@ -282,9 +309,12 @@ class _Training:
         plan: FeaturePlan,
     ) -> float:
         """Fit, and return the seconds of the fit alone."""
+        from threadpoolctl import threadpool_limits
+
         self.progress("fit", 0.3, {"rows": encoded.shape[0]})
         started = time.perf_counter()
-        self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
+        with threadpool_limits(threads.threads_for(encoded.shape[0], encoded.shape[1], self.spec.threads)):
+            self.fitter.fit(encoded, goal, weights, hyperparameters, plan, self.progress)
         return time.perf_counter() - started
 
     def _importance(

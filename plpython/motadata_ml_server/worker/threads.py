@@ -19,6 +19,10 @@ SMALL_CELLS: Final = 100_000
 rows of few columns are not."""
 
 
+SMALL_MATRIX: Final = 500_000
+"""Up to so many numbers of an encoded matrix linear models and boosting are as fast on one thread as on several."""
+
+
 def is_small(rows: int, columns: int) -> bool:
     """Tell whether a second thread has too little to do."""
     return rows < SMALL_ROWS and rows * columns < SMALL_CELLS
@@ -34,3 +38,8 @@ def for_rows(spec: TrainingSpec, rows: int) -> TrainingSpec:
     entry = catalogue.load().get(spec.algorithm)
     has_pool = entry is not None and entry.requires is not None
     return replace(spec, threads=of_pools(spec, rows)) if has_pool else spec
+
+
+def threads_for(rows: int, width: int, allowed: int) -> int:
+    """Return the threads for linear models and boosting on a matrix of so many rows and columns."""
+    return 1 if rows * max(width, 1) < SMALL_MATRIX else allowed

@@ -62,7 +62,7 @@ def check(tenant_id: str | None, *, gpu: bool) -> Call[Checked]:
         if version_key(found["version"])[0] > version_key(__version__)[0]:
             raise VersionMismatchError(
                 f"the client is {__version__}, too old for the extension {found['version']}",
-                hint="pip install --upgrade motadata-ml",
+                hint=f"install the client {found['version']}: docs/install.md says from which file",
             )
         # Refused by the server unless the role may act for the tenant.
         yield select_function("list_models", {"tenant_id": tenant_id}, "pg_catalog.count(*)")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
 from motadata_ml import cluster
+from motadata_ml._version import how_to_add
 from motadata_ml.cli.console import Steps, explained, fail, program
 from motadata_ml.cluster.create import SUPERUSER
 from motadata_ml.cluster.lifecycle import DATABASE, Cluster
 from motadata_ml.install import find_server
+from motadata_ml.install.on_path import link_folder, link_program, own_program
 
 
 def _running() -> Cluster:
@@ -21,7 +24,11 @@ def _running() -> Cluster:
 
 
 @explained
-def up() -> None:
+def up(
+    link: Annotated[
+        bool, typer.Option("--link", help="Put the program on the PATH, where a folder for it is there.")
+    ] = False,
+) -> None:
     """Create and start the private cluster.
 
     Makes what is missing and starts what is down, so it is safe to run again: a PostgreSQL cluster in a folder
@@ -34,6 +41,8 @@ def up() -> None:
     """
     say = Steps()
     found = cluster.up(say=say)
+    if link:
+        say(link_program(own_program(), link_folder(), os.environ.get("PATH", "")))
     say(f"running on 127.0.0.1:{found.port}, process {found.pid}; go on with: {program()} psql")
 
 
@@ -107,6 +116,6 @@ def demo() -> None:
         main(found.dsn)
     except ModuleNotFoundError as error:
         raise fail(
-            f"the demonstration needs {error.name}", "pip install 'motadata-ml[server,demo]', or: make demo"
+            f"the demonstration needs {error.name}", f"make demo, in a checkout; or: {how_to_add('server', 'demo')}"
         ) from error
     typer.echo(f"\nThe tables and models stay. Go on with: {program()} psql")

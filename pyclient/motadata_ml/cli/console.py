@@ -35,7 +35,7 @@ def program() -> str:
     """Return how to call this program again: by its name where the shell finds it, else by its path."""
     called = Path(sys.argv[0]).absolute()
     found = shutil.which(called.name)
-    return called.name if found and Path(found).absolute() == called else str(called)
+    return called.name if found and Path(found).resolve() == called.resolve() else str(called)
 
 
 def fail(message: str, remedy: str) -> typer.Exit:

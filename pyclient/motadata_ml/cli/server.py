@@ -25,6 +25,7 @@ from motadata_ml.install import (
     show_packages,
     write_files,
 )
+from motadata_ml.install.lean import trim
 
 PgConfig = Annotated[
     Path | None,
@@ -44,6 +45,12 @@ def install(
             show_default="the system's",
         ),
     ] = None,
+    lean: Annotated[
+        bool,
+        typer.Option(
+            "--lean", help="Take the libraries' own tests out of the environment, and compile the rest, for production."
+        ),
+    ] = False,
 ) -> None:
     """Install the extension into an existing PostgreSQL server.
 
@@ -55,6 +62,8 @@ def install(
         sudo $(which motadata-ml) install
 
         sudo $(which motadata-ml) install --pg-config /usr/lib/postgresql/15/bin/pg_config
+
+        sudo $(which motadata-ml) install --lean
 
         sudo $(which motadata-ml) install --uninstall
 
@@ -68,6 +77,8 @@ def install(
             typer.echo(f"removed {path}")
         return
     typer.echo(native.settle())
+    if lean:
+        typer.echo(trim())
     require_readable_by_all()
     shown = show_packages(server, site_packages)
     for path in [*shown, *write_files(server.extension_folder)]:

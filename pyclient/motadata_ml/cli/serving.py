@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from motadata_ml._version import how_to_add
 from motadata_ml.cli.console import explained
 from motadata_ml.errors import MLError
 from motadata_ml.install import SetupError
@@ -46,7 +47,7 @@ def serve(
     try:
         from motadata_ml.model_serving import create_model_server
     except ImportError as error:
-        raise SetupError(f"serving needs {error.name}", remedy="pip install 'motadata-ml[serving]'") from None
+        raise SetupError(f"serving needs {error.name}", remedy=how_to_add("serving")) from None
     from motadata_ml.ml_framework import create_model_manager
     from motadata_ml.postgresql_database import DatabaseConfig, DatabaseConnection
     from motadata_ml.postgresql_database._config import ConfigFields

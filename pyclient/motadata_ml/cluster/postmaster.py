@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+from motadata_ml._version import how_to_add
 from motadata_ml.cluster.layout import Account, Layout, server_account
 from motadata_ml.install.errors import SetupError
 from motadata_ml.install.server import Server
@@ -88,7 +89,7 @@ def require_readable(account: Account, env: dict[str, str]) -> None:
     if found is None or found.origin is None:
         raise SetupError(
             "the package motadata_ml_server is not installed in this environment",
-            remedy="Run: pip install 'motadata-ml[server]'",
+            remedy=how_to_add("server"),
         )
     for path in (found.origin, f"{sys.prefix}/bin/python3"):
         if account.run(["/usr/bin/test", "-r", path], env).returncode != 0:

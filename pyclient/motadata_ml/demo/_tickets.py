@@ -23,7 +23,7 @@ ROWS = 2_000
 _TRAIN = """
 select status, model_version, training_time, metrics
 from ml.train('ticket_category', 'classification', 'tickets', 'category',
-    features => array['subject', 'channel', 'priority', 'opened'], algorithm => 'logistic_regression')
+    features => array['subject', 'channel', 'priority', 'opened'])
 """
 
 _PREDICT = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from motadata_ml._version import __version__
+from motadata_ml._version import __version__, how_to_add
 from motadata_ml.install.environment import require_matching_python, require_readable_by_all
 from motadata_ml.install.errors import SetupError
 from motadata_ml.install.script import NAME, default_version
@@ -60,7 +60,7 @@ def _packages() -> str:
     if missing or importlib.util.find_spec("motadata_ml_server") is None:
         raise SetupError(
             f"missing in this environment: {', '.join(missing) or 'motadata_ml_server'}",
-            remedy="pip install 'motadata-ml[server]' with the pip of this environment",
+            remedy=how_to_add("server"),
         )
     return ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
 

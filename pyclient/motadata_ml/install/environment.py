@@ -90,8 +90,8 @@ def require_matching_python(server: Server) -> None:
     if embedded != own:
         raise SetupError(
             f"PL/Python of PostgreSQL {server.version} embeds Python {embedded}, these packages are for Python {own}",
-            remedy=f"Make an environment with python{embedded} -m venv, install motadata-ml[server] into it, and use "
-            "its motadata-ml.",
+            remedy=f"Make an environment with python{embedded} -m venv, install the wheel with [server] into it, and "
+            "use its motadata-ml: docs/install.md has the commands.",
         )
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import motadata_ml
+from motadata_ml._version import WHEEL
 from motadata_ml.install.errors import SetupError
 
 NAME = "motadata_ml"
@@ -32,7 +33,7 @@ def sources() -> tuple[Path, Path]:
             return base / "sql", base / "migrations"
     raise SetupError(
         f"the SQL sources of {NAME} are not in {package / 'extension'}",
-        remedy="Install the package again: pip install --force-reinstall motadata-ml",
+        remedy=f"Install the package again: pip install --force-reinstall {WHEEL}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motadata_ml._operations import evaluation, export, inspection, models
@@ -105,6 +105,29 @@ class AsyncEvaluator(AsyncComponent):
         """Return what each threshold on the probability of a class costs on rows, with the best one marked."""
         more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"costs": costs})
         return await self.db.run(evaluation.curve(self.settings, "thresholds", model_id, input_data, more))
+
+    async def compare(
+        self,
+        model_id: str,
+        versions: Sequence[str],
+        input_data: Any,
+        metric: str | None = None,
+        target: str | None = None,
+        confidence: float = 0.95,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Score versions of a model on the same rows, and tell their differences to the first from chance."""
+        call = evaluation.compare(
+            self.settings,
+            model_id,
+            versions,
+            input_data,
+            metric=metric,
+            target=target,
+            confidence=confidence,
+            tenant_id=tenant_id,
+        )
+        return await self.db.run(call)
 
     async def drift(
         self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None

@@ -15,11 +15,14 @@ from motadata_ml.ml_framework._async_administration import AsyncAdministrator
 from motadata_ml.ml_framework._async_models import AsyncModelManager
 from motadata_ml.ml_framework._async_prediction import AsyncPredictor
 from motadata_ml.ml_framework._async_training import AsyncScheduler, AsyncTrainer
+from motadata_ml.ml_framework._forecaster import AsyncForecaster
 from motadata_ml.ml_framework._system import settings_of
 from motadata_ml.postgresql_database import AsyncDatabaseConnection, DatabaseConfig
 
 
-class AsyncMLSystem(AsyncTrainer, AsyncPredictor, AsyncModelManager, AsyncScheduler, AsyncAdministrator):
+class AsyncMLSystem(
+    AsyncTrainer, AsyncPredictor, AsyncForecaster, AsyncModelManager, AsyncScheduler, AsyncAdministrator
+):
     """Train, predict and manage models of one tenant; made by `create_async_ml_system`.
 
     Every function of schema ``ml`` is a method of the same name. Cancelling a task cancels what it waits for.

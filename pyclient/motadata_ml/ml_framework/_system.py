@@ -13,6 +13,7 @@ from motadata_ml._operations.settings import Settings
 from motadata_ml._printable import printable
 from motadata_ml.ml_framework._administrator import Administrator
 from motadata_ml.ml_framework._data import DataProcessor
+from motadata_ml.ml_framework._forecaster import Forecaster
 from motadata_ml.ml_framework._models import ModelManager, ModelRegistry
 from motadata_ml.ml_framework._predictor import Predictor
 from motadata_ml.ml_framework._scheduler import Scheduler
@@ -22,14 +23,14 @@ from motadata_ml.postgresql_database import DatabaseConnection
 _log = logging.getLogger("motadata_ml")
 
 
-class MLSystem(Trainer, Predictor, ModelManager, Scheduler, Administrator):
+class MLSystem(Trainer, Predictor, Forecaster, ModelManager, Scheduler, Administrator):
     """Train, predict and manage models of one tenant; made by `create_ml_system`.
 
     Every function of schema ``ml`` is a method of the same name.
 
     Attributes
     ----------
-    trainer, predictor, model_manager, model_registry, data_processor, scheduler, administrator
+    trainer, predictor, forecaster, model_manager, model_registry, data_processor, scheduler, administrator
         The parts, each usable by itself.
     extension_version : str
         Version of the extension in the database.
@@ -64,6 +65,11 @@ class MLSystem(Trainer, Predictor, ModelManager, Scheduler, Administrator):
     def predictor(self) -> Predictor:
         """Predicts."""
         return Predictor(self.db, self.settings)
+
+    @cached_property
+    def forecaster(self) -> Forecaster:
+        """Forecasts series."""
+        return Forecaster(self.db, self.settings)
 
     @cached_property
     def model_manager(self) -> ModelManager:

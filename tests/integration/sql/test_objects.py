@@ -15,7 +15,14 @@ from motadata_ml_server.training.arguments import Arguments
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "sql-reference.md"
 
-CHUNKS = {"predict_batch": "predict_chunks", "explain_batch": "explain_chunks"}
+CHUNKS = {
+    "predict_batch": "predict_chunks",
+    "explain_batch": "explain_chunks",
+    "forecast": "forecast_chunks",
+    "backtest": "backtest_chunks",
+    "decompose": "decompose_chunks",
+    "series_anomalies": "series_anomaly_chunks",
+}
 """Functions over an internal one, by the entry point that both are of."""
 
 FUNCTIONS = """

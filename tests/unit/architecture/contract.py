@@ -44,7 +44,7 @@ SERVER = Contract(
     "The server package",
     ROOT / "plpython" / "motadata_ml_server",
     {
-        "entrypoints": "experiments scheduling evaluation export inspection prediction training algorithms "
+        "entrypoints": "experiments scheduling evaluation export forecasting inspection prediction training algorithms "
         "administration models tenants postgres errors",
         "experiments": "tenants postgres errors",
         "scheduling": "evaluation training models ingest tenants postgres errors",
@@ -59,6 +59,7 @@ SERVER = Contract(
         "columns errors",
         "worker/compile": "prediction/runtimes features persistence errors",
         "prediction/runtimes": "features persistence _native postgres columns errors",
+        "forecasting": "administration ingest postgres columns errors",
         "training": "administration models ingest tenants algorithms postgres columns values errors",
         "administration": "_native tenants postgres errors",
         "features": "_native ingest columns values errors",
@@ -98,7 +99,8 @@ CLIENT = Contract(
         "_calls": "_frames _pipeline errors",
         "_pipeline": "",
         "_frames": "errors",
-        "results": "",
+        "results": "_pictures",
+        "_pictures": "",
         "errors": "",
         "_printable": "",
         "_version": "",
