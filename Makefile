@@ -3,7 +3,7 @@
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
 	test-dist dist docs image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
 	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
-	native-sanitize bench-native clean
+	native-sanitize bench-native bench-forecast docs clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
@@ -166,6 +166,9 @@ native-sanitize: bootstrap ## fuzz the compiled loops, built for it with Address
 
 bench-native: native ## the compiled loops against ONNX Runtime and scikit-learn, in one process
 	@$(BIN)/python -B -m benchmarks.native
+
+bench-forecast: bootstrap ## forecasts: series a second, and against statsforecast in an environment of its own
+	@.ci/python -m benchmarks.forecasting $(FORECAST)
 
 clean: ## stop the private cluster, remove the environment; the cluster's data stay
 	@[ ! -x "$(BIN)/motadata-ml" ] || $(MAKE) --no-print-directory down

@@ -98,10 +98,10 @@ def _store(db: Database, new: NewVersion) -> str:
                 as_json(trial.details),
             ],
         )
-    if limits is not None:
-        quotas.count_bytes(db, new.tenant_id, limits)
     if new.deploy:
         record_deployment(db, model, new.tenant_id, version_id, new.trained_by)
+    if limits is not None:
+        quotas.count_bytes(db, new.tenant_id, limits)
     return version
 
 

@@ -88,16 +88,16 @@ def schedule_training(
         caller["name"],
         json.dumps(_arguments(subject)),
     ]
-    types = ["bigint", "text", "text", "bigint", "text", "float8", "text", "float8", "text", "name", "jsonb"]
-    texts = (cron, caller["search_path"], values[-1])
-
-    def operation(owner: Database) -> None:
-        with quotas.within_bytes(owner, visible.tenant_id) as grow:
-            owner.query(_STORE, types, values)
-            grow(quotas.ROW_BYTES + sum(len(text.encode()) for text in texts))
-
-    write_as_owner(db, operation)
+    write_as_owner(db, lambda owner: _store(owner, values))
     return job
+
+
+def _store(owner: Database, values: list[Any]) -> None:
+    """Store a schedule, whose columns come in the order of `_STORE`; as the owner."""
+    types = ["bigint", "text", "text", "bigint", "text", "float8", "text", "float8", "text", "name", "jsonb"]
+    with quotas.within_bytes(owner, values[1]) as grow:
+        owner.query(_STORE, types, values)
+        grow(quotas.ROW_BYTES + sum(len(text.encode()) for text in (values[2], values[8], values[10])))
 
 
 def _check_not_negative(**values: float | None) -> None:

@@ -152,6 +152,7 @@ def test_sizes_are_of_the_callers_tenants(db: FakeDatabase) -> None:
     texts = quotas._TEXTS["version"]
     described = " + ".join(f"coalesce(length({name}), 0)" for name in texts)
     rows = db.execute(f"select {quotas.ROW_BYTES} + {described} as bytes from ml.model_version v")
+    rows += db.execute(f"select {quotas.ROW_BYTES} as bytes from ml.deployment where tenant_id = 'north'")
     assert found == {
         "tenant_id": "north",
         "models": 2,
