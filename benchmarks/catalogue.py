@@ -98,6 +98,15 @@ SECTIONS: dict[str, dict[str, Figure]] = {
         "batch_logistic_ratio_vs_memory_limit": Figure("the same, logistic"),
         "batch_backend_growth_mb": Figure("MB that the backend grows by while it predicts all points", 300),
     },
+    "Why": {
+        "explain_linear_us": Figure(
+            "microseconds a row of ml.explain in a SELECT: the base and 3 of 10 numbers, linear regression", 15
+        ),
+        "explain_forest_batch_us": Figure(
+            "microseconds a row of ml.explain_batch, 3 of 10 numbers, forest of 100 trees of depth 6, 100,000 rows", 30
+        ),
+        "importance_ratio_vs_fit": Figure("what importances add to a training of that forest, against it without", 0.5),
+    },
     "Trees and the order of rows": {
         "order_forest_ratio": Figure("10,000 rows by a forest in the order of the product, against as they come", 1),
         "order_boosting_ratio": Figure("the same, gradient boosting", 1),

@@ -510,13 +510,13 @@ comment on column ml.option.value is 'Its value, as text.';
 comment on column ml.option.set_by is 'The role that set it.';
 comment on column ml.option.set_at is 'When it was set.';
 comment on column ml.algorithms.algorithm is 'Name of the estimator''s class, as ml.train takes it.';
-comment on column ml.algorithms.model_type is 'The model type it is for.';
+comment on column ml.algorithms.model_type is 'The model type it is for; NULL where it cannot be trained here.';
 comment on column ml.algorithms.library is 'The library it comes from.';
 comment on column ml.algorithms.aliases is 'Short names for it.';
 comment on column ml.algorithms.hyperparameters is 'Its hyperparameters, each with default, type and range.';
 comment on column ml.algorithms.streams is 'Whether it learns a chunk at a time, with mode stream.';
 comment on column ml.algorithms.requires is 'What has to be installed beside scikit-learn; NULL for nothing.';
-comment on column ml.algorithms.available is 'Whether that is installed.';
+comment on column ml.algorithms.available is 'Whether it can be trained here.';
 comment on column ml.training_progress.tenant_id is 'The tenant that owns it.';
 comment on column ml.training_progress.model_id is 'The model''s name.';
 comment on column ml.training_progress.model_type is 'Its model type.';
@@ -570,7 +570,7 @@ comment on column ml.trials.version is 'Number of the version that the search le
 comment on column ml.trials.number is 'Number of the trial in its search, from 1.';
 comment on column ml.trials.hyperparameters is 'The hyperparameters that were tried.';
 comment on column ml.trials.score is 'Mean score over the folds, higher is better; NULL where the fit failed.';
-comment on column ml.trials.details is 'Standard deviation over the folds, rank and seconds.';
+comment on column ml.trials.details is 'Rank, standard deviation over the folds, and why a fit failed.';
 comment on column ml.schedule.id is 'Key of the schedule.';
 comment on column ml.schedule.model is 'Key of the model.';
 comment on column ml.schedule.tenant_id is 'The tenant that owns it.';
@@ -933,6 +933,30 @@ select tenant_id, model_id, version, deployed, model_type, algorithm, hyperparam
     trained_at, training_time
 from ml._model_versions();
 
+create function ml._algorithm_rows(
+    out algorithm pg_catalog.text, out model_type pg_catalog.text, out library pg_catalog.text,
+    out aliases pg_catalog.text[], out hyperparameters pg_catalog.jsonb, out streams boolean,
+    out requires pg_catalog.text, out available boolean, out description pg_catalog.text,
+    out good_for pg_catalog.text, out compiled boolean, out explained pg_catalog.text
+) returns setof pg_catalog.record
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import algorithms
+return algorithms()
+$$;
+comment on function ml._algorithm_rows is 'Internal: the rows of ml.algorithms.';
+create or replace view ml.algorithms as
+select algorithm, model_type, library, aliases, hyperparameters, streams, requires, available, description, good_for,
+    compiled, explained
+from ml._algorithm_rows();
+drop function ml._algorithms();
+comment on column ml.algorithms.description is
+    'What it is, in a sentence; of what cannot be trained here, why.';
+comment on column ml.algorithms.good_for is 'The tables that it suits.';
+comment on column ml.algorithms.compiled is
+    'Whether sessions predict its models without scikit-learn, at its defaults.';
+comment on column ml.algorithms.explained is
+    'How ml.explain computes what each feature adds: exact or sampled; NULL where it does not.';
+
 create function ml._trials(
     out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text, out number integer,
     out hyperparameters pg_catalog.jsonb, out score pg_catalog.float8, out details pg_catalog.jsonb
@@ -943,8 +967,14 @@ return trial_rows()
 $$;
 comment on function ml._trials is 'Internal: the rows of ml.trials.';
 create or replace view ml.trials as
-select tenant_id, model_id, version, number, hyperparameters, score, details
+select tenant_id, model_id, version, number, hyperparameters, score, details,
+    (details operator(pg_catalog.->>) 'algorithm') as algorithm,
+    (details operator(pg_catalog.->>) 'seconds')::pg_catalog.float8 as seconds,
+    (details operator(pg_catalog.->>) 'folds')::integer as folds
 from ml._trials();
+comment on column ml.trials.algorithm is 'The estimator that was tried; NULL of versions before 0.3.0.';
+comment on column ml.trials.seconds is 'Seconds of one fit; of algorithm => ''best'' those of all its folds.';
+comment on column ml.trials.folds is 'Folds that it was scored on; NULL of versions before 0.3.0.';
 
 create function ml._deployments(
     out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text,
@@ -1467,6 +1497,25 @@ comment on function ml.predict_batch(
     pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text, integer, pg_catalog.text
 ) is 'Predict every row of a table, a view or a SELECT, in its order.';
 
+create function ml.compare(
+    model_id pg_catalog.text,
+    versions pg_catalog.text[],
+    input_data pg_catalog.text,
+    metric pg_catalog.text default null,
+    target pg_catalog.text default null,
+    confidence pg_catalog.float8 default 0.95,
+    tenant_id pg_catalog.text default null
+) returns table (
+        version pg_catalog.text, metric_name pg_catalog.text, value pg_catalog.float8, difference pg_catalog.float8,
+        lower pg_catalog.float8, upper pg_catalog.float8, p pg_catalog.float8, rows bigint
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import compare
+return compare(model_id, versions, input_data, metric, target, confidence, tenant_id)
+$$;
+comment on function ml.compare is
+    'Score versions of a model on the same rows, and tell their differences to the first from chance.';
+
 -- Inspection: why a model answers as it does.
 
 -- args[3] is the argument class, a word that Python keeps for itself.
@@ -1598,7 +1647,7 @@ comment on function ml._forecast_chunks is 'Internal: the rows of ml.forecast, s
 create function ml._moment(seconds pg_catalog.float8, wall boolean) returns pg_catalog.timestamptz
     language sql stable parallel safe as $$
 select case
-    when $1 operator(pg_catalog.=) 'NaN' then null
+    when $1 operator(pg_catalog.<=) '-Infinity' or $1 operator(pg_catalog.>=) 'Infinity' then null
     when $2 then pg_catalog.timezone('UTC', pg_catalog.to_timestamp($1))::pg_catalog.timestamptz
     else pg_catalog.to_timestamp($1) end
 $$;

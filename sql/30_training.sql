@@ -42,27 +42,37 @@ return train(model_id, model_type, training_data, target, features, algorithm, h
 $$;
 comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
 
-create function ml._algorithms(
+create function ml._algorithm_rows(
     out algorithm pg_catalog.text, out model_type pg_catalog.text, out library pg_catalog.text,
     out aliases pg_catalog.text[], out hyperparameters pg_catalog.jsonb, out streams boolean,
-    out requires pg_catalog.text, out available boolean
+    out requires pg_catalog.text, out available boolean, out description pg_catalog.text,
+    out good_for pg_catalog.text, out compiled boolean, out explained pg_catalog.text
 ) returns setof pg_catalog.record
     language plpython3u stable parallel unsafe as $$
 from motadata_ml_server.entrypoints import algorithms
 return algorithms()
 $$;
-comment on function ml._algorithms is 'Internal: the rows of ml.algorithms.';
+comment on function ml._algorithm_rows is 'Internal: the rows of ml.algorithms.';
 create view ml.algorithms as
-select algorithm, model_type, library, aliases, hyperparameters, streams, requires, available from ml._algorithms();
+select algorithm, model_type, library, aliases, hyperparameters, streams, requires, available, description, good_for,
+    compiled, explained
+from ml._algorithm_rows();
 comment on view ml.algorithms is 'Algorithms that ml.train accepts, with their hyperparameters, defaults and types.';
 comment on column ml.algorithms.algorithm is 'Name of the estimator''s class, as ml.train takes it.';
-comment on column ml.algorithms.model_type is 'The model type it is for.';
+comment on column ml.algorithms.model_type is 'The model type it is for; NULL where it cannot be trained here.';
 comment on column ml.algorithms.library is 'The library it comes from.';
 comment on column ml.algorithms.aliases is 'Short names for it.';
 comment on column ml.algorithms.hyperparameters is 'Its hyperparameters, each with default, type and range.';
 comment on column ml.algorithms.streams is 'Whether it learns a chunk at a time, with mode stream.';
 comment on column ml.algorithms.requires is 'What has to be installed beside scikit-learn; NULL for nothing.';
-comment on column ml.algorithms.available is 'Whether that is installed.';
+comment on column ml.algorithms.available is 'Whether it can be trained here.';
+comment on column ml.algorithms.description is
+    'What it is, in a sentence; of what cannot be trained here, why.';
+comment on column ml.algorithms.good_for is 'The tables that it suits.';
+comment on column ml.algorithms.compiled is
+    'Whether sessions predict its models without scikit-learn, at its defaults.';
+comment on column ml.algorithms.explained is
+    'How ml.explain computes what each feature adds: exact or sampled; NULL where it does not.';
 
 create function ml._training_progress(
     out tenant_id pg_catalog.text, out model_id pg_catalog.text, out model_type pg_catalog.text,

@@ -110,6 +110,25 @@ $$;
 comment on function ml.thresholds is
     'Return what each threshold on the probability of a class costs on rows, with the best one marked.';
 
+create function ml.compare(
+    model_id pg_catalog.text,
+    versions pg_catalog.text[],
+    input_data pg_catalog.text,
+    metric pg_catalog.text default null,
+    target pg_catalog.text default null,
+    confidence pg_catalog.float8 default 0.95,
+    tenant_id pg_catalog.text default null
+) returns table (
+        version pg_catalog.text, metric_name pg_catalog.text, value pg_catalog.float8, difference pg_catalog.float8,
+        lower pg_catalog.float8, upper pg_catalog.float8, p pg_catalog.float8, rows bigint
+    )
+    language plpython3u stable parallel unsafe as $$
+from motadata_ml_server.entrypoints import compare
+return compare(model_id, versions, input_data, metric, target, confidence, tenant_id)
+$$;
+comment on function ml.compare is
+    'Score versions of a model on the same rows, and tell their differences to the first from chance.';
+
 create function ml.drift(
     model_id pg_catalog.text,
     input_data pg_catalog.text,

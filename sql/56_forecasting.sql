@@ -17,7 +17,7 @@ comment on function ml._forecast_chunks is 'Internal: the rows of ml.forecast, s
 create function ml._moment(seconds pg_catalog.float8, wall boolean) returns pg_catalog.timestamptz
     language sql stable parallel safe as $$
 select case
-    when $1 operator(pg_catalog.=) 'NaN' then null
+    when $1 operator(pg_catalog.<=) '-Infinity' or $1 operator(pg_catalog.>=) 'Infinity' then null
     when $2 then pg_catalog.timezone('UTC', pg_catalog.to_timestamp($1))::pg_catalog.timestamptz
     else pg_catalog.to_timestamp($1) end
 $$;

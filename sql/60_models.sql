@@ -87,7 +87,10 @@ return trial_rows()
 $$;
 comment on function ml._trials is 'Internal: the rows of ml.trials.';
 create view ml.trials as
-select tenant_id, model_id, version, number, hyperparameters, score, details
+select tenant_id, model_id, version, number, hyperparameters, score, details,
+    (details operator(pg_catalog.->>) 'algorithm') as algorithm,
+    (details operator(pg_catalog.->>) 'seconds')::pg_catalog.float8 as seconds,
+    (details operator(pg_catalog.->>) 'folds')::integer as folds
 from ml._trials();
 comment on view ml.trials is 'Trials of the hyperparameter searches of the models the caller may use.';
 comment on column ml.trials.tenant_id is 'The tenant that owns it.';
@@ -96,7 +99,10 @@ comment on column ml.trials.version is 'Number of the version that the search le
 comment on column ml.trials.number is 'Number of the trial in its search, from 1.';
 comment on column ml.trials.hyperparameters is 'The hyperparameters that were tried.';
 comment on column ml.trials.score is 'Mean score over the folds, higher is better; NULL where the fit failed.';
-comment on column ml.trials.details is 'Standard deviation over the folds, rank and seconds.';
+comment on column ml.trials.details is 'Rank, standard deviation over the folds, and why a fit failed.';
+comment on column ml.trials.algorithm is 'The estimator that was tried; NULL of versions before 0.3.0.';
+comment on column ml.trials.seconds is 'Seconds of one fit; of algorithm => ''best'' those of all its folds.';
+comment on column ml.trials.folds is 'Folds that it was scored on; NULL of versions before 0.3.0.';
 
 create function ml._deployments(
     out tenant_id pg_catalog.text, out model_id pg_catalog.text, out version pg_catalog.text,

@@ -37,6 +37,10 @@ class ColumnSchema:
         text.
     label : bool
         Whether a text is to come back from a prediction: floating-point numbers keep all their digits.
+    printed : bool
+        Whether values come as JSON has them, as in one row: at prediction, in another type than at training.
+    nulls : bool
+        Whether an array may hold NULL elements, which become NaN.
     """
 
     name: str
@@ -44,6 +48,8 @@ class ColumnSchema:
     sql_type: str
     raw: bool = False
     label: bool = False
+    printed: bool = False
+    nulls: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ MORE_THAN_PREDICT = [
     "ml.calibration_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.lift_curve('m', 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.thresholds('m', 'select 1 as x, 2 as w, 3 as y'{})",
+    "ml.compare('m', array['1.0.0', '1.1.0'], 'select 1 as x, 2 as w, 3 as y'{})",
     "ml.drift('m', 'select 1 as x, 2 as w'{})",
     "ml.coefficients('m'{})",
     "ml.importance('m'{})",

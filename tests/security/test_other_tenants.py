@@ -32,6 +32,7 @@ CALLS = {
     "calibration_curve": "ml.calibration_curve('only rouge', 'select 60 as x, 0 as w, ''open'' as y'{0})",
     "lift_curve": "ml.lift_curve('only rouge', 'select 60 as x, 0 as w, ''open'' as y'{0})",
     "thresholds": "ml.thresholds('only rouge', 'select 60 as x, 0 as w, ''open'' as y'{0})",
+    "compare": "ml.compare('only rouge', array['1.0.0', '1.1.0'], 'select 60 as x, 0 as w, ''open'' as y'{0})",
     "drift": "ml.drift('only rouge', 'select 60 as x, 0 as w'{0})",
     "coefficients": "ml.coefficients('only rouge'{0})",
     "importance": "ml.importance('only rouge'{0})",

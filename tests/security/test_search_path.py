@@ -126,6 +126,8 @@ CALLS = (
     "ml.calibration_curve('m', $$select 60 as x, 0 as w, 'open' as y$$, 'open')",
     "ml.lift_curve('m', $$select 60 as x, 0 as w, 'open' as y$$, 'open')",
     "ml.thresholds('m', $$select 60 as x, 0 as w, 'open' as y$$)",
+    f"ml.train('shadowed', 'regression', '{ROWS}', 'y', algorithm => 'linear', deploy => false)",
+    f"ml.compare('shadowed', array['1.0.0', '1.1.0'], '{ROWS}')",
     "ml.drift('m', 'select i as x, 0 as w from generate_series(1, 9) as i')",
     "ml.coefficients('shadowed')",
     "ml.explain('m', '{\"x\": 60, \"w\": 0}')",

@@ -59,7 +59,9 @@ def session(module_db: Session) -> Session:
 
 
 def algorithms(session: Session) -> list[tuple[str, str]]:
-    return session.execute("select algorithm, model_type from ml.algorithms order by 1").fetchall()
+    return session.execute(
+        "select algorithm, model_type from ml.algorithms where model_type is not null order by 1"
+    ).fetchall()
 
 
 def outcome(session: Session, algorithm: str, model_type: str) -> tuple[str, str]:

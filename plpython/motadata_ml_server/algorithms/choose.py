@@ -31,6 +31,8 @@ STREAMING: Mapping[str, str] = {
 """What "auto" takes where rows are learned from chunk by chunk."""
 
 AUTO = "auto"
+BEST = "best"
+"""A search over families and hyperparameters for as long as is allowed."""
 
 _BY_HYPERPARAMETERS = (
     ("learning_rate", "GradientBoosting"),
@@ -52,6 +54,11 @@ def by_rows(algorithm: str | None, hyperparameters: Mapping[str, Any], streams: 
     if hyperparameters or streams:
         return False
     return not searches if algorithm is None else algorithm.strip().lower() == AUTO
+
+
+def is_best(algorithm: str | None) -> bool:
+    """Say whether a search is to decide."""
+    return algorithm is not None and algorithm.strip().lower() == BEST
 
 
 def resolve(

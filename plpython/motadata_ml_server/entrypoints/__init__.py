@@ -23,6 +23,7 @@ from motadata_ml_server.entrypoints.administration import (
 )
 from motadata_ml_server.entrypoints.evaluation import (
     calibration_curve,
+    compare,
     confusion_matrix,
     drift,
     evaluate,
@@ -102,6 +103,7 @@ __all__ = [
     "cache_status",
     "calibration_curve",
     "coefficients",
+    "compare",
     "confusion_matrix",
     "create_api_key",
     "create_sql_function",

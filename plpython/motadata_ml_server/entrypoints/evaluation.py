@@ -141,6 +141,24 @@ def thresholds(
 
 
 @boundary_rows
+def compare(
+    model_id: str,
+    versions: list[str | None] | None,
+    input_data: str,
+    metric: str | None,
+    target: str | None,
+    confidence: float | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """Score versions of a model on the same rows, and tell their differences to the first from chance."""
+    from motadata_ml_server.evaluation import compare as _compare
+
+    names, level = _compare.versions_of(versions), _compare.confidence_of(confidence)
+    sides = [_evaluation(model_id, input_data, target, version, tenant_id) for version in names]
+    yield from _compare.Comparison(database.current(), sides, metric).rows(level)
+
+
+@boundary_rows
 def drift(model_id: str, input_data: str, version: str | None, tenant_id: str | None) -> Iterator[dict[str, Any]]:
     """Compare the rows of a table, a view or a SELECT with those a model was trained on."""
     from motadata_ml_server.evaluation import drift as _drift

@@ -71,6 +71,19 @@ class Evaluation:
     positive_class : str or None
         The label that the scores of two classes are about; None takes that of the training.
 
+    Attributes
+    ----------
+    version : str
+        Its number.
+    model_type : str
+        Its model type.
+    source : Source
+        The rows.
+    positive : int or None
+        Position of the positive class of two.
+    quantile : float or None
+        The quantile that the model predicts, None for the mean.
+
     Raises
     ------
     InvalidArgumentError
@@ -86,26 +99,28 @@ class Evaluation:
         positive_class: str | None = None,
     ) -> None:
         self._db = db
+        self.version = visible.version
         row = query_as_owner(db, _SUBJECT, ["bigint"], [visible.version_id])[0]
         self.model_type: str = row["model_type"]
         asked = scoring.check_positive_class(positive_class, self.model_type) or row["positive_class"]
-        self._quantile = scoring.quantile_of(row["algorithm"], json.loads(row["hyperparameters"]))
+        self.quantile = scoring.quantile_of(row["algorithm"], json.loads(row["hyperparameters"]))
         self._predictor = cache.predictor_of(db, visible)
         self._coverage = None
         if row["intervals"] is not None:
             self._coverage = Coverage(cache.intervals_of(db, cache.entry_of(db, visible)))
-        self._source = resolve(db, input_data, "input_data")
-        self._positive = (
+        self.source = resolve(db, input_data, "input_data")
+        self.positive = (
             scoring.positive_class(self._predictor.classes, self._predictor.label_type, asked)
             if self.model_type == "classification" and self._predictor.classes is not None
             else None
         )
-        self._features = feature_schemas(self._predictor.plan, self._source)
+        self._features = feature_schemas(self._predictor.plan, self.source)
         self._target: ColumnSchema | None = None
         self._form: TextForm | None = None
+        self._pace = Pace(self._predictor)
         self.left_out = self.unanswered = 0
         if self.model_type in arguments.SUPERVISED:
-            found = column_roles.target(self._source, target or row["target"], self.model_type).schema
+            found = column_roles.target(self.source, target or row["target"], self.model_type).schema
             self._form = _label_form(self._predictor.classes, row["target_type"])
             # labels that 0.2 learned as SQL's cast wrote them, such as 3.00, are compared as it writes them
             self._target = replace(found, raw=found.kind == "text" and self._form is None)
@@ -115,6 +130,16 @@ class Evaluation:
                 )
         else:
             arguments.target_of(target, self.model_type)
+
+    @property
+    def schemas(self) -> list[ColumnSchema]:
+        """The columns that are read: the features, and the target where there is one."""
+        return [*self._features, *([self._target] if self._target else [])]
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels of a classifier, in the order of its probabilities."""
+        return self._predictor.classes or []
 
     def metrics(self) -> dict[str, Any]:
         """Return the scores, always with n_test; of a classifier those of each class too.
@@ -153,7 +178,7 @@ class Evaluation:
                 hint="Use ml.evaluate.",
             )
         room = self._room()
-        found = ClassificationScores(self._predictor.classes or (), room, self._positive)
+        found = ClassificationScores(self._predictor.classes or (), room, self.positive)
         for chunk in self._chunks():
             assert chunk.truth is not None  # noqa: S101 - supervised
             found.add(chunk.truth.texts, chunk.predicted)
@@ -203,15 +228,15 @@ class Evaluation:
         classes = self._predictor.classes or []
         if label is not None:
             return scoring.class_position(classes, self._predictor.label_type, label, "class")
-        if self._positive is None:
+        if self.positive is None:
             raise InvalidArgumentError(
                 f"class must name one of the {len(classes)} classes, got NULL",
                 hint=f"Write class => {quote_literal(classes[0])}: one class is told from all others.",
             )
-        return self._positive
+        return self.positive
 
     def _regression(self) -> dict[str, Any]:
-        found = RegressionScores(self._room(), self._quantile)
+        found = RegressionScores(self._room(), self.quantile)
         for chunk in self._chunks():
             assert chunk.truth is not None  # noqa: S101 - supervised
             assert chunk.predicted.values is not None  # noqa: S101 - a regressor
@@ -245,51 +270,50 @@ class Evaluation:
             return {"clusters": float(len(clusters)), "n_test": rows}
         return {"outlier_share": outliers / rows, "n_test": rows}
 
+    def has_target(self, table: ColumnTable) -> NDArray[np.bool_]:
+        """Tell which rows have a target; of a model type without one, all."""
+        if self._target is None:
+            return np.ones(table.rows, bool)
+        column = table.columns[self._target.name]
+        return np.asarray(column.texts.codes >= 0 if self._target.kind == "text" else ~np.isnan(column.numbers))
+
+    def truth_of(self, table: ColumnTable) -> Column:
+        """Return the target of rows, labels in the canonical form of the type that was trained on."""
+        assert self._target is not None  # noqa: S101 - supervised
+        column = table.columns[self._target.name]
+        if self._form is None or column.schema.kind != "text":
+            return column
+        return Column(column.schema, column.texts.mapped(self._form))
+
+    def predict(self, table: ColumnTable, breathe: Breath) -> BatchPrediction:
+        """Predict rows, at least one, letting a cancel be answered."""
+        return self._pace.whole(table, [schema.name for schema in self._features], breathe)
+
     def _chunks(self) -> Iterator[_Chunk]:
-        schemas = [*self._features, *([self._target] if self._target else [])]
-        names = [schema.name for schema in self._features]
-        pace, breathe = Pace(self._predictor), Breath(self._db)
-        for packed in read_chunks(self._db, self._source, schemas, options.integer(self._db, "chunk_rows")):
-            table = decode_table(schemas, [(packed.rows, packed.buffers)])
-            truth = None
-            if self._target is not None:
-                column = table.columns[self._target.name]
-                there = column.texts.codes >= 0 if self._target.kind == "text" else ~np.isnan(column.numbers)
-                if not there.all():
-                    self.left_out += table.rows - int(there.sum())
-                    table = table.take(np.asarray(there))
-                truth = self._truth(table.columns[self._target.name])
+        breathe = Breath(self._db)
+        for packed in read_chunks(self._db, self.source, self.schemas, options.integer(self._db, "chunk_rows")):
+            table = decode_table(self.schemas, [(packed.rows, packed.buffers)])
+            there = self.has_target(table)
+            if not there.all():
+                self.left_out += table.rows - int(there.sum())
+                table = table.take(there)
             if table.rows:
-                yield from self._answered(truth, pace.whole(table, names, breathe), table)
+                yield from self._answered(table, self.predict(table, breathe))
         if self.left_out:
             self._db.notice(f"{self.left_out} rows with a NULL target were left out")
         if self.unanswered:
             self._db.notice(f"{self.unanswered} rows whose group has no model were left out")
 
-    def _truth(self, column: Column) -> Column:
-        """Return labels in the canonical form of the type that was trained on."""
-        if self._form is None or column.schema.kind != "text":
-            return column
-        return Column(column.schema, column.texts.mapped(self._form))
-
-    def _answered(self, truth: Column | None, predicted: BatchPrediction, table: ColumnTable) -> Iterator[_Chunk]:
+    def _answered(self, table: ColumnTable, predicted: BatchPrediction) -> Iterator[_Chunk]:
         """Yield the rows that have a prediction: a model per group has none for a group it has not learned."""
-        decisive = predicted.codes if predicted.codes is not None else predicted.values
-        if decisive is None:
+        if predicted.codes is None and predicted.values is None:
             return
-        there = decisive >= 0 if predicted.codes is not None else ~np.isnan(decisive)
+        there = predicted.answered
         if not there.all():
             self.unanswered += int(np.count_nonzero(~there))
-            table = table.take(np.asarray(there))
-            truth = None if truth is None else truth.take(there)
-            predicted = BatchPrediction(
-                codes=_some(predicted.codes, there),
-                names=predicted.names,
-                values=_some(predicted.values, there),
-                probabilities=_some(predicted.probabilities, there),
-            )
+            table, predicted = table.take(there), predicted.take(there)
         if table.rows:
-            yield _Chunk(table, truth, predicted)
+            yield _Chunk(table, None if self._target is None else self.truth_of(table), predicted)
 
     def _require(self, rows: int) -> None:
         if not rows:
@@ -313,7 +337,3 @@ def _label_form(classes: Sequence[str] | None, target_type: str | None) -> TextF
     """Return what makes the canonical text of a label; None where the model has learned others."""
     form = text_form(target_type or "text", label=True)
     return form if all(form(label) == label for label in classes or ()) else None
-
-
-def _some(values: Array | None, rows: NDArray[np.bool_]) -> Array | None:
-    return None if values is None else values[rows]

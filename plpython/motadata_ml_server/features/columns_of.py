@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.features.plan import FeaturePlan
@@ -28,7 +30,8 @@ def feature_schemas(plan: FeaturePlan, source: Source) -> list[ColumnSchema]:
 
 
 def _readable(given: SourceColumn, column: PlanColumn) -> ColumnSchema:
+    other = column.spec.get("sql_type") not in (None, given.label)
     if given.kind is None or column.source == "text":
         raw = not column.canonical or not given.has_text
-        return ColumnSchema(given.name, "text", given.label, raw=raw)
-    return given.schema
+        return ColumnSchema(given.name, "text", given.label, raw=raw, printed=other and not raw)
+    return replace(given.schema, nulls=True, printed=other and not column.single)

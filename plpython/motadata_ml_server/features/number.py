@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
@@ -52,8 +53,13 @@ def read_number(name: str, value: Any) -> float:
     else:
         raise invalid(name, "must be a number", value)
     if number is None or math.isinf(number):
-        raise invalid(name, "must be a finite number", value if isinstance(value, str) else str(value))
+        raise invalid(name, "must be a finite number", value, None if isinstance(value, str) else _short(value))
     return number
+
+
+def _short(number: float) -> str:
+    """Return a number that may have more digits than Python writes."""
+    return str(Decimal(number)) if isinstance(number, int) else repr(number)
 
 
 def _read_span(name: str, value: str) -> float:

@@ -7,18 +7,24 @@ of feature reads it from JSON; docs/feature-kinds.md has the table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.features.json_values import UnsuitableValueError
 from motadata_ml_server.features.kinds import KINDS
 from motadata_ml_server.features.numeric import NumericKind
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.values.numbers import ExactFloat, exact_text
 from motadata_ml_server.values.text_forms import text_form
 
 Values: TypeAlias = Matrix | TextValues
+
+NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+"""Types that JSON has as a number."""
 
 TAKES: Final[Mapping[str, Sequence[str]]] = {
     "number": ("number", "boolean"),
@@ -77,7 +83,19 @@ def _texts(column: PlanColumn, given: Column, values: TextValues) -> Values:
         raise wrong_type(column, given)
     if not column.canonical or given.schema.sql_type == column.spec["sql_type"]:
         return values
-    return values.mapped(text_form(str(column.spec["sql_type"])))
+    form = text_form(str(column.spec["sql_type"]))
+    sql_type = given.schema.sql_type
+    if sql_type == "boolean":
+        return values.mapped(lambda text: form(text == "true"))
+    return values.mapped((lambda text: form(_number(text))) if sql_type in NUMBERS else form)
+
+
+def _number(text: str) -> str | int | float:
+    """Return what JSON has of a number, NaN and infinities being texts there."""
+    digits = exact_text(text)
+    if digits is None or not digits[-1].isdigit():
+        return text
+    return ExactFloat.parse(digits) if "." in digits else int(Decimal(digits))
 
 
 def _read(column: PlanColumn, given: Column, values: TextValues) -> Matrix:
@@ -93,8 +111,8 @@ def _read(column: PlanColumn, given: Column, values: TextValues) -> Matrix:
     for code in used:
         try:
             rows[code] = kind.unencoded(column, values.dictionary[code])
-        except InvalidInputError as error:
-            raise wrong_type(column, given, error.message.rpartition(", got ")[2]) from None
+        except UnsuitableValueError as error:
+            raise wrong_type(column, given, error.shown) from None
     numbers = np.array([np.ravel(row) for row in rows], np.float64)[values.codes]
     return numbers if column.source == "vector" else numbers[:, 0]
 

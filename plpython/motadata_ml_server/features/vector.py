@@ -47,7 +47,7 @@ def read_vector(name: str, size: int, value: Any) -> list[float] | None:
     if not isinstance(value, list):
         raise invalid(name, f"must be an array of {size} numbers", value)
     if len(value) != size:
-        raise invalid(name, f"must be an array of {size} numbers", f"{len(value)} numbers")
+        raise invalid(name, f"must be an array of {size} numbers", value, f"of {len(value)} numbers")
     return [read_number(name, item) for item in value]
 
 

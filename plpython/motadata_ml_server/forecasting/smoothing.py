@@ -34,12 +34,16 @@ MULTIPLIED = (
 SEASONS_AT_START = 4
 """How many seasons the first effects are taken from, at the most: effects may change later."""
 
-_ALPHAS = (0.02, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.99)
+_ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.28, 0.35, 0.42, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+_SEASONAL_ALPHAS = (0.05, 0.2, 0.5, 0.85)
 _FEWER_ALPHAS = (0.03, 0.15, 0.35, 0.6, 0.9)
-_SHARES = (0.01, 0.1, 0.35)
+_SHARES = (0.02, 0.15, 0.4)
 _GAMMAS = (0.01, 0.15, 0.45)
-_PHIS = (0.82, 0.92, 0.98)
-_ROUNDS = (0.5, 0.25)
+_PHIS = (0.85, 0.95)
+_BLOCK = 8
+"""Steps of time whose product is taken before its logarithm: of values scaled to about 1 it stays within floats."""
+
+_ROUNDS = (0.7, 0.4, 0.2)
 """By which part of a grid's distance the best is moved, round by round."""
 
 
@@ -120,10 +124,10 @@ def first_state(panel: Panel, form: Form, cut: int) -> State:
 
 def _grid(form: Form) -> Array:
     """Return sets of (alpha, share of beta in alpha, share of gamma in 1 - alpha, phi): shape (c, 4)."""
-    alphas = _FEWER_ALPHAS if form.trend or form.seasonal else (*_ALPHAS, 0.05, 0.28, 0.42, 0.6, 0.8)
-    shares = _SHARES if form.trend else (0.0,)
+    alphas = _SEASONAL_ALPHAS if form.seasonal else _FEWER_ALPHAS if form.trend else _ALPHAS
+    shares = (_SHARES[:2] if form.seasonal else _SHARES) if form.trend else (0.0,)
     gammas = _GAMMAS if form.seasonal else (0.0,)
-    phis = _PHIS if form.damped and not form.seasonal else (0.9, 0.97) if form.damped else (1.0,)
+    phis = (0.93,) if form.damped and form.seasonal else _PHIS if form.damped else (1.0,)
     return np.array(list(product(alphas, shares, gammas, phis)))
 
 
@@ -138,14 +142,17 @@ def _loss(panel: Panel, form: Form, errors: Array, cut: int) -> Array:
     if form.season != "multiply":
         given: Array = np.einsum("tcs,tcs->cs", errors[:cut], errors[:cut])
         return given
-    fitted = np.nan_to_num(panel.values[:cut, None, :], nan=1.0) - errors[:cut]
-    fitted = np.maximum(fitted, 1e-8)
-    relative = errors[:cut] / fitted
-    known = np.arange(cut)[:, None] >= panel.start
-    count = np.maximum(known.sum(axis=0), 1)
-    logs = np.einsum("tcs,ts->cs", np.log(fitted), known.astype(float))
+    squares, logs = np.zeros(errors.shape[1:]), np.zeros(errors.shape[1:])
+    for first in range(0, cut, _BLOCK):
+        rows = slice(first, min(first + _BLOCK, cut))
+        known = ~np.isnan(panel.values[rows, None, :])
+        fitted = np.where(known, np.maximum(panel.values[rows, None, :] - errors[rows], 1e-8), 1.0)
+        relative = errors[rows] / fitted
+        squares += np.einsum("tcs,tcs->cs", relative, relative)
+        logs += np.log(fitted.prod(axis=0))
+    count = np.maximum(cut - panel.start, 1)
     # in the unit of the other forms' loss: n log(loss) is minus twice the likelihood, but for a constant
-    found: Array = np.einsum("tcs,tcs->cs", relative, relative) * np.exp(2.0 * logs / count)
+    found: Array = squares * np.exp(2.0 * logs / count)
     return found
 
 
@@ -170,7 +177,8 @@ def _corrections(
         for start in np.unique(panel.start).tolist():
             rows = np.flatnonzero(panel.start == start)
             part = answer[: max(cut - start, 0)]
-            pull = np.einsum("tcs,tcu->csu", errors[start:cut][:, :, rows], part)
+            own = errors[start:cut] if len(rows) == panel.count else errors[start:cut][:, :, rows]
+            pull = np.stack([np.einsum("tcs,tc->cs", own, part[:, :, u]) for u in range(unknowns)], axis=-1)
             gram = np.einsum("tcu,tcv->cuv", part, part) + 1e-9 * np.eye(unknowns)
             inverse = np.linalg.inv(gram)
             delta[:, rows] = -np.einsum("cuv,csv->csu", inverse, pull)

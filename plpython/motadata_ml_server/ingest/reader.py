@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from motadata_ml_server.columns import ColumnSchema
+from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.ingest.chunk import Chunk
 from motadata_ml_server.ingest.pages import PLANNING, one_by_one, ranges, step_of
 from motadata_ml_server.ingest.source import Source, explain, expression
@@ -65,7 +66,23 @@ def read_chunks(
     try:
         yield from _chunks(db, source, schemas, max_rows, suspended)
     except DatabaseError as error:
-        raise explain(error, source.argument) from None
+        raise _beyond_double(error, source, schemas) or explain(error, source.argument) from None
+
+
+def _beyond_double(error: DatabaseError, source: Source, schemas: Sequence[ColumnSchema]) -> InvalidInputError | None:
+    """Return the error for a numeric that double precision does not reach; None for any other error."""
+    if error.sqlstate != "22003" or "double precision" not in error.message:
+        return None
+    asked = {schema.name for schema in schemas}
+    wide = [repr(column.name) for column in source.columns if column.label == "numeric" and column.name in asked]
+    if not wide:
+        return None
+    number = error.message.split('"')[1] if error.message.startswith('"') else ""
+    shown = f"{number[:20]}... ({len(number)} characters)" if len(number) > 40 else number
+    return InvalidInputError(
+        f"{source.argument}: a number in {' or '.join(wide)}, numeric, is beyond double precision: {shown}",
+        hint="Numbers travel as double precision: divide it in a SELECT, take its ln(), or turn it into NULL.",
+    )
 
 
 def _chunks(

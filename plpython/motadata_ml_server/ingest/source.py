@@ -50,6 +50,7 @@ _DURATIONS = {"time", "timetz", "interval"}
 _MOMENTS = {"date", "timestamp", "timestamptz"}
 _VECTORS = {"vector", "halfvec"}
 _TEXTS = {"uuid", "inet", "cidr", "macaddr", "macaddr8", "char", "name", "citext"}
+_SINGLE = re.compile(r"real|vec")
 _ONLY_TEXTS = {"bit", "varbit", "oid"}
 """Types that are a feature only where ``preprocess`` calls them a category."""
 
@@ -243,17 +244,33 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
     """
     kind = schema.kind
     if kind == "text":
-        if column.exact and column.type_name in _MOMENTS:
-            return f"pg_catalog.to_json({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
+        if schema.printed or (column.exact and column.type_name in _MOMENTS):
+            return f"pg_catalog.to_jsonb({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
         return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted, schema.label)
     if kind == "vector":
         cast = f"{quoted}::real[]" if column.type_name in _VECTORS else quoted
+        if schema.printed and _SINGLE.search(column.label):
+            cast = f"{cast}::pg_catalog.text[]"
         return f"ml._bytes({cast}::pg_catalog.float8[])"
-    if "boolean" in (kind, column.kind):
-        return f"{quoted}::pg_catalog.int4::pg_catalog.float8"
     if kind == "timestamp" or column.type_name in _DURATIONS:
         return f"pg_catalog.date_part('epoch', {quoted})"
-    return f"{quoted}::pg_catalog.float8"
+    cast = quoted
+    if "boolean" in (kind, column.kind):
+        cast = f"{quoted}::pg_catalog.int4"
+    elif schema.printed and column.type_name == "float4":
+        cast = f"{quoted}::pg_catalog.text"  # 0.1, not 0.100000001490116
+    return f"{cast}::pg_catalog.float8"
+
+
+def settled_text(column: SourceColumn, quoted: str) -> str:
+    """Return the SQL of a text of any column that no setting of the session changes, for a hash of its row."""
+    if column.has_text:
+        return sql_text(column.label, quoted)
+    if column.type_name == "bytea":
+        return f"pg_catalog.encode({quoted}, 'hex')"
+    if column.kind == "vector" and column.type_name not in _VECTORS:
+        return f"pg_catalog.encode(pg_catalog.array_send({quoted}), 'hex')"
+    return f"{quoted}::pg_catalog.text"
 
 
 _NOT_A_SELECT = {"42601", "42P11", "34000", "0A000", "42P02", "25001"}

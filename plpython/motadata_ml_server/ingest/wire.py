@@ -96,7 +96,7 @@ def decode_table(schemas: Sequence[ColumnSchema], chunks: Sequence[tuple[int, Se
 def _decode(schema: ColumnSchema, rows: int, chunks: Sequence[tuple[int, Parts]]) -> Column:
     if schema.kind == "text":
         texts = _decode_text(chunks, rows)
-        if not schema.raw and completed_in_python(schema.sql_type, schema.label):
+        if not schema.raw and not schema.printed and completed_in_python(schema.sql_type, schema.label):
             texts = texts.mapped(text_form(schema.sql_type, schema.label))
         return Column(schema, texts)
     if schema.kind == "vector":
@@ -128,6 +128,18 @@ def _decode_text(chunks: Iterable[tuple[int, Parts]], rows: int) -> TextValues:
     return TextValues(codes, index.strings)
 
 
+def _filled(data: Buffer, lengths: NDArray[np.int32]) -> NDArray[np.float64] | None:
+    """Return arrays, one a row, with NaN for NULL elements; None where they differ in size or are empty."""
+    rows: list[NDArray[np.float64]] = []
+    ends = np.cumsum(lengths)
+    for first, last in zip((ends - lengths).tolist(), ends.tolist(), strict=True):
+        values, present = array_of(memoryview(data)[first:last], np.float64)
+        if not len(values) or len(values) != len(rows[0] if rows else values):
+            return None
+        rows.append(values if present is None else np.where(present, values, np.nan))
+    return np.array(rows)
+
+
 def _decode_vectors(schema: ColumnSchema, chunks: Sequence[tuple[int, Parts]], rows: int) -> NDArray[np.float64]:
     size: int | None = None
     pieces: list[tuple[int, NDArray[np.float64], NDArray[np.bool_] | None]] = []
@@ -141,6 +153,12 @@ def _decode_vectors(schema: ColumnSchema, chunks: Sequence[tuple[int, Parts]], r
         width = (stride - _HEADER.size) // 8
         images = np.frombuffer(data, np.uint8).reshape(-1, stride) if (there == stride).all() else None
         plain = images is not None and not images[:, 4:8].any() and (images[:, 0] == 1).all()
+        if schema.nulls and not plain:
+            filled = _filled(data, there)
+            if filled is not None and size in (None, filled.shape[1]):
+                size = filled.shape[1]
+                pieces.append((count, filled, present))
+                continue
         if images is None or not plain or width < 1 or size not in (None, width):
             raise UnsupportedColumnError(
                 f"column {schema.name!r} holds arrays that differ in size, are empty or contain NULL",

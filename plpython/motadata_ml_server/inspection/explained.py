@@ -21,9 +21,10 @@ from motadata_ml_server.inspection.contributions import (
     Contributions,
     Explainer,
     LinearExplainer,
-    SampledExplainer,
-    TreesExplainer,
 )
+from motadata_ml_server.inspection.linear_row import LinearRow
+from motadata_ml_server.inspection.sampled import SampledExplainer
+from motadata_ml_server.inspection.tree_contributions import TreesExplainer
 from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.kinds import ArtifactKind
@@ -116,9 +117,24 @@ class ExplainedModel:
         return sum(int(getattr(part.explainer, "nbytes", 4096)) for part in self._ready.values() if part is not None)
 
     @cached_property
+    def sampled(self) -> bool:
+        """Whether each row costs thousands of predictions."""
+        part = None if self._grouped else self.of_group(WHOLE)
+        return part is not None and part.explainer.by_column
+
+    @cached_property
     def encoder(self) -> DenseRow | CompiledRow:
         """Encodes single rows."""
         return row_encoder(self.plan.columns)
+
+    @cached_property
+    def linear(self) -> LinearRow | None:
+        """Explains single rows of one linear model; None for others."""
+        part = None if self._grouped else self.of_group(WHOLE)
+        if part is None or not isinstance(part.explainer, LinearExplainer):
+            return None
+        classes = None if self.classes is None else len(self.classes)
+        return LinearRow(part.runtime, part.explainer, self.columns, classes)
 
     @cached_property
     def split(self) -> Callable[[Sequence[Any]], dict[str, Any]]:
@@ -190,6 +206,7 @@ class ExplainedModel:
         inner = np.ascontiguousarray(encoded[:, :-1])
         found = []
         for code, rows in rows_of_groups(codes).items():
+            breathe()
             part = self.of_group(code)
             if part is not None:
                 found.append(self._of_part(part, inner[rows], rows, wanted, detail, breathe))

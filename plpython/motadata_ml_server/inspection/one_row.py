@@ -12,6 +12,7 @@ from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.inspection import values
 from motadata_ml_server.inspection.contributions import EXACT
 from motadata_ml_server.inspection.explained import ExplainedModel
+from motadata_ml_server.inspection.linear_row import LinearRow
 from motadata_ml_server.inspection.ranking import ranked
 
 Answer = tuple[str | None, str | None, str | None, float, int, float | None, str, str]
@@ -53,6 +54,20 @@ def explain(
     if not isinstance(row, (Mapping, list)):
         raise InvalidInputError("input must be a JSON object or an array of numbers", hint="Pass to_jsonb(t).")
     model.encoder.fill(row)
+    if model.linear is not None and not detail:
+        yield from _linear(model, model.linear, row, wanted, top_k)
+        return
+    yield from _any(model, row, wanted, top_k, detail, breathe)
+
+
+def _any(
+    model: ExplainedModel,
+    row: Any,
+    wanted: int | None,
+    top_k: int | None,
+    detail: bool,
+    breathe: Callable[[], None],
+) -> Iterator[Answer]:
     encoded = np.array(model.encoder.buffer)
     found = model.explain(encoded, wanted, detail, breathe)
     if not len(found.rows):
@@ -65,17 +80,39 @@ def explain(
     order = ranked(contributions.parts, top_k, zeros=not detail)[0].tolist()
     parts = contributions.parts[0].tolist()
     errors = None if contributions.errors is None or method == EXACT else contributions.errors[0].tolist()
-    if detail:
-        names = model.plan.output_names
-        raw = parts_of(model, encoded)[0].tolist()
-        given: list[str | None] = [None if isnan(raw[one]) else values.of_number(raw[one]) for one in order]
-    else:
-        names = model.names
-        named = row if isinstance(row, Mapping) else model.split(row)
-        given = [values.of_json(named[names[one]]) for one in order]
+    names = model.plan.output_names if detail else model.names
+    given = _parts_given(model, encoded, order) if detail else _given(model, row, order)
     for rank, (one, value) in enumerate(zip(order, given, strict=True), 1):
         error = None if errors is None else errors[one]
         yield (label, names[one], value, parts[one], rank, error, method, unit)
+
+
+def _given(model: ExplainedModel, row: Any, order: list[int]) -> list[str | None]:
+    """Return the values of some features as they were given."""
+    named = row if isinstance(row, Mapping) else model.split(row)
+    return [values.of_json(named[model.names[one]]) for one in order]
+
+
+def _parts_given(model: ExplainedModel, encoded: Any, order: list[int]) -> list[str | None]:
+    """Return some parts of columns as numbers."""
+    raw = parts_of(model, encoded)[0].tolist()
+    return [None if isnan(raw[one]) else values.of_number(raw[one]) for one in order]
+
+
+def _linear(
+    model: ExplainedModel, linear: LinearRow, row: Any, wanted: int | None, top_k: int | None
+) -> Iterator[Answer]:
+    """Yield what `explain` does, of a linear model."""
+    at, base, parts = linear.explain(row, model.encoder.buffer[0].tolist(), wanted)
+    label = None if at < 0 or model.classes is None else model.classes[at]
+    unit, names = linear.unit, model.names
+    yield (label, None, None, base, 0, None, EXACT, unit)
+    named = row if isinstance(row, Mapping) else model.split(row)
+    sizes = [-abs(part) for part in parts]
+    order = sorted(range(len(parts)), key=sizes.__getitem__)
+    for rank, one in enumerate(order if top_k is None else order[:top_k], 1):
+        name = names[one]
+        yield (label, name, values.of_json(named[name]), parts[one], rank, None, EXACT, unit)
 
 
 def parts_of(model: ExplainedModel, encoded: Any) -> Any:

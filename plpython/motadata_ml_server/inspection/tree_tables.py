@@ -27,6 +27,9 @@ BITS: Final = 8
 MAX_BYTES: Final = 64 << 20
 """Of all tables."""
 
+MAX_NODES: Final = 1 << 16
+"""Of all trees: from more of them tables would take minutes to make."""
+
 BLOCK_ROWS: Final = 8192
 """Rows looked up at a time: few enough for what is worked with to stay in the processor's cache."""
 
@@ -92,9 +95,9 @@ class TreeTables:
         self._values: list[float] = arrays["values"][:, 0].tolist()
         self._parts: dict[int, _Part] = {}
         self._splits_below = _splits_below(self._left, self._right)
+        self._breathe = breathe
         for root in self._roots:
             self._tabulate(root, _Path())
-            breathe()
 
     @property
     def nbytes(self) -> int:
@@ -107,6 +110,7 @@ class TreeTables:
                 self._tabulate(child, path.down(self._feature[at], self._cover[child] / self._cover[at]))
             return
         self._parts[at] = self._part(at, path)
+        self._breathe()
 
     def _part(self, at: int, path: _Path) -> _Part:
         splits: list[int] = []
@@ -145,9 +149,9 @@ class TreeTables:
         total = np.zeros((self._features, columns.shape[1]))
         missing = np.isnan(columns)
         self._nulls = [row if row.any() else None for row in missing]
+        self._breathe = breathe
         for root in self._roots:
             self._down(root, _Path(), np.zeros(columns.shape[1], np.uint8), columns, total)
-            breathe()
         total /= self._divide
         return total
 
@@ -168,6 +172,7 @@ class TreeTables:
             places = index.astype(np.intp)
             for row, feature in zip(part.table, part.features, strict=True):
                 total[feature] += row.take(places, mode="clip")
+            self._breathe()
             return
         left = self._goes_left(at, columns)
         for child, goes in ((self._left[at], left), (self._right[at], left ^ np.uint8(1))):
@@ -228,6 +233,8 @@ def suited(model: TreeModel) -> bool:
     """Whether what `of_output` returns can be tabulated: no path of many features, tables of bounded size."""
     arrays = model.arrays
     starts = arrays["starts"].tolist()
+    if starts[-1] > MAX_NODES:
+        return False
     total = 0
     for tree, root in enumerate(starts[:-1]):
         size = starts[tree + 1] - root

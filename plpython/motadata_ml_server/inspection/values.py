@@ -29,6 +29,9 @@ def of_json(value: Any) -> str | None:
     """Return a parsed JSON value as text, None for null."""
     if value is None:
         return None
+    kind = value.__class__
+    if kind in (float, int):
+        return repr(value)
     if isinstance(value, str):
         return shortened(value)
     if isinstance(value, bool):

@@ -15,6 +15,7 @@ from motadata_ml_server.ingest.source import Source, explain, resolve
 from motadata_ml_server.postgres.database import Database, DatabaseError
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
+_SYSTEM = ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid")
 _NUMBER = quote_identifier("motadata_ml row")
 
 
@@ -107,6 +108,12 @@ def _names(source: Source, keep: Sequence[str | None], predicted: Collection[str
             names |= dict.fromkeys(column.name for column in source.columns)
         else:
             names[source.column(wanted or "", "keep").name] = None
+    system = [column.name for column in source.columns if column.name in _SYSTEM]
+    if system:
+        raise InvalidArgumentError(
+            f"with keep, input_data cannot have the column {system[0]!r}: no column of a table may have the name",
+            hint=f"Rename it in the SELECT that is input_data: {quote_identifier(system[0])} as input_{system[0]}.",
+        )
     taken = [name for name in names if name in predicted]
     if taken:
         raise InvalidArgumentError(

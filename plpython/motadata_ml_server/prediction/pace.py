@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.prediction.predictions import BatchPrediction
@@ -107,13 +106,7 @@ class Pace:
         for _, predicted in self.pieces(table, features):
             breathe()
             found.append(predicted)
-        return BatchPrediction(
-            codes=_joined([piece.codes for piece in found]),
-            names=found[0].names,
-            values=_joined([piece.values for piece in found]),
-            probabilities=_joined([piece.probabilities for piece in found]),
-            components=_joined([piece.components for piece in found]),
-        )
+        return BatchPrediction.joined(found)
 
 
 def _power(rows: int) -> int:
@@ -122,8 +115,3 @@ def _power(rows: int) -> int:
     A library's last bit may depend on how many rows it is given.
     """
     return int(4 ** ((max(1, rows).bit_length() - 1) // 2))
-
-
-def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
-    given = [part for part in parts if part is not None]
-    return np.concatenate(given) if given else None

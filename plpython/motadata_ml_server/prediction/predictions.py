@@ -71,3 +71,37 @@ class BatchPrediction:
         if self.probabilities is None or self.codes is None:
             return None
         return np.asarray(np.take_along_axis(self.probabilities, self.codes[:, None].astype(np.intp), 1)[:, 0])
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which rows have a prediction: one whose group has no model has none."""
+        if self.codes is not None:
+            return np.asarray(self.codes >= 0)
+        assert self.values is not None  # noqa: S101 - a decomposition is not asked
+        return np.asarray(~np.isnan(self.values))
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> BatchPrediction:
+        """Return the answers of some rows."""
+        return BatchPrediction(
+            codes=None if self.codes is None else self.codes[rows],
+            names=self.names,
+            values=None if self.values is None else self.values[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            components=None if self.components is None else self.components[rows],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[BatchPrediction]) -> BatchPrediction:
+        """Return the answers of tables one behind the other, of one model; there must be one."""
+        return cls(
+            codes=_joined([part.codes for part in parts]),
+            names=parts[0].names,
+            values=_joined([part.values for part in parts]),
+            probabilities=_joined([part.probabilities for part in parts]),
+            components=_joined([part.components for part in parts]),
+        )
+
+
+def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None

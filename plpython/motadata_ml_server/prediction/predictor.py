@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.columns import ColumnTable
-from motadata_ml_server.errors import UnsupportedOperationError
+from motadata_ml_server.errors import InvalidInputError, UnsupportedOperationError
 from motadata_ml_server.features.check import check_table
+from motadata_ml_server.features.json_values import UnsuitableValueError
 from motadata_ml_server.prediction.predictions import BatchPrediction, Prediction
 from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
@@ -135,7 +136,10 @@ class Predictor:
         UnsupportedOperationError
             If the model's answer is no number.
         """
-        return self._to_value(self._scores(row))
+        try:
+            return self._to_value(self._scores(row))
+        except UnsuitableValueError as error:
+            raise self._of_types(error) from None
 
     def label(self, row: Row) -> str | None:
         """Predict one row as text.
@@ -155,7 +159,10 @@ class Predictor:
         InvalidInputError
             If the row does not fit the model.
         """
-        return self._to_label(self._scores(row))
+        try:
+            return self._to_label(self._scores(row))
+        except UnsuitableValueError as error:
+            raise self._of_types(error) from None
 
     def proba(self, row: Row) -> list[float] | None:
         """Predict the probability of each class for one row.
@@ -179,7 +186,10 @@ class Predictor:
         """
         if self._chances is None:
             raise UnsupportedOperationError("the model gives no probabilities", hint=_INSTEAD[self.task])
-        return self._chances(self._scores(row))
+        try:
+            return self._chances(self._scores(row))
+        except UnsuitableValueError as error:
+            raise self._of_types(error) from None
 
     def one(self, row: Row) -> Prediction:
         """Predict one row with all that is known about the answer.
@@ -199,7 +209,10 @@ class Predictor:
         InvalidInputError
             If the row does not fit the model.
         """
-        scores = self._scores(row)
+        try:
+            scores = self._scores(row)
+        except UnsuitableValueError as error:
+            raise self._of_types(error) from None
         if self.task == "classification":
             at = self._class_of(scores)
             if self._chances is None:
@@ -235,6 +248,11 @@ class Predictor:
         """
         suited = check_table(self.plan.columns, table)
         return self._answers(self._runtime.batch(suited, threads))
+
+    def _of_types(self, error: UnsuitableValueError) -> InvalidInputError:
+        """Return the error with the type that the feature had at training."""
+        types = {column.name: column.spec.get("sql_type") for column in self.plan.columns}
+        return error.of_types(types.get(error.name))
 
     def _answers(self, scores: NDArray[np.float64]) -> BatchPrediction:
         if self.task == "classification":

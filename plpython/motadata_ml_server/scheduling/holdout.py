@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from motadata_ml_server.ingest.source import resolve
+from motadata_ml_server.ingest.source import resolve, settled_text
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier
 
@@ -47,7 +47,8 @@ def divide(db: Database, arguments: Mapping[str, Any]) -> Holdout:
     arguments : mapping
         The stored arguments of that training.
     """
-    query = resolve(db, arguments["training_data"], "training_data").query
+    source = resolve(db, arguments["training_data"], "training_data")
+    query = source.query
     if arguments.get("validation_data"):
         return Holdout(query, resolve(db, arguments["validation_data"], "validation_data").query)
     share = arguments.get("test_size") or SHARE
@@ -61,7 +62,9 @@ def divide(db: Database, arguments: Mapping[str, Any]) -> Holdout:
             f"from (\n{query}\n) as {_ROW})"
         )
     else:
-        content = f"coalesce({name}::pg_catalog.text, '')" if how == "group" else f"{_ROW}::pg_catalog.text"
+        named = [source.column(column, "split")] if how == "group" else source.columns
+        texts = [settled_text(part, f"{_ROW}.{quote_identifier(part.name)}") for part in named]
+        content = f"array[{', '.join(texts)}]::pg_catalog.text[]::pg_catalog.text"
         hashed = f"pg_catalog.hashtextextended({content}, 0) operator(pg_catalog.&) {_BITS - 1}"
         held = f"({hashed}) operator(pg_catalog.<) {round(share * _BITS)}"
     rows = f"select {_ROW}.* from (\n{query}\n) as {_ROW}"  # noqa: S608 - checked as one SELECT

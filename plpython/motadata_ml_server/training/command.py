@@ -27,6 +27,7 @@ from motadata_ml_server.training import column_roles, streaming
 from motadata_ml_server.training.arguments import (
     Arguments,
     Execution,
+    check_best,
     check_group_by,
     cv_of,
     execution_of,
@@ -97,7 +98,8 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
     ):
         result = _run(db, worker, job, report)
         if arguments.algorithm is not None and "chosen_because" in result.model.runtime:
-            db.notice(f"auto chose {result.model.algorithm}: {result.model.runtime['chosen_because']}")
+            said = job.spec.algorithm
+            db.notice(f"{said} chose {result.model.algorithm}: {result.model.runtime['chosen_because']}")
         _tell(db, result.model)
         fields = _fields(db, job, result, arguments, time.monotonic() - started)
         deploys = deployment.is_to_predict(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
@@ -166,8 +168,10 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
     cv = cv_of(arguments.cv)
     random_state = random_state_of(arguments.random_state)
     execution = execution_of(db, arguments.execution)
+    best = choose.is_best(arguments.algorithm)
+    check_best(arguments, execution, best)
+    entry, checked = (None, {}) if best else _algorithm(arguments, model_type, execution, search)
     intervals = intervals_of(arguments.intervals, model_type, execution.mode)
-    entry, checked = _algorithm(arguments, model_type, execution, search)
     if execution.mode == "stream":
         assert entry is not None  # noqa: S101 - by_rows said so
         streaming.check(entry, arguments.validation_data, arguments.split, cv, search)
@@ -185,7 +189,7 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
             validation.column(column.name, "column")
     spec = TrainingSpec(
         model_type=model_type,
-        algorithm=choose.AUTO if entry is None else entry.name,
+        algorithm=entry.name if entry is not None else choose.BEST if best else choose.AUTO,
         hyperparameters=checked,
         features=roles.features,
         group=roles.group,
@@ -202,6 +206,8 @@ def _prepare(db: Database, arguments: Arguments) -> _Job:
         max_memory_mb=execution.max_memory_mb,
         importance=execution.importance,
         positive_class=positive,
+        seconds=execution.seconds,
+        trials=execution.trials,
         intervals=intervals,
     )
     return _Job(spec, columns, training, validation, execution)

@@ -21,7 +21,7 @@ class TrainingSpec:
     model_type : str
         classification, regression, clustering, anomaly or decomposition.
     algorithm : str
-        A name in the catalogue, or auto: the rows decide.
+        A name in the catalogue, or auto: the rows decide, or best: a search decides.
     hyperparameters : dict
         Checked against the catalogue.
     features : list of ColumnSchema
@@ -53,6 +53,8 @@ class TrainingSpec:
         The worker's memory cap, in MB.
     positive_class : str or None
         The label that the scores of two classes are about; None takes the last.
+    seconds, trials : float and int, or None
+        How long ``best`` may search, and how many candidates it may try.
     intervals : dict or None
         ``levels``, rising, and ``method`` of what makes intervals and sets of labels of predictions.
     importance : bool
@@ -76,6 +78,8 @@ class TrainingSpec:
     threads: int
     max_memory_mb: int
     positive_class: str | None = None
+    seconds: float | None = None
+    trials: int | None = None
     intervals: dict[str, Any] | None = None
     importance: bool = True
 

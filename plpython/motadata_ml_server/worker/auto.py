@@ -30,7 +30,7 @@ def choose(spec: TrainingSpec, learn: ColumnTable, goal: EncodedTarget | None) -
     goal : EncodedTarget or None
         Their target.
     """
-    words = next((schema.name for schema in spec.features if _is_text(spec, learn.columns[schema.name])), None)
+    words = free_text(spec, learn)
     if goal is None:
         name, why = _without_target(spec, learn, words)
         return Choice(catalogue.load()[name], {}, why)
@@ -69,6 +69,11 @@ def _in_groups(spec: TrainingSpec, learn: ColumnTable, goal: EncodedTarget, word
     stopping = {"max_leaf_nodes": 15, "early_stopping": True}
     why = f"{rows} rows in the median group are enough for boosting, which ends where it gets no better"
     return Choice(boosting, {**BOOSTING, **stopping}, why)
+
+
+def free_text(spec: TrainingSpec, learn: ColumnTable) -> str | None:
+    """Return the first feature that is free text, None where there is none."""
+    return next((schema.name for schema in spec.features if _is_text(spec, learn.columns[schema.name])), None)
 
 
 def _is_text(spec: TrainingSpec, column: Column) -> bool:

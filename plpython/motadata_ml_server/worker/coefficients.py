@@ -61,36 +61,40 @@ def linear_errors(
     reason = _unsuited(estimator, model, encoded, values, weights)
     if reason is not None:
         return LinearErrors.none(reason)
-    rows, width = encoded.shape
+    family = type(estimator).__name__
     intercept = bool(getattr(estimator, "fit_intercept", True))
-    information = _information(type(estimator).__name__, model, encoded)
+    information = _information(family, model, encoded)
     mean, sums = _centre(encoded, information, intercept)
     triangle, scale = _triangle(encoded, information, mean)
     _, singular, right = np.linalg.svd(triangle)
-    kept = singular > np.finfo(np.float64).eps * max(rows, width) * singular[0]
+    kept = singular > np.finfo(np.float64).eps * max(encoded.shape) * singular[0]
     rank = int(kept.sum())
+    freedom = len(encoded) - rank - intercept
     if rank > int(getattr(estimator, "rank_", rank)):
         return LinearErrors.none("columns are so much alike that the fit left some of what they say out: lower tol")
-    freedom = rows - rank - intercept
     if freedom < 1:
         return LinearErrors.none("there are no more rows than coefficients")
-    axes = right[kept]
-    unit = np.concatenate([column.scale for column in plan.columns])
-    shift = np.concatenate([column.shift for column in plan.columns])
-    covariance = (axes.T / singular[kept] ** 2) @ axes / np.outer(scale * unit, scale * unit)
-    squares = type(estimator).__name__ == "LinearRegression"
+    squares = family == "LinearRegression"
     variance = _variance(model, encoded, values, freedom) if squares else 1.0
-    middle = mean * unit + shift
-    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0) * variance)
-    first = float(np.sqrt(variance * max(0.0, 1.0 / sums + middle @ covariance @ middle)))
+    axes = right[kept]
+    units = scale * np.concatenate([column.scale for column in plan.columns])
+    covariance = variance * (axes.T / singular[kept] ** 2) @ axes / np.outer(units, units)
     own = np.abs(np.einsum("ij,ij->j", axes, axes) - 1.0) < _ESTIMABLE
-    reasons = {1 + at: "it and other columns determine each other" for at in np.flatnonzero(~own).tolist()}
-    if reasons and intercept:
-        # the intercept is what is left where all columns are zero, which needs each of them
-        reasons[0] = "columns determine each other"
-    found = [float(error) if there else None for error, there in zip(errors, own, strict=True)]
-    found.insert(0, first if intercept and not reasons else None)
-    return _told(model, plan, found, freedom if squares else None, reasons)
+    constant = variance / sums if intercept else None
+    return _told(model, plan, _errors(plan, covariance, own, mean, constant), freedom if squares else None, own)
+
+
+def _errors(
+    plan: FeaturePlan, covariance: Array, own: NDArray[np.bool_], mean: Array, constant: float | None
+) -> list[float | None]:
+    """Return the standard errors, the intercept's first: what is left where all columns are zero needs each of them."""
+    raw = mean * np.concatenate([column.scale for column in plan.columns])
+    middle = raw + np.concatenate([column.shift for column in plan.columns])
+    first = None
+    if constant is not None and own.all():
+        first = float(np.sqrt(max(0.0, constant + middle @ covariance @ middle)))
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return [first, *(float(error) if there else None for error, there in zip(errors, own, strict=True))]
 
 
 def _information(family: str, model: LinearModel, encoded: Array) -> Array:
@@ -168,8 +172,9 @@ def _triangle(encoded: Array, information: Array, mean: Array) -> tuple[Array, A
 
 
 def _told(
-    model: LinearModel, plan: FeaturePlan, errors: list[float | None], freedom: int | None, reasons: dict[int, str]
+    model: LinearModel, plan: FeaturePlan, errors: list[float | None], freedom: int | None, own: NDArray[np.bool_]
 ) -> LinearErrors:
+    """Return the errors with what follows from them: of Student's t, or of the normal distribution without freedom."""
     from scipy import stats
 
     spread = stats.norm if freedom is None else stats.t(freedom)
@@ -178,4 +183,7 @@ def _told(
         None if error is None or error == 0.0 else float(2.0 * spread.sf(abs(value / error)))
         for value, error in zip(values, errors, strict=True)
     ]
+    reasons = {1 + at: "it and other columns determine each other" for at in np.flatnonzero(~own).tolist()}
+    if errors[0] is None:
+        reasons[0] = "columns determine each other" if reasons else "the model has no intercept"
     return LinearErrors([errors], [chances], float(spread.ppf(0.5 + LEVEL / 2)), None, reasons)

@@ -107,7 +107,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class _Fold:
+class Fold:
     """Rows of one fold by position, and their targets: of classes those alone that the training side has."""
 
     train: NDArray[np.intp]
@@ -117,6 +117,7 @@ class _Fold:
     classes: int
 
     def weighted(self, weights: Array | None) -> tuple[Array | None, Array | None]:
+        """Return what the rows of both sides count."""
         return (None, None) if weights is None else (weights[self.train], weights[self.test])
 
 
@@ -134,7 +135,7 @@ def compare(spec: TrainingSpec, learn: ColumnTable, goal: EncodedTarget, words: 
     words : str or None
         A feature that is free text: its many words suit linear models alone.
     """
-    comparison = _Comparison(spec, learn, goal, words)
+    comparison = Comparison(spec, learn, goal, words)
     if comparison.sample.rows < LEAST_ROWS:
         return Choice(
             comparison.entry("linear"),
@@ -146,7 +147,9 @@ def compare(spec: TrainingSpec, learn: ColumnTable, goal: EncodedTarget, words: 
         return comparison.run()
 
 
-class _Comparison:
+class Comparison:
+    """What is asked of candidates, for `compare` and for a longer search; see `compare` for the parameters."""
+
     def __init__(self, spec: TrainingSpec, learn: ColumnTable, goal: EncodedTarget, words: str | None) -> None:
         self._spec = spec
         self._all_rows = learn.rows
@@ -157,10 +160,11 @@ class _Comparison:
             drawn = np.sort(np.random.default_rng(seed).permutation(learn.rows)[:SAMPLE_ROWS])
             learn, goal = learn.take(drawn), _renumbered(goal.take(drawn))
         self.sample = learn
-        self._goal = goal
+        self.goal = goal
         self._weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
-        self._outputs = 1 if goal.classes is None or len(goal.classes) == 2 else len(goal.classes)
-        self._rounds = min(ROUNDS, TREES // self._outputs)
+        self.pairs: list[Fold] = []
+        self.outputs = 1 if goal.classes is None or len(goal.classes) == 2 else len(goal.classes)
+        self._rounds = min(ROUNDS, TREES // self.outputs)
 
     def entry(self, family: str) -> AlgorithmEntry:
         """Return a family's estimator for the model type."""
@@ -174,15 +178,15 @@ class _Comparison:
         return {"C": strength, "max_iter": 1000} if self._classifies else {"alpha": 1.0 / strength}
 
     def run(self) -> Choice:
+        """Return the better family."""
         from threadpoolctl import threadpool_limits
 
-        dense = None if self._words is not None else self._encoded(EncodingNeeds(True, "none"))
+        dense = None if self._words is not None else self.encoded(EncodingNeeds(True, "none"))
         width = 0 if dense is None else dense.shape[1]
         count, leaves = self._effort(width)
-        drawn = folds(self._spec, self.sample, self._goal, max(count, 4 if count == 1 else 2))
-        pairs = [self._fold(train, test) for train, test in drawn.pairs][:count]
-        self._pairs = [fold for fold in pairs if len(fold.test) and (not self._classifies or fold.classes > 1)]
-        if not self._pairs:
+        drawn = folds(self._spec, self.sample, self.goal, max(count, 4 if count == 1 else 2))
+        self.pairs = self.usable(drawn.pairs[:count])
+        if not self.pairs:
             return Choice(self.entry("linear"), self.linear(1.0), "no fold of the rows has what it takes to compare")
         with threadpool_limits(threads_for(self.sample.rows, width, self._spec.threads)):
             tried = [found for found in self._tried(dense, leaves) if np.isfinite(found.loss)]
@@ -195,7 +199,7 @@ class _Comparison:
         """Yield what could be tried; what an estimator refuses is left out."""
         ways = [self._try_linear()]
         if dense is not None:
-            few = self._outputs <= MANY_CLASSES
+            few = self.outputs <= MANY_CLASSES
             ways.append(self._try_boosting(dense, leaves) if few else self._try_forest())
         for way in ways:
             try:
@@ -205,31 +209,41 @@ class _Comparison:
             except Exception:  # noqa: S112 - whatever an estimator raises on rows that do not suit it
                 continue
 
-    def _encoded(self, needs: EncodingNeeds) -> Any:
+    def encoded(self, needs: EncodingNeeds) -> Any:
+        """Return the sample's rows as an estimator with such needs takes them."""
         spec = self._spec
         names = [schema.name for schema in spec.features]
-        fitted = fit_plan(self.sample, names, self._goal.for_encodings(), needs, spec.preprocess, spec.random_state)
+        fitted = fit_plan(self.sample, names, self.goal.for_encodings(), needs, spec.preprocess, spec.random_state)
         return encode_table(fitted.plan, self.sample, fitted.plan.sparse, fitted.overrides)
 
     def _effort(self, width: int) -> tuple[int, Sequence[int]]:
         rows = self.sample.rows
         tree = SECONDS_A_TREE + rows * width * SECONDS_A_CELL
         for count, leaves in EFFORTS:
-            if count * len(leaves) * 100 * self._outputs * tree <= WORTH:
+            if count * len(leaves) * 100 * self.outputs * tree <= WORTH:
                 return count, leaves
         return EFFORTS[-1]
 
-    def _fold(self, train: NDArray[np.intp], test: NDArray[np.intp]) -> _Fold:
-        values = self._goal.values
+    def usable(self, pairs: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> list[Fold]:
+        """Return folds, without those that have nothing to learn or nothing to score on."""
+        found = [self._fold(train, test) for train, test in pairs]
+        return [fold for fold in found if len(fold.test) and (not self._classifies or fold.classes > 1)]
+
+    def growth(self) -> float:
+        """Return how many times the rows of a fold's training side all rows are."""
+        return self._all_rows / max(1, len(self.pairs[0].train))
+
+    def _fold(self, train: NDArray[np.intp], test: NDArray[np.intp]) -> Fold:
+        values = self.goal.values
         if not self._classifies:
-            return _Fold(train, test, values[train], values[test], 0)
+            return Fold(train, test, values[train], values[test], 0)
         present, y_train = numbered(values[train])
         test = test[np.isin(values[test], present)]
-        return _Fold(train, test, y_train, np.searchsorted(present, values[test].astype(np.intp)), len(present))
+        return Fold(train, test, y_train, np.searchsorted(present, values[test].astype(np.intp)), len(present))
 
     def _try_linear(self) -> Iterator[Tried]:
         needs = EncodingNeeds(False, "standard")
-        encoded = self._encoded(needs)
+        encoded = self.encoded(needs)
         entry = self.entry("linear")
         found = []
         for strength in C if self._words is None else (*C, 30.0):
@@ -240,21 +254,21 @@ class _Comparison:
 
     def _try_forest(self) -> Iterator[Tried]:
         entry = self.entry("forest")
-        loss = self._loss_of(entry, dict(FOREST), self._encoded(EncodingNeeds(False, "none")))
+        loss = self._loss_of(entry, dict(FOREST), self.encoded(EncodingNeeds(False, "none")))
         yield Tried("forest", entry.name, dict(FOREST), loss)
 
     def _loss_of(self, entry: AlgorithmEntry, hyperparameters: dict[str, Any], encoded: Any) -> float:
-        losses = []
-        for fold in self._pairs:
-            own, held = fold.weighted(self._weights)
-            estimator = estimators.make(entry, hyperparameters, self._spec.threads, self._spec.random_state, None)
-            estimators.fit(estimator, encoded[fold.train], fold.y_train, own)
-            if self._classifies:
-                losses.append(_log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held))
-            else:
-                gaps = np.asarray(estimator.predict(encoded[fold.test]), np.float64) - fold.y_test
-                losses.append(float(np.average(gaps**2, weights=held)) / 2)
-        return float(np.mean(losses))
+        return float(np.mean([self.loss_on(entry, hyperparameters, encoded, fold) for fold in self.pairs]))
+
+    def loss_on(self, entry: AlgorithmEntry, hyperparameters: dict[str, Any], encoded: Any, fold: Fold) -> float:
+        """Return the loss on the rows of a fold: log loss, or half the mean squared error."""
+        own, held = fold.weighted(self._weights)
+        estimator = estimators.make(entry, hyperparameters, self._spec.threads, self._spec.random_state, None)
+        estimators.fit(estimator, encoded[fold.train], fold.y_train, own)
+        if self._classifies:
+            return _log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
+        gaps = np.asarray(estimator.predict(encoded[fold.test]), np.float64) - fold.y_test
+        return float(np.average(gaps**2, weights=held)) / 2
 
     def _try_boosting(self, encoded: Any, leaves: Sequence[int]) -> Iterator[Tried]:
         entry = self.entry("boosting")
@@ -269,25 +283,26 @@ class _Comparison:
 
     def _rounds_of(self, entry: AlgorithmEntry, hyperparameters: dict[str, Any], encoded: Any) -> tuple[float, int]:
         """Return the least mean loss over the folds, and after how many rounds it is reached."""
-        stopping = {"max_iter": self._rounds, "early_stopping": True, "n_iter_no_change": PATIENCE, "scoring": "loss"}
-        curves = []
-        for fold in self._pairs:
-            own, held = fold.weighted(self._weights)
-            estimator = estimators.make(
-                entry, hyperparameters | stopping, self._spec.threads, self._spec.random_state, None
-            )
-            estimator.fit(
-                encoded[fold.train],
-                fold.y_train,
-                sample_weight=own,
-                X_val=encoded[fold.test],
-                y_val=fold.y_test,
-                sample_weight_val=held,
-            )
-            curves.append(-np.asarray(estimator.validation_score_)[1:])
-        longest = max(map(len, curves))
-        mean = np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0)
+        curves = [self.curve(entry, hyperparameters, encoded, fold) for fold in self.pairs]
+        mean = mean_curve(curves)
         return float(mean.min()), int(mean.argmin()) + 1
+
+    def curve(self, entry: AlgorithmEntry, hyperparameters: dict[str, Any], encoded: Any, fold: Fold) -> Array:
+        """Return boosting's loss on the rows of a fold after each round, until it gets no better."""
+        stopping = {"max_iter": self._rounds, "early_stopping": True, "n_iter_no_change": PATIENCE, "scoring": "loss"}
+        own, held = fold.weighted(self._weights)
+        estimator = estimators.make(
+            entry, hyperparameters | stopping, self._spec.threads, self._spec.random_state, None
+        )
+        estimator.fit(
+            encoded[fold.train],
+            fold.y_train,
+            sample_weight=own,
+            X_val=encoded[fold.test],
+            y_val=fold.y_test,
+            sample_weight_val=held,
+        )
+        return -np.asarray(estimator.validation_score_, dtype=np.float64)[1:]
 
     def _final(self, best: Tried) -> dict[str, Any]:
         """Return the hyperparameters for all rows: with more rows than were compared on, more rounds are worth it."""
@@ -309,7 +324,7 @@ class _Comparison:
         if self._words is not None:
             return f"{self._words!r} is free text, and linear models suit its many words"
         measure = "log loss" if self._classifies else "root mean squared error"
-        folds_of = "1 fold" if len(self._pairs) == 1 else f"{len(self._pairs)} folds"
+        folds_of = "1 fold" if len(self.pairs) == 1 else f"{len(self.pairs)} folds"
         others = [f"{one.algorithm}'s {self._said(one)}" for one in tried if one is not best]
         return f"its {measure} over {folds_of} of {self.sample.rows} rows is {self._said(best)}" + (
             f", {' and '.join(others)}" if others else ""
@@ -317,6 +332,12 @@ class _Comparison:
 
     def _said(self, one: Tried) -> str:
         return f"{one.loss if self._classifies else float(np.sqrt(2 * one.loss)):.4g}"
+
+
+def mean_curve(curves: Sequence[Array]) -> Array:
+    """Return the mean of curves of different lengths; one that has ended stays where it was."""
+    longest = max(map(len, curves))
+    return np.asarray(np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0))
 
 
 def _renumbered(goal: EncodedTarget) -> EncodedTarget:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
-from motadata_ml_server.algorithms.choose import AUTO
+from motadata_ml_server.algorithms.choose import AUTO, BEST
 from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import MotadataError, TrainingError
 from motadata_ml_server.features.findings import MIN_ROWS
@@ -68,8 +68,11 @@ class TrainedModel(ModelReport):
 
 def prepare(spec: TrainingSpec) -> None:
     """Import what a training needs, while its rows are still on the way."""
-    if spec.algorithm != AUTO:
+    if spec.algorithm not in (AUTO, BEST):
         estimators.estimator_class(catalogue.load()[spec.algorithm])
+    elif spec.target is not None:
+        for name in ("HistGradientBoostingClassifier", "LogisticRegression"):  # one of theirs, whatever is predicted
+            estimators.estimator_class(catalogue.load()[name])
 
 
 def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, progress: Progress) -> TrainedModel:
@@ -139,6 +142,8 @@ class _Training:
         self.notices: list[str] = []
         self.why: str | None = None
         self.chosen: dict[str, Any] = {}
+        self.tried: list[dict[str, Any]] = []
+        self.began = time.monotonic()
 
     def run(self, train: ColumnTable, validation: ColumnTable | None) -> TrainedModel:
         """Return the trained model."""
@@ -228,11 +233,25 @@ class _Training:
             self.progress("choose", 0.05, {"rows": learn.rows})
             choice = auto.choose(spec, learn, goal)
             self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
+        elif spec.algorithm == BEST:
+            self._search_families(learn, goal)
         else:
             self.entry = catalogue.load()[spec.algorithm]
         self.fitter: OneModel | ModelPerGroup = (
             OneModel(spec, self.entry) if spec.group is None else ModelPerGroup(spec, self.entry)
         )
+
+    def _search_families(self, learn: ColumnTable, goal: EncodedTarget | None) -> None:
+        from motadata_ml_server.worker import best
+        from motadata_ml_server.worker.auto import free_text
+
+        assert goal is not None  # noqa: S101 - refused without a target
+
+        def report(done: float, more: dict[str, Any]) -> None:
+            self.progress("search", 0.1 + 0.2 * done, {"rows": learn.rows, **more})
+
+        choice, self.tried = best.find(self.spec, learn, goal, free_text(self.spec, learn), report, self.began)
+        self.entry, self.chosen, self.why = choice.entry, choice.hyperparameters, choice.why
 
     def _sides(
         self, rows: UsableRows, validation: ColumnTable | None
@@ -263,7 +282,7 @@ class _Training:
         spec = self.spec
         hyperparameters = self.chosen | spec.hyperparameters
         if spec.search is None:
-            return hyperparameters, []
+            return hyperparameters, self.tried
         from motadata_ml_server.worker import search
 
         self.progress("search", 0.2, {"rows": learn.rows})
@@ -278,7 +297,8 @@ class _Training:
             self.progress("search", 0.2 + 0.1 * done, {"rows": learn.rows, "seconds_left": left})
 
         best, trials = search.run(self.entry, base, spec.search, rows, drawn, spec, report)
-        return hyperparameters | best, trials
+        told = {"algorithm": self.entry.name, "folds": len(drawn.pairs)}
+        return hyperparameters | best, [trial | told for trial in trials]
 
     def _fit(
         self,

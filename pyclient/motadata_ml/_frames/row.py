@@ -130,9 +130,11 @@ def _is_long(value: Any) -> bool:
 
 
 def _python(value: Any) -> Any:
-    """Return a value of NumPy as one of Python or pandas."""
+    """Return a value of NumPy as one of Python or pandas, a decimal NaN as None."""
     if isinstance(value, np.datetime64):
         return pd.Timestamp(value)
+    if isinstance(value, decimal.Decimal) and value.is_nan():  # a signalling one is no float
+        return None
     if isinstance(value, np.timedelta64):
         return pd.Timedelta(value)
     return value.item() if isinstance(value, np.generic) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -122,6 +122,42 @@ def curve(
     def steps() -> Steps[ResultTable]:
         found = yield from describe(settings, model_id, version, tenant_id)
         rows = yield from _on_rows(settings, name, subject, found, "*", more)
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+def compare(
+    settings: Settings,
+    model_id: str,
+    versions: Sequence[str],
+    input_data: Any,
+    *,
+    metric: str | None,
+    target: str | None,
+    confidence: float,
+    tenant_id: str | None,
+) -> Call[ResultTable]:
+    """Return the call that scores versions on the same rows."""
+    first = versions[0] if versions else None
+    subject = _subject(model_id, input_data, target, first, tenant_id, "input_data")
+
+    def steps() -> Steps[ResultTable]:
+        found = yield from describe(settings, model_id, first, tenant_id)
+        lent, name = yield from _lent(subject, found, scored=True)
+        rows: list[Row] = yield select_function(
+            "compare",
+            {
+                "model_id": model_id,
+                "versions": versions,
+                "input_data": lent.argument,
+                "metric": metric,
+                "target": name,
+                "confidence": confidence,
+                "tenant_id": settings.tenant(tenant_id),
+            },
+        )
+        yield from take_back(lent)
         return ResultTable(Record(row) for row in rows)
 
     return Call(steps, model_id=model_id, repeat=True)

@@ -17,6 +17,7 @@ from motadata_ml.results import Record, ResultTable
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "admin": "boolean",
     "chunk_rows": "integer",
+    "confidence": "double precision",
     "costs": "jsonb",
     "cv": "integer",
     "deploy": "boolean",
@@ -46,6 +47,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "series": "text[]",
     "test_size": "double precision",
     "top_k": "integer",
+    "versions": "text[]",
     "windows": "integer",
 }
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
@@ -167,7 +169,7 @@ def _bound(name: str, value: Any) -> Any:
     """Return an argument as psycopg binds it."""
     if ARGUMENT_TYPES.get(name) == "jsonb":
         return to_json(value, name)
-    if name in ("features", "keep"):
+    if name in ("features", "keep", "versions"):
         value = [str(feature) for feature in value]
     refuse_faults(value, name)
     return value

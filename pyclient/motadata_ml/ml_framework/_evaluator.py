@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motadata_ml._operations import evaluation
@@ -274,6 +274,57 @@ class Evaluator(Component):
         """
         more = evaluation.CurveArguments(class_name, version, target, tenant_id, {"costs": costs})
         return self.db.run(evaluation.curve(self.settings, "thresholds", model_id, input_data, more))
+
+    def compare(
+        self,
+        model_id: str,
+        versions: Sequence[str],
+        input_data: Any,
+        metric: str | None = None,
+        target: str | None = None,
+        confidence: float = 0.95,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """Score versions of a model on the same rows, and tell their differences to the first from chance.
+
+        Parameters
+        ----------
+        model_id : str
+            A model with a target.
+        versions : sequence of str
+            Numbers of 2 to 10 versions; the first is what the others are compared with.
+        input_data : tuple (X, y), frame or str
+            Rows with their outcome, as for `evaluate`, and all features that any of the versions takes.
+        metric : str, optional
+            What they are compared by; by default the one that decides for their model type.
+        target : str, optional
+            As for `evaluate`.
+        confidence : float
+            Level of the bounds, 0.5 to 1.
+        tenant_id : str, optional
+            Whose model it is; by default the system's tenant.
+
+        Returns
+        -------
+        ResultTable
+            Of each version: version, metric_name, value and rows; of all but the first difference, lower, upper and p.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the versions or the metric do not do.
+        """
+        call = evaluation.compare(
+            self.settings,
+            model_id,
+            versions,
+            input_data,
+            metric=metric,
+            target=target,
+            confidence=confidence,
+            tenant_id=tenant_id,
+        )
+        return self.db.run(call)
 
     def drift(
         self, model_id: str, input_data: Any, version: str | None = None, tenant_id: str | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from motadata_ml_server.algorithms.unsupported import DENIED
 from motadata_ml_server.errors import BY_SQLSTATE, MotadataError
 
 SOURCE = "select i::float8 as x, i > 50 as y from generate_series(1, 100) as i"
@@ -77,13 +78,33 @@ def test_estimator_that_fails_gives_its_own_text(db: psycopg.Connection[Any]) ->
 
 
 def test_package_that_is_missing_is_named(db: psycopg.Connection[Any]) -> None:
-    missing = db.execute("select algorithm, model_type, requires from ml.algorithms where not available").fetchall()
+    missing = db.execute(
+        "select algorithm, model_type, requires from ml.algorithms where not available and requires is not null"
+    ).fetchall()
     for algorithm, model_type, requires in missing:
         with pytest.raises(psycopg.Error) as caught:
             db.execute("select ml.train('m', %s, %s, 'y', algorithm => %s)", [model_type, SOURCE, algorithm])
         assert caught.value.diag.sqlstate == "ML020"
         assert requires in (caught.value.diag.message_primary or "")
     assert db.execute("select count(*) > 50 from ml.algorithms where available").fetchone() == (True,)
+
+
+def test_what_cannot_be_trained_says_why_where_it_is_listed_and_where_it_is_asked_for(
+    db: psycopg.Connection[Any],
+) -> None:
+    row = db.execute(
+        "select model_type, available, description from ml.algorithms where algorithm = 'DBSCAN'"
+    ).fetchone()
+    assert row == (None, False, f"Cannot be trained here: it {DENIED['DBSCAN']}.")
+    with pytest.raises(psycopg.Error) as caught:
+        db.execute("select ml.train('m', 'clustering', %s, algorithm => 'DBSCAN')", [SOURCE])
+    assert caught.value.diag.sqlstate == "ML007"
+    assert DENIED["DBSCAN"] in (caught.value.diag.message_primary or "")
+    counted = db.execute(
+        "select count(*) filter (where description is null), count(*) filter (where available and good_for is null), "
+        "count(*) filter (where explained not in ('exact', 'sampled')) from ml.algorithms"
+    ).fetchone()
+    assert counted == (0, 0, 0)
 
 
 def test_error_inside_an_exception_block_leaves_the_transaction_alive(trained: psycopg.Connection[Any]) -> None:

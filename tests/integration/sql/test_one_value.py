@@ -18,8 +18,9 @@ from tests.integration.sql.values import EDGES, EXAMPLES, LITERALS, ONLY_FEATURE
 
 Session = psycopg.Connection[Any]
 
-FEW = settings(deadline=None, max_examples=6)
-QUICK = settings(deadline=None, max_examples=20)
+FEW = settings(deadline=None, max_examples=3)
+MANY = settings(deadline=None, max_examples=50)
+QUICK = settings(deadline=None, max_examples=8)
 LONG = settings(deadline=None, max_examples=1000)
 
 LABELS = [name for name in EXAMPLES if name not in ONLY_FEATURES]
@@ -174,11 +175,12 @@ def trained(database: Session) -> Session:
     return database
 
 
-def test_every_type_answers_alike_from_a_table_one_by_one_and_in_sql(trained: Session) -> None:
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
+def test_every_type_answers_alike_from_a_table_one_by_one_and_in_sql(trained: Session, examples: settings) -> None:
     expression = trained.execute("select ml.to_sql('in_sql')").fetchone()
     assert expression is not None
 
-    @FEW
+    @examples
     @given(SETTINGS)
     def alike(chosen: dict[str, str]) -> None:
         with trained.transaction(force_rollback=True):

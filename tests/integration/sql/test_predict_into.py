@@ -71,6 +71,15 @@ def test_kept_columns_have_their_types_and_their_rows(session: Session) -> None:
     assert wrong == (0,)
 
 
+@pytest.mark.parametrize("name", ["ctid", "xmin", "tableoid"])
+def test_a_column_named_like_a_systems_is_refused_with_a_remedy(session: Session, name: str) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        into(session, "renamed", f", keep => array['{name}']", f'select *, a as "{name}" from rows')
+    assert caught.value.sqlstate == "ML009"
+    assert f"'{name}'" in str(caught.value)
+    assert f"as input_{name}" in (caught.value.diag.message_hint or "")
+
+
 def test_all_columns_are_kept_and_the_id_in_its_type(session: Session) -> None:
     assert into(session, "everything", ", keep => array['*']") == 500
     assert columns(session, "everything") == {**columns(session, "rows"), **PREDICTED}

@@ -52,6 +52,42 @@ def test_nothing_to_take_back_is_no_error(trained: Session) -> None:
     assert trained.execute("select ml.unschedule_training('m', 'a')").fetchone() == (False,)
 
 
+def test_a_row_is_held_out_under_every_setting(db: Session) -> None:
+    db.execute(
+        "create table rows as select i, i / 7.0::float8 as part, (i / 7.0)::real as single, "
+        "array[i / 3.0]::float8[] as v, timestamptz '2026-01-01Z' + i * interval '1 hour' as at, "
+        "i * interval '26 hours' as span, "
+        "i::text::bytea as raw, (i % 9)::numeric(9,2) as n, jsonb_build_object('i', i) as j, i % 2 = 0 as flag, "
+        "case when i % 5 > 0 then i::text end as word, date '2026-01-01' + i as day from generate_series(1, 400) i"
+    )
+    db.execute(
+        "create function pg_temp.held(split text) returns text language plpython3u as $$\n"
+        "from motadata_ml_server.postgres.database import current\n"
+        "from motadata_ml_server.scheduling.holdout import divide\n"
+        "return divide(current(), {'training_data': 'rows', 'split': split}).compare\n$$"
+    )
+    for split in ("random", "group:at", "group:span", "group:word"):
+        found = set()
+        for style, zone, digits in (
+            ("ISO", "UTC", 1),
+            ("German", "Asia/Kathmandu", 0),
+            ("SQL, DMY", "Pacific/Apia", 3),
+        ):
+            db.execute(
+                f"set datestyle = '{style}'; set timezone = '{zone}'; set extra_float_digits = {digits}".encode()
+            )
+            db.execute(
+                "set intervalstyle = 'iso_8601'; set bytea_output = 'escape'" if digits else "reset intervalstyle"
+            )
+            query = db.execute("select pg_temp.held(%s)", [split]).fetchone()
+            assert query is not None
+            rows = db.execute(f"select array_agg(i order by i) from ({query[0]}) as held".encode()).fetchone()
+            assert rows is not None
+            found.add(tuple(rows[0]))
+        assert len(found) == 1
+        assert 40 < len(found.pop()) < 130
+
+
 def test_role_reads_the_schedules_of_its_tenants_only(trained: Session, role_factory: Any, connect: Any) -> None:
     trained.execute(
         """insert into ml.schedule (model, tenant_id, cron, job_id, metric, min_improvement, search_path, role,

@@ -13,7 +13,8 @@ Session = psycopg.Connection[Any]
 TABLE = """
 create table t as select i as id, (i % 3) * 100.0 + i % 5 as y, i % 5 as n, i % 3 as k, i % 2 as bit01,
     i % 2 = 0 as flag, (i % 4)::float8 / 4 as part, timestamptz '2026-01-01 00:00Z' + i * interval '7 hours' as at,
-    array[i % 3, i % 7]::float8[] as v, (i % 3 / 10.0)::real as single, i * interval '90 seconds' as span,
+    array[i % 3, i % 7]::float8[] as v, (i % 3 / 10.0)::real as single, (i % 3) * 0.12345678 as thirds,
+    (i % 3)::text as digit, i * interval '90 seconds' as span,
     time '00:00' + i * interval '61 seconds' as clock, (array['a', 'b', 'c'])[1 + i % 3] as word
 from generate_series(1, 300) i
 """
@@ -27,7 +28,10 @@ MODELS = {
     "real": ("single", {}),
     "interval": ("span", {}),
     "time": ("clock", {}),
+    "double precision": ("part", {}),
     "text": ("word", {}),
+    "numeric category": ("thirds", {"thirds": {"type": "category"}}),
+    "text category": ("digit", {"digit": {"type": "category"}}),
     "integer category": ("k", {"k": {"type": "category"}}),
     "boolean category": ("flag", {"flag": {"type": "category"}}),
 }
@@ -100,6 +104,69 @@ def test_what_converts_without_loss_is_taken(trained: Session, model: str, expre
     assert all(batch == pytest.approx(known, rel=1e-12) == one for batch, one, known in found)
 
 
+ALIKE = [
+    ("double precision", "part::real / 3"),
+    ("double precision", "part::real"),
+    ("vector", "array[id / 3.0, id / 7.0]::real[]"),
+    ("vector", "array[case when id % 2 = 0 then id % 3 end, id % 7]"),
+    ("vector", "array[case when id % 2 = 0 then 'NaN'::float8 else 1 end, id % 7]::float8[]"),
+    ("vector", "case when id % 3 > 0 then array[null, case when id % 2 = 0 then 4 end] end::float8[]"),
+    ("real", "part / 3"),
+    ("numeric category", "thirds::real"),
+    ("numeric category", "thirds::float8"),
+    ("numeric category", "thirds::numeric(20,10)"),
+    ("numeric category", "(thirds * 3 / 3)::float8"),
+    ("text category", "(id % 3)::numeric(6,2)"),
+    ("text category", "(id % 3)::float8"),
+    ("text category", "(id % 3)::char(4)"),
+    ("text category", "id % 3 = 1"),
+    ("text category", "date '2026-01-01' + id % 3"),
+    ("text category", "timestamptz '2026-01-01Z' + id % 3 * interval '1 hour'"),
+    ("text category", "id % 3 * interval '1 hour'"),
+    ("text category", "(id % 3 / 7.0)::numeric"),
+    ("text", "word::char(7)"),
+    ("text", "upper(word)::name"),
+    ("integer category", "k::real"),
+    ("integer category", "k * 1e18::float8"),
+    ("boolean category", "k::numeric(5,2)"),
+]
+"""Values of other types, known or not, that have to mean the same one by one as in a batch."""
+
+
+@pytest.mark.parametrize("digits", ["0", "1"])
+@pytest.mark.parametrize(("model", "expression"), ALIKE)
+def test_another_type_means_the_same_one_by_one(trained: Session, model: str, expression: str, digits: str) -> None:
+    with trained.transaction(force_rollback=True):
+        trained.execute("set local datestyle = 'German'; set local intervalstyle = 'iso_8601'")
+        trained.execute(f"set local extra_float_digits = {digits}".encode())
+        found = both(trained, model, expression)
+    assert len(found) == 300
+    assert all(batch is not None and batch == pytest.approx(one, rel=1e-12) for batch, one, _ in found)
+
+
+@pytest.mark.parametrize("number", ["10::numeric ^ 400", "-(10::numeric ^ 400)", "10::numeric ^ 5000"])
+def test_a_numeric_beyond_double_precision_is_refused_with_its_column(trained: Session, number: str) -> None:
+    rows = f"select y, k, {number} as n from t"
+    calls = (
+        f"select ml.predict_value('integer', to_jsonb(r)) from ({rows}) r",
+        f"select * from ml.predict_batch('integer', $q${rows}$q$)",
+        f"select ml.train('wide', 'regression', $q${rows}$q$, 'y', array['n'], 'ridge')",
+    )
+    for call in calls:
+        with pytest.raises(psycopg.Error) as caught:
+            trained.execute(call.encode())
+        assert caught.value.sqlstate == "ML011"
+        assert "'n'" in str(caught.value)
+        assert len(str(caught.value.diag.message_primary)) < 200
+        assert caught.value.diag.message_hint
+
+
+def test_a_number_of_a_batch_is_the_one_that_is_printed(trained: Session) -> None:
+    found = both(trained, "double precision", "part::real + 0.1::real")
+    again = both(trained, "double precision", "(part::real + 0.1::real)::text::float8")
+    assert [batch for batch, _, _ in found] == [batch for batch, _, _ in again]
+
+
 NULLS = ("text", "integer", "boolean", "date", "float8[]", "interval", "bytea", "jsonb", "int4range", "text[]", "money")
 
 
@@ -148,6 +215,7 @@ def test_what_does_not_convert_is_refused_with_the_column_and_both_types(
         assert f"feature '{feature}'" in str(caught.value)
         assert caught.value.diag.message_hint
     assert said in str(batch.value)
+    assert " at training" in str(one.value)
 
 
 def test_a_boolean_is_a_target_of_regression(module_db: Session, trained: Session) -> None:

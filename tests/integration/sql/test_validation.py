@@ -118,7 +118,7 @@ def test_folds_without_a_class_are_searched_and_validated(rows: Session, algorit
 )
 @pytest.mark.parametrize("target", ["level", "rare"])
 def test_scoring_means_the_obvious_for_two_classes_and_for_more(rows: Session, scoring: str, target: str) -> None:
-    search = {"method": "grid", "cv": 3, "params": {"max_depth": [2, 3]}, "scoring": scoring}
+    search = {"method": "grid", "cv": 2, "params": {"max_depth": [2, 3]}, "scoring": scoring}
     train(rows, "classification", target, ["x", "noise"], "decision_tree", search=search)
     found = trials(rows)
     assert len(found) == 2
@@ -141,8 +141,8 @@ def test_the_random_state_decides_everything(rows: Session, algorithm: str) -> N
         params = {"alpha": {"low": 0.0001, "high": 0.1, "log": True}}
         if algorithm not in ("mlp", "sgd"):
             params = {"max_depth": {"low": 1, "high": 9}}
-        search = {"method": "random", "n_iter": 3, "cv": 3, "params": params}
-        metrics = train(rows, "regression", "y", ["noise"], algorithm, search=search, cv=3, random_state=seed)
+        search = {"method": "random", "n_iter": 2, "cv": 2, "params": params}
+        metrics = train(rows, "regression", "y", ["noise"], algorithm, search=search, cv=2, random_state=seed)
         return metrics, trials(rows)
 
     (first, scores), (second, again) = once(1), once(1)

@@ -1,4 +1,4 @@
-"""Contributions against the library shap, where it is installed: the dependency group oracle."""
+"""Contributions against the library shap, where it is installed beside the rest: it brings a compiler of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from motadata_ml_server.features.background import mean_of
-from motadata_ml_server.inspection.contributions import LinearExplainer, TreesExplainer
+from motadata_ml_server.inspection.contributions import LinearExplainer
+from motadata_ml_server.inspection.tree_contributions import TreesExplainer
 from motadata_ml_server.postgres.breath import no_breath
 from motadata_ml_server.worker.compile.linear import compile_linear
 from motadata_ml_server.worker.compile.sklearn_trees import read_ensemble

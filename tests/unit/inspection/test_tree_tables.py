@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motadata_ml_server import loops
-from motadata_ml_server.inspection import contributions, tree_tables
-from motadata_ml_server.inspection.contributions import TreesExplainer, in_parts
+from motadata_ml_server.inspection import tree_contributions, tree_tables
+from motadata_ml_server.inspection.tree_contributions import TreesExplainer, in_parts
 from motadata_ml_server.loops.quadrature import gauss_legendre
 from motadata_ml_server.postgres.breath import no_breath
 from motadata_ml_server.prediction.runtimes.tree_model import TreeModel
@@ -90,8 +90,8 @@ def test_a_path_of_many_features_is_left_to_the_loops(monkeypatch: pytest.Monkey
     }
     chain = TreeModel(count, 1, "identity", 1.0, arrays)
     assert not tree_tables.suited(chain)
-    monkeypatch.setattr(contributions, "MANY", 0)
-    monkeypatch.setattr(contributions, "MANY_PURE", 0)
+    monkeypatch.setattr(tree_contributions, "MANY", 0)
+    monkeypatch.setattr(tree_contributions, "MANY_PURE", 0)
     numbers = random.standard_normal((9, count))
     found = TreesExplainer(chain, None).explain(numbers, np.zeros(9, np.intp), no_breath)
     np.testing.assert_allclose(found.parts, by_loops(chain, numbers)[:, 0], rtol=1e-9, atol=1e-12)

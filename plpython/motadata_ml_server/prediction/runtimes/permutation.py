@@ -26,6 +26,9 @@ REPEATS: Final = 5
 FEWEST_ROWS: Final = 30
 """From fewer rows nothing is told."""
 
+BLOCK_ROWS: Final = 256
+"""Rows that are predicted between two looks for a cancel."""
+
 METRICS: Final = {"classification": "accuracy", "regression": "r2"}
 
 
@@ -75,7 +78,7 @@ def importances(
     seed : int or None
         Of the shuffles.
     breathe : callable
-        Called after each score, so that a cancel is answered.
+        Called after some rows each, so that a cancel is answered.
     seconds : float
         About how long it may take: rows, then shuffles, are left out.
 
@@ -88,7 +91,7 @@ def importances(
         return []
     random = np.random.default_rng(seed)
     started = time.perf_counter()
-    base = _score(runtime, task, encoded, truth)
+    base = _score(runtime, task, encoded, truth, breathe)
     once = max(time.perf_counter() - started, 1e-6)
     repeats = int(min(REPEATS, seconds / (once * len(columns))))
     if repeats < 1:
@@ -96,7 +99,7 @@ def importances(
         if fewer < FEWEST_ROWS:
             return []
         encoded, truth, repeats = encoded[:fewer], truth[:fewer], 1
-        base = _score(runtime, task, encoded, truth)
+        base = _score(runtime, task, encoded, truth, breathe)
     found = []
     for column in columns:
         part = slice(column.start, column.start + column.width)
@@ -104,14 +107,17 @@ def importances(
         for _ in range(repeats):
             shuffled = encoded.copy()
             shuffled[:, part] = encoded[random.permutation(len(encoded)), part]
-            losses.append(base - _score(runtime, task, shuffled, truth))
-            breathe()
+            losses.append(base - _score(runtime, task, shuffled, truth, breathe))
         found.append(Importance(column.name, float(np.mean(losses)), float(np.std(losses))))
     return sorted(found, key=lambda one: -one.importance)
 
 
-def _score(runtime: Runtime, task: str, encoded: Array, truth: NDArray[Any]) -> float:
-    raw = runtime.encoded(encoded)
+def _score(runtime: Runtime, task: str, encoded: Array, truth: NDArray[Any], breathe: Callable[[], None]) -> float:
+    parts = []
+    for at in range(0, len(encoded), BLOCK_ROWS):
+        parts.append(runtime.encoded(encoded[at : at + BLOCK_ROWS]))
+        breathe()
+    raw = np.vstack(parts)
     if task == "classification":
         return float(np.mean(link.batch_class(runtime.link, raw) == truth))
     values = link.batch_value(runtime.link, runtime.parameters, raw)
