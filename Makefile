@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
-	test-dist dist image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
+	test-dist dist docs image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
 	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
 	native-sanitize bench-native bench-forecast docs clean
 
@@ -89,6 +89,15 @@ test-dist: bootstrap ## build what a release hands out, install each into a serv
 
 dist: bootstrap ## build wheels, source distributions and the bundle for machines without a network: dist/
 	@$(BIN)/python -B -m tools.dist
+
+# An environment of its own: what builds the site is no part of the project's. Once it is there, no network is used.
+DOCS = $(HOME_FOLDER)/docs
+SITE = tools/site/requirements.txt
+
+docs: bootstrap ## build the site of the documentation: dist/site/index.html
+	@cmp -s $(SITE) "$(DOCS)/requirements.txt" || { $(BIN)/uv venv -q --clear --python /usr/bin/python3 "$(DOCS)" && \
+		$(BIN)/uv pip install -q --python "$(DOCS)/bin/python" -r $(SITE) && cp $(SITE) "$(DOCS)/requirements.txt"; }
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -B -m tools.site "$(DOCS)/bin/mkdocs"
 
 ENGINE = $$(command -v docker || command -v podman)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from math import isnan
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from motadata_ml_server.inspection.ranking import ranked
 from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction.pace import PieceSizes
+
+EXACT_ROWS: Final = 4096
+"""Rows of a piece where contributions are exact: cancels are answered within it, and tables want many rows at once."""
 
 
 def explain_chunks(
@@ -66,7 +69,7 @@ def explain_chunks(
         for _, chunk in row_chunks(table, 4 * width):
             at = 0
             while at < chunk.rows:
-                count = min(sizes.rows, chunk.rows - at)
+                count = min(sizes.rows if model.sampled else EXACT_ROWS, chunk.rows - at)
                 piece = chunk if count == chunk.rows else chunk.take(np.arange(at, at + count))
                 started = time.perf_counter()
                 packed = _piece(model, piece, given.ids(piece, first), wanted, top_k, detail, breathe)

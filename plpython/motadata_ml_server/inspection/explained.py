@@ -117,6 +117,12 @@ class ExplainedModel:
         return sum(int(getattr(part.explainer, "nbytes", 4096)) for part in self._ready.values() if part is not None)
 
     @cached_property
+    def sampled(self) -> bool:
+        """Whether each row costs thousands of predictions."""
+        part = None if self._grouped else self.of_group(WHOLE)
+        return part is not None and part.explainer.by_column
+
+    @cached_property
     def encoder(self) -> DenseRow | CompiledRow:
         """Encodes single rows."""
         return row_encoder(self.plan.columns)

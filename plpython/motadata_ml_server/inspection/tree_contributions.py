@@ -20,6 +20,9 @@ NODES: Final = 100_000
 NODES_PURE: Final = 1_000
 """The same for the loops in NumPy, which are slower by a factor for few rows."""
 
+ROWS: Final = 8
+"""Rows that the loops go through together, for such many nodes."""
+
 MANY: Final = 2_000
 """Rows of a model explained in a session from which tables of its trees pay for themselves."""
 
@@ -49,6 +52,7 @@ class TreesExplainer:
         self._trees = [part.open(_native.loops()) for part in in_parts(model, most)]
         self._rules = [gauss_legendre(trees.path_features) for trees in self._trees]
         self._base: Array = np.sum([trees.expected for trees in self._trees], axis=0)
+        self._few = ROWS * max(1, most // max(1, *(int(trees.nodes) for trees in self._trees)))
         self._model = model
         self._tables: dict[int, TreeTables | None] = {}
         self._asked = 0
@@ -82,16 +86,20 @@ class TreesExplainer:
         return parts
 
     def _by_loops(self, encoded: Array, output: NDArray[np.intp], breathe: Breathe) -> Array:
+        """Go through the trees for a few rows at a time, so that a cancel is answered."""
         rows = np.ascontiguousarray(encoded, dtype=np.float64)
-        require_memory((16 << 20) + 32 * len(rows) * self._outputs * self._width)
-        out = np.empty((len(rows), self._outputs, self._width))
-        total = np.zeros_like(out) if len(self._trees) > 1 else out
-        for trees, (points, weights) in zip(self._trees, self._rules, strict=True):
-            trees.reasons(rows, out, points, weights)
-            if total is not out:
-                total += out
+        parts = np.empty_like(rows)
+        for first in range(0, len(rows), self._few):
+            block = slice(first, first + self._few)
+            some = rows[block]
+            require_memory((16 << 20) + 16 * len(some) * self._outputs * self._width)
+            out = np.empty((len(some), self._outputs, self._width))
+            parts[block] = 0.0
+            for trees, (points, weights) in zip(self._trees, self._rules, strict=True):
+                trees.reasons(some, out, points, weights)
+                parts[block] += out[np.arange(len(some)), output[block]]
                 breathe()
-        return np.asarray(total[np.arange(len(rows)), output])
+        return parts
 
 
 def in_parts(model: TreeModel, most: int) -> list[TreeModel]:

@@ -145,12 +145,6 @@ class _Search:
                 self._try(candidate)
                 self._done.append(candidate)
                 self._tell()
-                if len(self._done) == 1 and self._left() <= 0:
-                    raise InvalidArgumentError(
-                        f"execution.seconds {self._seconds:g} is less than one fit of these rows takes: the first of "
-                        f"{len(base.pairs)} was done after {time.monotonic() - self._began:.1f}",
-                        hint="Allow more seconds, or leave algorithm out: the default looks at no clock.",
-                    )
         return self._answer()
 
     def _left(self) -> float:
@@ -197,6 +191,8 @@ class _Search:
                 break
             took = time.monotonic() - began
             self._slowest_fold[trial.family] = max(took, self._slowest_fold.get(trial.family, 0.0))
+            if not self._done and not at and self._left() <= took * self._base.growth():
+                raise self._too_short()
             if not np.isfinite(trial.loss):
                 trial.failure = "its loss is not finite"
                 trial.forget()
@@ -204,6 +200,13 @@ class _Search:
             if best is not None and trial.loss > BEHIND * float(np.mean(best.losses[: at + 1])):
                 break
         trial.seconds = time.monotonic() - started
+
+    def _too_short(self) -> InvalidArgumentError:
+        return InvalidArgumentError(
+            f"execution.seconds {self._seconds:g} is less than one fit of these rows takes: the first of "
+            f"{len(self._base.pairs)} folds was done after {time.monotonic() - self._began:.1f}",
+            hint="Allow more seconds, or leave algorithm out: the default looks at no clock.",
+        )
 
     def _fold(self, trial: _Trial, at: int) -> None:
         base = self._base

@@ -20,6 +20,7 @@ from motadata_ml_server.features.fit_plan import EncodingNeeds, fit_plan
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.prediction.runtimes.conformal import (
     LABELS,
+    OTHERS,
     Conformal,
     Quantiles,
     Scale,
@@ -251,6 +252,9 @@ def _measured(spec: TrainingSpec, residuals: str, seen: Answers, scored: Answers
             of_part = scores[parts == part]
             if len(of_part) >= needed:
                 own[int(part)] = Quantiles.of(of_part)
+        others = scores[~np.isin(parts, list(own))]
+        if len(others) >= needed:
+            own[OTHERS] = Quantiles.of(others)
     return Conformal(method, residuals, levels, Quantiles.of(scores), own, scale)
 
 

@@ -1,4 +1,4 @@
-"""The main job on real data, step by step, on a private cluster."""
+"""Training and predicting on real data, step by step, on a private cluster."""
 
 from motadata_ml.demo._run import main
 

@@ -144,14 +144,14 @@ class AsyncInspector(AsyncComponent):
         model_id: str,
         input_data: Any,
         top_k: int | None = None,
-        class_label: Any = None,
+        class_name: Any = None,
         version: str | None = None,
         detail: bool = False,
         tenant_id: str | None = None,
     ) -> ResultTable:
         """Tell what each feature adds to the score of one row."""
         return await self.db.run(
-            inspection.explain(self.settings, model_id, input_data, top_k, class_label, version, detail, tenant_id)
+            inspection.explain(self.settings, model_id, input_data, top_k, class_name, version, detail, tenant_id)
         )
 
     async def explain_batch(
@@ -160,14 +160,14 @@ class AsyncInspector(AsyncComponent):
         input_data: Any,
         id_column: str | None = None,
         top_k: int | None = None,
-        class_label: Any = None,
+        class_name: Any = None,
         version: str | None = None,
         detail: bool = False,
         chunk_rows: int | None = None,
         tenant_id: str | None = None,
     ) -> ResultTable:
         """Tell what each feature adds to the score of each of many rows."""
-        more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
+        more = (top_k, class_name, version, detail, chunk_rows, tenant_id)
         return await self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
 
     async def coefficients(

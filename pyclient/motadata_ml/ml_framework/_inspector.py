@@ -17,7 +17,7 @@ class Inspector(Component):
         model_id: str,
         input_data: Any,
         top_k: int | None = None,
-        class_label: Any = None,
+        class_name: Any = None,
         version: str | None = None,
         detail: bool = False,
         tenant_id: str | None = None,
@@ -32,7 +32,7 @@ class Inspector(Component):
             The row, as for `predict`.
         top_k : int, optional
             The most features to return, those that add or take away most.
-        class_label : object, optional
+        class_name : object, optional
             The class whose score is explained; by default the predicted one.
         version : str, optional
             By default the deployed one.
@@ -55,7 +55,7 @@ class Inspector(Component):
             If there is no such class.
         """
         return self.db.run(
-            inspection.explain(self.settings, model_id, input_data, top_k, class_label, version, detail, tenant_id)
+            inspection.explain(self.settings, model_id, input_data, top_k, class_name, version, detail, tenant_id)
         )
 
     def explain_batch(
@@ -64,7 +64,7 @@ class Inspector(Component):
         input_data: Any,
         id_column: str | None = None,
         top_k: int | None = None,
-        class_label: Any = None,
+        class_name: Any = None,
         version: str | None = None,
         detail: bool = False,
         chunk_rows: int | None = None,
@@ -80,7 +80,7 @@ class Inspector(Component):
             Rows, or a table name or SELECT.
         id_column : str, optional
             A column that names each row; by default rows are numbered from 1.
-        top_k, class_label, version, detail, tenant_id
+        top_k, class_name, version, detail, tenant_id
             As for `explain`.
         chunk_rows : int, optional
             Rows that the server reads at a time; by default the option of that name.
@@ -90,7 +90,7 @@ class Inspector(Component):
         ResultTable
             As `explain` returns, with ``id``, and ``base`` in each row in place of a row of its own.
         """
-        more = (top_k, class_label, version, detail, chunk_rows, tenant_id)
+        more = (top_k, class_name, version, detail, chunk_rows, tenant_id)
         return self.db.run(inspection.explain_batch(self.settings, model_id, input_data, id_column, *more))
 
     def coefficients(self, model_id: str, version: str | None = None, tenant_id: str | None = None) -> ResultTable:

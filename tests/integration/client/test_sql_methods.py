@@ -145,9 +145,9 @@ def test_reasons_of_rows_frames_and_tables(system: MLSystem, line: pd.DataFrame)
 
 def test_a_class_that_is_none_is_a_typed_error(system: MLSystem, line: pd.DataFrame) -> None:
     system.train_model("pair", "classification", (line[["a"]], line["b"] > 3), algorithm="LogisticRegression")
-    assert system.explain("pair", {"a": 1.0}, class_label=True)[0]["class"] == "true"
+    assert system.explain("pair", {"a": 1.0}, class_name=True)[0]["class"] == "true"
     with pytest.raises(errors.InvalidArgumentError, match="class must be one of"):
-        system.explain("pair", {"a": 1.0}, class_label="perhaps")
+        system.explain("pair", {"a": 1.0}, class_name="perhaps")
     with pytest.raises(errors.InvalidArgumentError, match="id_column"):
         system.explain_batch("pair", line, id_column="nothing")
     with pytest.raises(errors.InvalidArgumentError, match="top_k"):

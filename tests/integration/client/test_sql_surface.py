@@ -36,7 +36,7 @@ OTHER_ORDER = {
 OTHER_ARGUMENTS = dict.fromkeys(("explain", "predict", "predict_value", "predict_label", "predict_proba"), "input")
 """Functions whose SQL argument ``input`` is ``input_data`` here, as documented for predict."""
 
-WORDS_OF_PYTHON = {"class": "class_label"}
+WORDS_OF_PYTHON = {"class": "class_name"}
 """Arguments whose SQL name Python keeps for itself."""
 
 RELEASED_ARGUMENTS = {("evaluate", "input_data"): "data"}

@@ -128,7 +128,8 @@ def test_without_a_target_nothing_says_what_is_better(rows: Session) -> None:
 
 
 def test_seconds_under_one_fit_are_refused_with_what_it_took(rows: Session) -> None:
-    query = "select sin(i) as a, cos(i) as b, sin(i * 7) as c, i % 5 as y from generate_series(1, 60000) i"
+    waves = ", ".join(f"sin(i * {at}) as w{at}" for at in range(1, 301))
+    query = f"select {waves}, i % 30 as y from generate_series(1, 26000) i"
     with pytest.raises(psycopg.Error) as caught:
         rows.execute(
             "select ml.train('r', 'classification', %s, 'y', algorithm => 'best', execution => '{\"seconds\": 1}')",

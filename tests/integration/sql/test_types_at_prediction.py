@@ -144,7 +144,7 @@ def test_another_type_means_the_same_one_by_one(trained: Session, model: str, ex
     assert all(batch is not None and batch == pytest.approx(one, rel=1e-12) for batch, one, _ in found)
 
 
-@pytest.mark.parametrize("number", ["10::numeric ^ 400", "-(10::numeric ^ 400)", "1e-400::numeric"])
+@pytest.mark.parametrize("number", ["10::numeric ^ 400", "-(10::numeric ^ 400)", "10::numeric ^ 5000"])
 def test_a_numeric_beyond_double_precision_is_refused_with_its_column(trained: Session, number: str) -> None:
     rows = f"select y, k, {number} as n from t"
     calls = (

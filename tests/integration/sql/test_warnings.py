@@ -68,8 +68,8 @@ def test_many_constants_and_empty_columns_take_one_line_each(rows: Session) -> N
 
 
 def test_a_target_that_never_repeats_is_told(rows: Session) -> None:
-    said = train(rows, "select a, b, unique_label from told", "classification", "unique_label", algorithm="knn")
-    assert any("'unique_label' has 1200 classes in 1200 rows" in text for text in said), said
+    said = train(rows, "select a, b, unique_label from told where id <= 200", "classification", "unique_label")
+    assert any("'unique_label' has 200 classes in 200 rows" in text for text in said), said
 
 
 def test_probabilities_of_xgboost_warn_of_nothing(rows: Session) -> None:

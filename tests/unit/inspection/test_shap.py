@@ -1,4 +1,4 @@
-"""Contributions against the library shap, where it is installed: the dependency group oracle."""
+"""Contributions against the library shap, where it is installed beside the rest: it brings a compiler of its own."""
 
 from __future__ import annotations
 

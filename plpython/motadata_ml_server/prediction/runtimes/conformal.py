@@ -42,6 +42,9 @@ LABELS: Final = ("lac", "aps")
 MOST_SCORES: Final = 2_000
 """Scores that are stored of one part at the most; between two of them the greater counts."""
 
+OTHERS: Final = -1
+"""The part of all groups or classes that have too few rows for one of their own."""
+
 ROUNDING: Final = 1e-9
 """A rank is a whole number, but for the last digits of a level such as 0.9."""
 
@@ -129,7 +132,8 @@ class Conformal:
     pooled : Quantiles
         Of all rows.
     parts : dict of int to Quantiles
-        Of the groups of a model per group, or of the classes, that have rows enough; by position.
+        Of the groups of a model per group, or of the classes, that have rows enough; by position. Those of the rest
+        together are under `OTHERS`, if these have rows enough: it is not for the easy ones to say how wide theirs are.
     scale : Scale or None
         Of ``normalised``.
     """
@@ -181,10 +185,12 @@ class Conformal:
         )
 
     def quantile(self, level: float, part: int | None = None) -> float:
-        """Return the score at a level: a part's where it has rows enough; infinity where there are too few."""
-        own = None if part is None else self.parts.get(part)
-        found = inf if own is None else own.at(level)
-        return self.pooled.at(level) if found == inf else found
+        """Return the score at a level: a part's where it has rows enough; infinity where all rows are too few."""
+        for own in () if part is None else (self.parts.get(part), self.parts.get(OTHERS)):
+            found = inf if own is None else own.at(level)
+            if found < inf:
+                return found
+        return self.pooled.at(level)
 
     def half_widths(self, values: Array, level: float, parts: NDArray[Any] | None = None) -> Array:
         """Return how far the interval of each predicted value reaches to both sides.

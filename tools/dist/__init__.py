@@ -1,0 +1,1 @@
+"""What a release hands out: packages for pip, and a bundle that installs without a network."""
