@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.dist import bundle, packages
+from tools.dist import bundle, packages, pgxn
 
 FOLDER = packages.ROOT / "dist"
 
@@ -13,6 +13,7 @@ FOLDER = packages.ROOT / "dist"
 def main(arguments: list[str]) -> None:
     """Build, and say what was written and how large it is."""
     written = packages.build(FOLDER)
+    written.append(pgxn.build(FOLDER))
     if "--no-bundle" not in arguments:
         written.append(bundle.build([path for path in written if path.suffix == ".whl"], FOLDER))
     for path in written:

@@ -39,8 +39,8 @@ class DatabaseConnection:
 
     Notes
     -----
-    Safe to share between threads. A connection that broke while idle is replaced before a call uses it; a call that only
-    reads is repeated once when its connection breaks; a training is never repeated by itself.
+    Safe to share between threads. A connection that broke while idle is replaced before a call uses it; a call that
+    only reads is repeated once when its connection breaks; a training is never repeated by itself.
 
     Examples
     --------
