@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from motadata_ml_server.ingest import lineage
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
 from motadata_ml_server.models import deployment, store
-from motadata_ml_server.models.artifacts import StoredArtifact
 from motadata_ml_server.models.version import VersionFields, as_json
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_literal
@@ -26,11 +25,8 @@ from motadata_ml_server.tenants.training_budget import TrainingClock
 from motadata_ml_server.training import column_roles, streaming
 from motadata_ml_server.training.arguments import (
     Arguments,
-    Execution,
-    check_best,
     check_group_by,
     cv_of,
-    execution_of,
     intervals_of,
     json_object,
     model_id_of,
@@ -39,9 +35,10 @@ from motadata_ml_server.training.arguments import (
     target_of,
     test_size_of,
 )
+from motadata_ml_server.training.execution import Execution, check_best, execution_of
 from motadata_ml_server.training.messages import Layout, Layouts, ModelReport, Order, Result
 from motadata_ml_server.training.progress import ProgressReport
-from motadata_ml_server.training.protocol import MemoryFile
+from motadata_ml_server.training.results import artifacts_of, trials_of
 from motadata_ml_server.training.scoring import check_positive_class
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.supervisor import Worker
@@ -103,7 +100,7 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
         _tell(db, result.model)
         fields = _fields(db, job, result, arguments, time.monotonic() - started)
         deploys = deployment.is_to_predict(db, tenant_id, model_id, job.spec.model_type, arguments.deploy)
-        artifacts, trials = _artifacts(result.artifacts, worker.artifacts), _trials(result.model)
+        artifacts, trials = artifacts_of(result.artifacts, worker.artifacts), trials_of(result.model)
         new = store.NewVersion(tenant_id, model_id, job.spec.model_type, deploys, role, fields, artifacts, trials)
         number = store.store(db, new)
         resolution.resolve(db, tenant_id)  # what is revoked by now is not stored: the error undoes it
@@ -328,28 +325,3 @@ def _fields(db: Database, job: _Job, result: Result, arguments: Arguments, secon
         training_time=seconds,
         arguments=arguments.to_json(),
     )
-
-
-def _trials(model: ModelReport) -> list[store.Trial]:
-    return [
-        store.Trial(
-            number,
-            trial.get("hyperparameters", {}),
-            trial.get("score"),
-            {name: value for name, value in trial.items() if name not in ("hyperparameters", "score")},
-        )
-        for number, trial in enumerate(model.trials, 1)
-    ]
-
-
-def _artifacts(listed: Sequence[Sequence[Any]], file: MemoryFile) -> list[StoredArtifact]:
-    artifacts = []
-    offset = 0
-    for kind, size, digest in listed:
-        artifacts.append(StoredArtifact(kind, digest, size, _reader(file, offset)))
-        offset += size
-    return artifacts
-
-
-def _reader(file: MemoryFile, base: int) -> Callable[[int, int], bytes]:
-    return lambda start, count: file.read(base + start, count)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +25,7 @@ from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.all_classes import numbered
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.rows import sample_weights
-from motadata_ml_server.worker.target import EncodedTarget
+from motadata_ml_server.worker.target import EncodedTarget, renumbered
 from motadata_ml_server.worker.threads import threads_for
 
 Array = NDArray[np.float64]
@@ -158,7 +158,7 @@ class Comparison:
         if learn.rows > SAMPLE_ROWS:
             seed = None if spec.random_state is None else [spec.random_state, SAMPLE_STREAM]
             drawn = np.sort(np.random.default_rng(seed).permutation(learn.rows)[:SAMPLE_ROWS])
-            learn, goal = learn.take(drawn), _renumbered(goal.take(drawn))
+            learn, goal = learn.take(drawn), renumbered(goal.take(drawn))
         self.sample = learn
         self.goal = goal
         self._weights = None if spec.weight is None else sample_weights(learn.columns[spec.weight.name])
@@ -338,14 +338,6 @@ def mean_curve(curves: Sequence[Array]) -> Array:
     """Return the mean of curves of different lengths; one that has ended stays where it was."""
     longest = max(map(len, curves))
     return np.asarray(np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0))
-
-
-def _renumbered(goal: EncodedTarget) -> EncodedTarget:
-    """Return a sample's target without the classes that it lacks."""
-    if goal.classes is None:
-        return goal
-    present, codes = numbered(goal.values)
-    return replace(goal, classes=[goal.classes[code] for code in present.tolist()], values=codes)
 
 
 def _log_loss(truth: NDArray[np.intp], probabilities: Any, weights: Array | None) -> float:

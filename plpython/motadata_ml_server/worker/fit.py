@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -33,14 +32,12 @@ from motadata_ml_server.worker.cross_validation import cross_validate, score, un
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.groups import ModelPerGroup
 from motadata_ml_server.worker.importance import measured
+from motadata_ml_server.worker.library_warnings import said
 from motadata_ml_server.worker.one_model import OneModel, Rows
 from motadata_ml_server.worker.rows import UsableRows, divide, sample_weights, sides, usable_rows, with_group
 from motadata_ml_server.worker.target import EncodedTarget
 
 Array = NDArray[np.float64]
-MAX_WARNINGS = 20
-OF_A_KIND = 3
-"""So many warnings of one category are told."""
 
 SEEN_ROWS = 20_000
 """From so many training rows comes how far predictions of about a value usually are from the truth."""
@@ -111,25 +108,6 @@ def fit(spec: TrainingSpec, train: ColumnTable, validation: ColumnTable | None, 
             ) from error
     found.extend(said(caught))
     return model
-
-
-def said(caught: Iterable[warnings.WarningMessage]) -> list[str]:
-    """Return what libraries warned of, a few of each kind: fits of many groups or trials say much the same."""
-    kinds: dict[str, dict[str, None]] = {}
-    for item in caught:
-        if concerns_user(item):
-            kinds.setdefault(item.category.__name__, {})[str(item.message).strip()] = None
-    sentences: list[str] = []
-    for kind, messages in kinds.items():
-        sentences += [f"{kind}: {message}" for message in list(messages)[:OF_A_KIND]]
-        if len(messages) > OF_A_KIND:
-            sentences.append(f"{kind}: and {len(messages) - OF_A_KIND} more")
-    return sentences[:MAX_WARNINGS]
-
-
-def concerns_user(item: warnings.WarningMessage) -> bool:
-    """Tell whether a warning says something about the data rather than about a library's future."""
-    return not issubclass(item.category, (DeprecationWarning, FutureWarning, PendingDeprecationWarning, ImportWarning))
 
 
 class _Training:

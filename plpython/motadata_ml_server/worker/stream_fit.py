@@ -22,7 +22,8 @@ from motadata_ml_server.worker.artifacts import check_rows, compile_and_dump, li
 from motadata_ml_server.worker.background import stored_background
 from motadata_ml_server.worker.cross_validation import score
 from motadata_ml_server.worker.edge_rows import ROWS_PER_COLUMN
-from motadata_ml_server.worker.fit import MAX_WARNINGS, TrainedModel, concerns_user, takes_nan
+from motadata_ml_server.worker.fit import TrainedModel, takes_nan
+from motadata_ml_server.worker.library_warnings import MAX_WARNINGS, concerns_user
 from motadata_ml_server.worker.rows import sample_weights
 from motadata_ml_server.worker.splits import SPLIT_STREAM
 from motadata_ml_server.worker.target import EncodedTarget

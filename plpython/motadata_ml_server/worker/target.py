@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import InsufficientDataError, InvalidTargetError
 from motadata_ml_server.features.fit_plan import TargetValues
 from motadata_ml_server.training.specification import TrainingSpec
+from motadata_ml_server.worker.all_classes import numbered
 
 MAX_CLASSES = 10_000
 
@@ -129,3 +130,11 @@ def _number_order(label: str) -> tuple[bool, Decimal]:
     """Return the key of a number's text: exact, and NaN behind all others."""
     number = Decimal(label)
     return number.is_nan(), Decimal(0) if number.is_nan() else number
+
+
+def renumbered(goal: EncodedTarget) -> EncodedTarget:
+    """Return a sample's target without the classes that it lacks."""
+    if goal.classes is None:
+        return goal
+    present, codes = numbered(goal.values)
+    return replace(goal, classes=[goal.classes[code] for code in present.tolist()], values=codes)
