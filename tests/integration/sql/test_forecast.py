@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+
+PAGE = Path(__file__).parents[3] / "docs" / "forecasting.md"
 
 SALES = """
 create table sales as
@@ -255,3 +259,15 @@ def test_a_reader_that_stops_early_leaves_nothing_open(sales: Session) -> None:
         sales.execute("select * from ml.forecast('sales', 'day', 'amount', array['store', 'item'], 5) limit 1")
         sales.execute("select exists (select from ml.decompose('select * from sales', 'day', 'amount', array['item']))")
         assert sales.execute("select name from pg_cursors where statement ~ 'row_number'").fetchall() == []
+
+
+def test_the_page_s_statements_run(sales: Session) -> None:
+    blocks = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    statements = [one.strip() for block in blocks for one in block.split(";\n") if one.strip()]
+    assert len(statements) >= 5
+    with sales.transaction(force_rollback=True):
+        answers = [sales.execute(one.rstrip(";").encode()) for one in statements]
+        rows = answers[2].fetchall()
+        assert len(rows) == 28
+        assert {row[-1] for row in rows} == {"ok"}
+        assert all(lower < value < upper for _, _, value, lower, upper, _ in rows)
