@@ -27,7 +27,7 @@ from benchmarks.quality_peer import CLASSIFIED, NAMES
 from benchmarks.server import running_server
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "quality.md"
-QUICK: Final = ("titanic", "oj", "concrete", "diabetes")
+QUICK: Final = ("hpc", "titanic", "concrete", "diabetes")
 OURS: Final = {
     "default": "",
     "forest": ", algorithm => 'random_forest'",
