@@ -41,7 +41,8 @@ def anchors(page: Path) -> set[str]:
     """Return the anchors of a page: of its headings, as GitHub makes them, and those that it sets itself."""
     text = prose(page)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return set(re.findall(r'^<a id="([\w-]+)"></a>$', text, re.MULTILINE)) | {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    own = set(re.findall(r'^<a id="([\w-]+)"></a>$', text, re.MULTILINE))
+    return own | {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def named_paths(text: str) -> set[str]:
