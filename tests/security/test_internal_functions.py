@@ -46,7 +46,7 @@ def test_every_internal_function_with_every_shape_of_argument_does_no_harm(actor
                     if name == "_fetch":
                         statement = f"select * from ml.{name}({marks}) as t (c text)"
                     else:
-                        statement = f"select ml.{name}({marks})"
+                        statement = f"select (ml.{name}({marks}))::text"  # psycopg has no infinite moment
                     assert "rouge" not in str(actors.blue.execute(statement.encode(), values).fetchall()), name
             except psycopg.Error as error:
                 if error.sqlstate in (None, "XX000", "ML000", "38000"):

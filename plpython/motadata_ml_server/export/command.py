@@ -116,7 +116,7 @@ def _expression(db: Database, row: Any, plan: dict[str, Any], payload: bytes, ou
 
     from motadata_ml_server.export.sql import to_sql
 
-    if dialect not in Dialect.classes:
+    if not dialect or dialect not in Dialect.classes:
         raise InvalidArgumentError(
             f"dialect must be one of {', '.join(sorted(filter(None, Dialect.classes)))}, got {dialect!r}",
             hint="postgres is the default; duckdb, snowflake and bigquery are others.",
