@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +12,7 @@ from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
+from motadata_ml_server.prediction.answer_json import json_text
 from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ Input = str | list[Any]
 
 SIX_ARGUMENTS = "six arguments"
 """Tells the SQL body of version 0.2.0, which hands over the tenant last of six, until the extension is updated."""
-
-
-def _json_value(value: Any) -> Any:
-    """Return null for a number that JSON has no word for: a model may answer NaN or infinity."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    return [_json_value(item) for item in value] if isinstance(value, list) else value
 
 
 def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion], T]) -> Callable[..., T | None]:
@@ -64,19 +57,15 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
 
 def _whole_answer(predictor: Predictor, row: Any, visible: VisibleVersion) -> str:
     answer = predictor.one(row)
-    probabilities = answer.probabilities
-    score = {} if answer.score is None else {"score": _json_value(answer.score)}
-    return json.dumps(
-        {
-            "prediction": _json_value(answer.prediction),
-            **score,
-            "probabilities": None
-            if probabilities is None
-            else dict(zip(predictor.classes or (), map(_json_value, probabilities), strict=True)),
-            "confidence": _json_value(answer.confidence),
-            "model_id": visible.model_id,
-            "model_version": visible.version,
-        }
+    chances = "null"
+    if answer.probabilities is not None:
+        shares = zip(predictor.classes or (), answer.probabilities, strict=True)
+        chances = "{" + ",".join([f"{json.dumps(label)}:{json_text(share)}" for label, share in shares]) + "}"
+    score = "" if answer.score is None else f'"score":{json_text(answer.score)},'
+    return (
+        f'{{"prediction":{json_text(answer.prediction)},{score}"probabilities":{chances},'
+        f'"confidence":{json_text(answer.confidence)},"model_id":{json.dumps(visible.model_id)},'
+        f'"model_version":{json.dumps(visible.version)}}}'
     )
 
 

@@ -106,6 +106,8 @@ def read_boolean(name: str, value: Any) -> float:
             return 1.0
         if word in FALSE_WORDS:
             return 0.0
+        if word == "nan":
+            return math.nan
     raise invalid(name, "must be true or false", value)
 
 

@@ -1,0 +1,61 @@
+"""JSON whose numbers a double may not hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from motadata_ml_server.values.numbers import ExactFloat
+
+_DIGITS_AT_ONCE: Final = 4_000
+
+_ZEROS: Final = "0" * 300
+_SMALL: Final = re.compile(r"[0-9][eE]-[0-9]{3}")
+"""Of a row that has neither this nor so many zeros, no number is so near 0 that a double keeps nothing of it."""
+
+
+
+def load_json(text: str, *, exact: bool, parse_constant: Callable[[str], Any] | None = None) -> Any:
+    """Return what a JSON text means, of a row, of rows, or of a column of JSON.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+    exact : bool
+        Whether numbers keep their digits, for a model whose categories are numbers.
+    parse_constant : callable, optional
+        As for `json.loads`.
+
+    Returns
+    -------
+    object
+        A number so near 0 that a double keeps nothing of it stays a text: no table holds it as a double either.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON.
+    """
+    parse_float: Callable[[str], Any] | None = ExactFloat.parse if exact else None
+    if _ZEROS in text or (("e-" in text or "E-" in text) and _SMALL.search(text)):
+        parse_float = kept
+    try:
+        return json.loads(text, parse_float=parse_float, parse_constant=parse_constant)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a whole number of more digits than Python reads at once; a numeric can have 131,072
+        return json.loads(text, parse_float=parse_float, parse_int=_whole, parse_constant=parse_constant)
+
+
+def kept(text: str) -> ExactFloat | str:
+    """Return the number of a JSON text with its digits; the text where a double keeps nothing of it."""
+    number = ExactFloat.parse(text)
+    return text if number == 0.0 and text.lower().partition("e")[0].strip("-0.") else number
+
+
+def _whole(text: str) -> int:
+    return int(text) if len(text) <= _DIGITS_AT_ONCE else int(Decimal(text))
