@@ -76,7 +76,7 @@ def test_psql_session_prints_what_the_readme_shows(demonstration: tuple[str, str
 
 def test_picture_is_a_session_as_it_was(demonstration: tuple[str, str]) -> None:
     text = picture.session(demonstration[0])
-    assert "0.86" in text
+    assert "0.90" in text
     assert picture.svg(text) == picture.PICTURE.read_text(encoding="utf-8")
     assert f"]({picture.PICTURE.relative_to(ROOT)})" in README
 
