@@ -98,7 +98,7 @@ def read_boolean(name: str, value: Any) -> float:
     if isinstance(value, (bool, int, float)):
         if value in {0, 1}:
             return float(value)
-        if math.isnan(value):
+        if isinstance(value, float) and math.isnan(value):
             return math.nan
     elif isinstance(value, str):
         word = value.strip().lower()

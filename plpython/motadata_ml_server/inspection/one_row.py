@@ -92,7 +92,7 @@ def _any(
 
 
 def _given(model: ExplainedModel, row: Any, order: list[int]) -> list[str | None]:
-    """Return the values of some features as they were given."""
+    """Return the values of some features as texts."""
     named = row if isinstance(row, Mapping) else model.split(row)
     return [values.of_value(model.columns[one], named[model.names[one]]) for one in order]
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from math import isinf
 from typing import Any, Final
 
 from motadata_ml_server.values.numbers import ExactFloat
@@ -15,7 +16,6 @@ _DIGITS_AT_ONCE: Final = 4_000
 _ZEROS: Final = "0" * 300
 _SMALL: Final = re.compile(r"[0-9][eE]-[0-9]{3}")
 """Of a row that has neither this nor so many zeros, no number is so near 0 that a double keeps nothing of it."""
-
 
 
 def load_json(text: str, *, exact: bool, parse_constant: Callable[[str], Any] | None = None) -> Any:
@@ -40,7 +40,7 @@ def load_json(text: str, *, exact: bool, parse_constant: Callable[[str], Any] | 
     ValueError
         It is no JSON.
     """
-    parse_float: Callable[[str], Any] | None = ExactFloat.parse if exact else None
+    parse_float: Callable[[str], Any] | None = kept if exact else None
     if _ZEROS in text or (("e-" in text or "E-" in text) and _SMALL.search(text)):
         parse_float = kept
     try:
@@ -51,9 +51,12 @@ def load_json(text: str, *, exact: bool, parse_constant: Callable[[str], Any] | 
         return json.loads(text, parse_float=parse_float, parse_int=_whole, parse_constant=parse_constant)
 
 
-def kept(text: str) -> ExactFloat | str:
-    """Return the number of a JSON text with its digits; the text where a double keeps nothing of it."""
+def kept(text: str) -> ExactFloat | int | str:
+    """Return the number of a JSON text with its digits: a whole one, or the text, where it is none that a double is."""
     number = ExactFloat.parse(text)
+    if isinf(number):
+        whole, _, part = text.partition(".")
+        return _whole(whole) if whole.lstrip("-").isdigit() and not part.strip("0") else text
     return text if number == 0.0 and text.lower().partition("e")[0].strip("-0.") else number
 
 
