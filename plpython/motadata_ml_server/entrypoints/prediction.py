@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +11,7 @@ from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
-from motadata_ml_server.prediction.answer_json import json_text
+from motadata_ml_server.prediction.row_answer import whole_answer
 from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
@@ -55,24 +54,10 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
     return boundary(entry_point)
 
 
-def _whole_answer(predictor: Predictor, row: Any, visible: VisibleVersion) -> str:
-    answer = predictor.one(row)
-    chances = "null"
-    if answer.probabilities is not None:
-        shares = zip(predictor.classes or (), answer.probabilities, strict=True)
-        chances = "{" + ",".join([f"{json.dumps(label)}:{json_text(share)}" for label, share in shares]) + "}"
-    score = "" if answer.score is None else f'"score":{json_text(answer.score)},'
-    return (
-        f'{{"prediction":{json_text(answer.prediction)},{score}"probabilities":{chances},'
-        f'"confidence":{json_text(answer.confidence)},"model_id":{json.dumps(visible.model_id)},'
-        f'"model_version":{json.dumps(visible.version)}}}'
-    )
-
-
 predict = _one_row(
     "predict",
     "Predict one row: prediction, probabilities, confidence, model and version as jsonb.",
-    _whole_answer,
+    whole_answer,
 )
 predict_value = _one_row(
     "predict_value", "Predict one row as a number.", lambda predictor, row, _: predictor.value(row)

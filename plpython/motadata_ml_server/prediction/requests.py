@@ -16,9 +16,8 @@ from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction import cache, usage
-from motadata_ml_server.prediction.answer_json import json_text
 from motadata_ml_server.prediction.cache import CacheEntry
-from motadata_ml_server.values.json_text import load_json
+from motadata_ml_server.values.json_text import json_text, load_json
 
 MAX_CHARACTERS: Final = 16 * 1024 * 1024
 """Of all rows of a call: as many as the serving process takes of a body, where it is not told otherwise."""

@@ -1,4 +1,4 @@
-"""JSON whose numbers a double may not hold."""
+"""JSON whose numbers a double may not hold, read and written."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from math import isinf
+from math import isfinite, isinf
 from typing import Any, Final
 
 from motadata_ml_server.values.numbers import ExactFloat
+
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 _DIGITS_AT_ONCE: Final = 4_000
 
@@ -62,3 +64,32 @@ def kept(text: str) -> ExactFloat | int | str:
 
 def _whole(text: str) -> int:
     return int(text) if len(text) <= _DIGITS_AT_ONCE else int(Decimal(text))
+
+
+def json_text(value: Any) -> str:
+    """Return an answer as JSON.
+
+    Parameters
+    ----------
+    value : object
+        A label, a number, a list of numbers, or None.
+
+    Returns
+    -------
+    str
+        A label that is a number keeps all its digits; null stands for a number that JSON has no word for.
+    """
+    if type(value) is float:
+        return repr(value) if isfinite(value) else "null"
+    if isinstance(value, ExactFloat):
+        return value.text
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
