@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +11,7 @@ from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
 from motadata_ml_server.prediction import batch, cache
+from motadata_ml_server.prediction.row_answer import whole_answer
 from motadata_ml_server.prediction.row_input import decode
 
 if TYPE_CHECKING:
@@ -25,13 +24,6 @@ Input = str | list[Any]
 
 SIX_ARGUMENTS = "six arguments"
 """Tells the SQL body of version 0.2.0, which hands over the tenant last of six, until the extension is updated."""
-
-
-def _json_value(value: Any) -> Any:
-    """Return null for a number that JSON has no word for: a model may answer NaN or infinity."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    return [_json_value(item) for item in value] if isinstance(value, list) else value
 
 
 def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion], T]) -> Callable[..., T | None]:
@@ -62,28 +54,10 @@ def _one_row(name: str, doc: str, ask: Callable[[Predictor, Any, VisibleVersion]
     return boundary(entry_point)
 
 
-def _whole_answer(predictor: Predictor, row: Any, visible: VisibleVersion) -> str:
-    answer = predictor.one(row)
-    probabilities = answer.probabilities
-    score = {} if answer.score is None else {"score": _json_value(answer.score)}
-    return json.dumps(
-        {
-            "prediction": _json_value(answer.prediction),
-            **score,
-            "probabilities": None
-            if probabilities is None
-            else dict(zip(predictor.classes or (), map(_json_value, probabilities), strict=True)),
-            "confidence": _json_value(answer.confidence),
-            "model_id": visible.model_id,
-            "model_version": visible.version,
-        }
-    )
-
-
 predict = _one_row(
     "predict",
     "Predict one row: prediction, probabilities, confidence, model and version as jsonb.",
-    _whole_answer,
+    whole_answer,
 )
 predict_value = _one_row(
     "predict_value", "Predict one row as a number.", lambda predictor, row, _: predictor.value(row)

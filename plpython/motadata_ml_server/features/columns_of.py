@@ -8,6 +8,7 @@ from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import PlanColumn
+from motadata_ml_server.features.trained_types import JSON
 from motadata_ml_server.ingest.source import Source, SourceColumn
 
 
@@ -31,6 +32,8 @@ def feature_schemas(plan: FeaturePlan, source: Source) -> list[ColumnSchema]:
 
 def _readable(given: SourceColumn, column: PlanColumn) -> ColumnSchema:
     other = column.spec.get("sql_type") not in (None, given.label)
+    if given.label in JSON and column.canonical:
+        return ColumnSchema(given.name, "text", given.label, printed=True)
     if given.kind is None or column.source == "text":
         raw = not column.canonical or not given.has_text
         return ColumnSchema(given.name, "text", given.label, raw=raw, printed=other and not raw)

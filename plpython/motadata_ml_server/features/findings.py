@@ -57,7 +57,7 @@ def _sentence(columns: list[str], of_one: str, of_several: str) -> str:
 
 
 def numbers_rows(values: NDArray[np.float64]) -> bool:
-    """Tell a column that numbers the rows: whole, no two alike, and ever greater or without wide gaps.
+    """Tell a column that numbers the rows: whole, no two alike, and ever greater, ever less or without wide gaps.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def numbers_rows(values: NDArray[np.float64]) -> bool:
     """
     if len(values) <= MIN_ROWS or not np.isfinite(values).all() or (values != np.floor(values)).any():
         return False
-    if (np.diff(values) > 0).all():
+    steps = np.diff(values)
+    if (steps > 0).all() or (steps < 0).all():
         return True
     lowest = values.min()
     if values.max() - lowest >= 2 * len(values):

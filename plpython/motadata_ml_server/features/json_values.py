@@ -7,6 +7,7 @@ every rule about what a value may be is stated once: in the module of its kind.
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any, Final
 
 from motadata_ml_server.errors import InvalidInputError
@@ -56,7 +57,10 @@ def invalid(name: str, rule: str, value: Any, shown: str | None = None) -> Unsui
         To be raised by the caller.
     """
     if shown is None:
-        shown = json.dumps(value, default=str)
+        try:
+            shown = json.dumps(value, default=str)
+        except ValueError:  # a whole number of more digits than Python writes at once
+            shown = f"{Decimal(value):.15e}" if isinstance(value, int) else "numbers of thousands of digits"
     if len(shown) > 80:
         shown = shown[:77] + "..."
     return UnsuitableValueError(name, rule, shown, _TYPES.get(type(value), "number"))

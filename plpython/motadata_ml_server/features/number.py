@@ -98,7 +98,7 @@ def read_boolean(name: str, value: Any) -> float:
     if isinstance(value, (bool, int, float)):
         if value in {0, 1}:
             return float(value)
-        if math.isnan(value):
+        if isinstance(value, float) and math.isnan(value):
             return math.nan
     elif isinstance(value, str):
         word = value.strip().lower()
@@ -106,6 +106,8 @@ def read_boolean(name: str, value: Any) -> float:
             return 1.0
         if word in FALSE_WORDS:
             return 0.0
+        if word == "nan":
+            return math.nan
     raise invalid(name, "must be true or false", value)
 
 

@@ -23,6 +23,12 @@ Reader: TypeAlias = Callable[[Any], list[float]]
 LARGE = 1e6
 """Numbers beyond this lose digits in float32, in which trees compare: they are shifted and scaled."""
 
+LARGEST = 1e300
+"""Of a feature at training: shifted and scaled, each number that a double can be is one again."""
+
+SQUARED = 1e150
+"""Numbers beyond this are divided by the largest before they are squared."""
+
 QUANTILE_ROWS = 200_000
 """Medians and quartiles come from at most so many rows, evenly spread."""
 
@@ -70,13 +76,18 @@ class NumericKind(Kind):
         Raises
         ------
         UnsupportedColumnError
-            ML010: it holds infinite numbers.
+            ML010: it holds infinite numbers, or some beyond `LARGEST`.
         """
         schema = column.schema
         if np.isinf(column.numbers).any():
             raise UnsupportedColumnError(
                 f"column {schema.name!r} holds infinite values, which cannot be a feature",
                 hint="Turn them into NULL in a SELECT: nullif(column, 'infinity').",
+            )
+        if np.nanmax(np.abs(column.numbers), initial=0.0) > LARGEST:
+            raise UnsupportedColumnError(
+                f"column {schema.name!r} holds numbers beyond {LARGEST:g}, whose differences no double can be",
+                hint="Divide it in a SELECT, or take its logarithm: ln().",
             )
         own, raw = self.measure(column.numbers)
         impute = self._impute(raw, fitting)
@@ -128,8 +139,11 @@ class NumericKind(Kind):
         if np.isnan(raw).any() and impute is not None:
             raw = np.where(np.isnan(raw), impute, raw)
         if scaling == "standard":
-            mean = np.nanmean(raw, axis=0)
-            return mean, _nonzero(np.sqrt(np.nanmean((raw - mean) ** 2, axis=0)))
+            most = float(np.nanmax(np.abs(raw)))
+            unit = most if most > SQUARED else 1.0
+            small = raw if unit == 1.0 else raw / unit
+            mean = np.nanmean(small, axis=0)
+            return mean * unit, _nonzero(np.sqrt(np.nanmean((small - mean) ** 2, axis=0)) * unit)
         if scaling == "minmax":
             low = np.nanmin(raw, axis=0)
             return low, _nonzero(np.nanmax(raw, axis=0) - low)

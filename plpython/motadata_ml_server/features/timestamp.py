@@ -57,6 +57,8 @@ def read_timestamp(name: str, value: Any) -> float:
     """
     if isinstance(value, str):
         micros = read_moment(value)
+        if micros is None and value.strip().lower() == "nan":
+            return nan
         if micros is None:
             raise invalid(name, "must be an ISO 8601 date or timestamp", value)
         if isinf(micros):

@@ -11,20 +11,26 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable, TextValues
 from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.features.category import read_category
 from motadata_ml_server.features.json_values import UnsuitableValueError
 from motadata_ml_server.features.kinds import KINDS
 from motadata_ml_server.features.numeric import NumericKind
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
-from motadata_ml_server.values.numbers import ExactFloat, exact_text
+from motadata_ml_server.values.json_text import kept, load_json
+from motadata_ml_server.values.numbers import exact_text
 from motadata_ml_server.values.text_forms import text_form
 
 Values: TypeAlias = Matrix | TextValues
 
 NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 """Types that JSON has as a number."""
+
+JSON: Final = ("json", "jsonb")
+"""Types whose values are what a row has: numbers, texts, truth values, arrays, null."""
 
 TAKES: Final[Mapping[str, Sequence[str]]] = {
     "number": ("number", "boolean"),
@@ -33,6 +39,10 @@ TAKES: Final[Mapping[str, Sequence[str]]] = {
     "vector": ("vector",),
 }
 """By how a feature travelled at training, how a column of numbers may travel to it; a text may always."""
+
+
+DURATIONS: Final = ("interval", "time without time zone", "time with time zone")
+"""Types that travel as numbers, and are neither truth values nor moments."""
 
 
 def as_trained(columns: Sequence[PlanColumn], table: ColumnTable) -> ColumnTable:
@@ -62,13 +72,19 @@ def as_trained(columns: Sequence[PlanColumn], table: ColumnTable) -> ColumnTable
 
 def _converted(column: PlanColumn, given: Column) -> Values:
     values = given.values
+    if isinstance(values, TextValues) and given.schema.sql_type in JSON and not given.schema.raw:
+        return _of_json(column, given, values)
     if column.source == "text":
-        if not isinstance(values, TextValues):
-            return _nothing(column, given)
-        return _texts(column, given, values)
+        return _texts(column, given, values) if isinstance(values, TextValues) else _nothing(column, given)
     if isinstance(values, TextValues):
         return _read(column, given, values)
-    if given.schema.kind not in TAKES[column.source] or (values.ndim == 2 and np.isnan(values).all()):
+    return _numbers(column, given, values)
+
+
+def _numbers(column: PlanColumn, given: Column, values: Matrix) -> Matrix:
+    """Return numbers where the feature takes them."""
+    lasts = given.schema.sql_type in DURATIONS and column.source != "number"
+    if lasts or given.schema.kind not in TAKES[column.source] or (values.ndim == 2 and np.isnan(values).all()):
         return _nothing(column, given)
     if column.source == "boolean" and not (np.isnan(values) | (values == 0) | (values == 1)).all():
         raise wrong_type(column, given, "a number that is neither 0 nor 1")
@@ -95,25 +111,53 @@ def _number(text: str) -> str | int | float:
     digits = exact_text(text)
     if digits is None or not digits[-1].isdigit():
         return text
-    return ExactFloat.parse(digits) if "." in digits else int(Decimal(digits))
+    return kept(digits) if "." in digits else int(Decimal(digits))
 
 
 def _read(column: PlanColumn, given: Column, values: TextValues) -> Matrix:
     """Return texts as the numbers that the feature's kind reads from JSON."""
     used = np.unique(values.codes[values.codes >= 0]).tolist()
-    if not used:
-        return _nothing(column, given)
-    if given.schema.raw:
+    if given.schema.raw and used:
         raise wrong_type(column, given)
-    kind = KINDS[column.kind]
-    assert isinstance(kind, NumericKind)  # noqa: S101 - it travels as numbers
-    rows: list[Any] = [np.full(column.spec.get("size", 1), np.nan)] * (len(values.dictionary) + 1)
-    for code in used:
+    return _unencoded(column, given, values.codes, {code: values.dictionary[code] for code in used})
+
+
+def _of_json(column: PlanColumn, given: Column, values: TextValues) -> Values:
+    """Return documents of JSON as the feature's kind reads them in a row."""
+    used = np.unique(values.codes[values.codes >= 0]).tolist()
+    parsed = {code: load_json(values.dictionary[code], exact=True) for code in used}
+    if column.source != "text":
+        return _unencoded(column, given, values.codes, parsed)
+    texts = list(values.dictionary)
+    there = np.zeros(len(texts) + 1, bool)
+    for code, value in parsed.items():
         try:
-            rows[code] = kind.unencoded(column, values.dictionary[code])
+            text = read_category(column.name, value, column.form)
         except UnsuitableValueError as error:
             raise wrong_type(column, given, error.shown) from None
-    numbers = np.array([np.ravel(row) for row in rows], np.float64)[values.codes]
+        if text is not None:
+            texts[code], there[code] = text, True
+    codes = np.where(there[values.codes], values.codes, -1).astype(np.int32)
+    found = dict(zip(texts, range(len(texts)), strict=True))
+    positions = np.array([found[text] for text in texts] + [-1], np.int32)
+    return TextValues(positions[codes], texts)
+
+
+def _unencoded(column: PlanColumn, given: Column, codes: NDArray[np.int32], parsed: Mapping[int, Any]) -> Matrix:
+    """Return the numbers that the feature's kind reads from values, each given by its code."""
+    if not parsed:
+        return _nothing(column, given)
+    kind = KINDS[column.kind]
+    assert isinstance(kind, NumericKind)  # noqa: S101 - it travels as numbers
+    missing = np.full(column.spec.get("size", 1), np.nan)
+    rows: list[Any] = [missing] * (max(parsed) + 2)
+    for code, value in parsed.items():
+        try:
+            found = kind.unencoded(column, value)
+        except UnsuitableValueError as error:
+            raise wrong_type(column, given, error.shown) from None
+        rows[code] = missing if found is None else found
+    numbers = np.array([np.ravel(row) for row in rows], np.float64)[codes]
     return numbers if column.source == "vector" else numbers[:, 0]
 
 

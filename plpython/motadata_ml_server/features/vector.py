@@ -43,6 +43,8 @@ def read_vector(name: str, size: int, value: Any) -> list[float] | None:
     if value is None:
         return None
     if isinstance(value, str):
+        if value.strip().lower() == "nan":
+            return None
         value = _listed(value)
     if not isinstance(value, list):
         raise invalid(name, f"must be an array of {size} numbers", value)

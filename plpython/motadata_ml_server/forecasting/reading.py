@@ -6,7 +6,7 @@ first of its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,15 @@ from motadata_ml_server.ingest.source import Source, SourceColumn, expression, r
 from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier, quote_literal
+from motadata_ml_server.values.json_text import json_text, load_json
+from motadata_ml_server.values.sql_text import sql_text
+from motadata_ml_server.values.text_forms import completed_in_python, text_form
 
 MOST_ROWS: Final = 200_000
 """Rows of one series that are kept, the last ones: many times what is looked at."""
 
 _MOMENTS: Final = ("date", "timestamp", "timestamptz")
+_DURATIONS: Final = ("time", "timetz", "interval")
 
 _SCHEMAS: Final = [
     ColumnSchema("series", "text", "text", raw=True),
@@ -81,6 +85,7 @@ def read_series(db: Database, input_data: str, columns: Columns, chunk_rows: int
         ML010: the time is no time, the value no number, or a column of the series has no text.
     """
     source = resolve(db, input_data, "input_data")
+    label = _labels(source, columns)
     time = _time(source, columns.time)
     zoned = time.type_name == "timestamptz"
     pieces: list[Array] = []
@@ -96,7 +101,7 @@ def read_series(db: Database, input_data: str, columns: Columns, chunk_rows: int
         for begin, end in zip(begins, [*begins[1:], chunk.rows], strict=True):
             if begin in fresh:
                 if name is not None:
-                    yield _rows(name, pieces, zoned, left_out)
+                    yield _rows(label(name), pieces, zoned, left_out)
                 name, pieces, left_out, kept = names.dictionary[names.codes[begin]], [], 0, 0
             pieces.append(numbers[:, begin:end])
             kept += end - begin
@@ -105,7 +110,7 @@ def read_series(db: Database, input_data: str, columns: Columns, chunk_rows: int
             left_out += kept - MOST_ROWS
             pieces, kept = [last], MOST_ROWS
     if name is not None:
-        yield _rows(name, pieces, zoned, left_out)
+        yield _rows(label(name), pieces, zoned, left_out)
 
 
 def _rows(name: str, pieces: list[Array], zoned: bool, left_out: int) -> Rows:
@@ -145,7 +150,7 @@ def _sorted(source: Source, columns: Columns, time: SourceColumn) -> Source:
                 hint="Name columns of numbers, texts or dates.",
             )
         parts.append(_quoted(column))
-        pairs.append(f"{quote_literal(column.name)}::pg_catalog.text, {_quoted(column)}")
+        pairs.append(f"{quote_literal(column.name)}::pg_catalog.text, {_named(column)}")
     moment = _quoted(time)
     seconds = f"pg_catalog.date_part('epoch', {moment})"
     wall = f"pg_catalog.date_part('epoch', {moment}::pg_catalog.timestamp) operator(pg_catalog.-) {seconds}"
@@ -161,6 +166,39 @@ def _sorted(source: Source, columns: Columns, time: SourceColumn) -> Source:
     kinds = {schema.name: schema for schema in _SCHEMAS}
     own = tuple(SourceColumn(name, schema.sql_type, schema.sql_type, schema.kind) for name, schema in kinds.items())
     return Source(source.text, query, own, source.argument)
+
+
+def _named(column: SourceColumn) -> str:
+    """Return the SQL of what a series is called by: numbers and truth values as they are, else the canonical text."""
+    quoted = _quoted(column)
+    if column.type_name == "numeric":
+        return f"pg_catalog.trim_scale({quoted}::pg_catalog.numeric)"
+    return quoted if _as_it_is(column) else sql_text(column.label, quoted)
+
+
+def _as_it_is(column: SourceColumn) -> bool:
+    return column.kind == "boolean" or (column.kind == "number" and column.type_name not in _DURATIONS)
+
+
+def _labels(source: Source, columns: Columns) -> Callable[[str], str]:
+    """Return what finishes the JSON object that names a series: the texts that SQL alone does not make canonical."""
+    named = [source.column(name, "series") for name in columns.series]
+    forms = {
+        column.name: text_form(column.label)
+        for column in named
+        if column.has_text and not _as_it_is(column) and completed_in_python(column.label)
+    }
+
+    def finished(label: str) -> str:
+        if not forms:
+            return label
+        found = {
+            name: value if value is None or name not in forms else forms[name](value)
+            for name, value in load_json(label, exact=True).items()
+        }
+        return "{" + ", ".join(f"{json_text(name)}: {json_text(value)}" for name, value in found.items()) + "}"
+
+    return finished
 
 
 def _quoted(column: SourceColumn) -> str:

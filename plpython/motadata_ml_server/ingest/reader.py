@@ -75,12 +75,11 @@ def _beyond_double(error: DatabaseError, source: Source, schemas: Sequence[Colum
         return None
     asked = {schema.name for schema in schemas}
     wide = [repr(column.name) for column in source.columns if column.label == "numeric" and column.name in asked]
-    if not wide:
-        return None
+    where = f" in {' or '.join(wide)}, numeric," if wide else ""
     number = error.message.split('"')[1] if error.message.startswith('"') else ""
     shown = f"{number[:20]}... ({len(number)} characters)" if len(number) > 40 else number
     return InvalidInputError(
-        f"{source.argument}: a number in {' or '.join(wide)}, numeric, is beyond double precision: {shown}",
+        f"{source.argument}: a number{where} is beyond double precision: {shown}",
         hint="Numbers travel as double precision: divide it in a SELECT, take its ln(), or turn it into NULL.",
     )
 

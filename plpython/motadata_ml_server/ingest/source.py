@@ -244,6 +244,8 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
     """
     kind = schema.kind
     if kind == "text":
+        if schema.printed and column.type_name in ("json", "jsonb"):
+            return f"pg_catalog.to_jsonb({quoted})::pg_catalog.text"
         if schema.printed or (column.exact and column.type_name in _MOMENTS):
             return f"pg_catalog.to_jsonb({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
         return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted, schema.label)

@@ -98,7 +98,7 @@ def _piece(
     count, most = order.shape
     if not count or not most:
         return None
-    texts = _detailed(model, encoded, found, order) if detail else _texts(model, features, found, order)
+    texts = _detailed(model, encoded, found, order) if detail else _texts(model, suited, found, order)
     kept = [ids[row] for row in found.rows.tolist()]
     errors = found.contributions.errors
     return {
@@ -124,10 +124,10 @@ def _texts(model: ExplainedModel, table: ColumnTable, found: Explanation, order:
     by_feature = np.argsort(flat, kind="stable")
     texts = np.empty(len(flat), object)
     starts = np.searchsorted(flat[by_feature], np.arange(len(model.names) + 1))
-    for at, name in enumerate(model.names):
+    for at, feature in enumerate(model.columns):
         places = by_feature[starts[at] : starts[at + 1]]
         if len(places):
-            texts[places] = values.of_column(table.columns[name], rows[places])
+            texts[places] = values.of_column(table.columns[feature.name], feature.source, rows[places])
     return list(texts.tolist())
 
 

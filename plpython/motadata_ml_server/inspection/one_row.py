@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from motadata_ml_server.errors import InvalidInputError
+from motadata_ml_server.features.json_values import UnsuitableValueError
 from motadata_ml_server.inspection import values
 from motadata_ml_server.inspection.contributions import EXACT
 from motadata_ml_server.inspection.explained import ExplainedModel
@@ -53,7 +54,10 @@ def explain(
     """
     if not isinstance(row, (Mapping, list)):
         raise InvalidInputError("input must be a JSON object or an array of numbers", hint="Pass to_jsonb(t).")
-    model.encoder.fill(row)
+    try:
+        model.encoder.fill(row)
+    except UnsuitableValueError as error:
+        raise model.predictor.of_types(error) from None
     if model.linear is not None and not detail:
         yield from _linear(model, model.linear, row, wanted, top_k)
         return
@@ -88,9 +92,9 @@ def _any(
 
 
 def _given(model: ExplainedModel, row: Any, order: list[int]) -> list[str | None]:
-    """Return the values of some features as they were given."""
+    """Return the values of some features as texts."""
     named = row if isinstance(row, Mapping) else model.split(row)
-    return [values.of_json(named[model.names[one]]) for one in order]
+    return [values.of_value(model.columns[one], named[model.names[one]]) for one in order]
 
 
 def _parts_given(model: ExplainedModel, encoded: Any, order: list[int]) -> list[str | None]:
@@ -112,7 +116,8 @@ def _linear(
     order = sorted(range(len(parts)), key=sizes.__getitem__)
     for rank, one in enumerate(order if top_k is None else order[:top_k], 1):
         name = names[one]
-        yield (label, name, values.of_json(named[name]), parts[one], rank, None, EXACT, unit)
+        value = values.of_value(model.columns[one], named[name])
+        yield (label, name, value, parts[one], rank, None, EXACT, unit)
 
 
 def parts_of(model: ExplainedModel, encoded: Any) -> Any:

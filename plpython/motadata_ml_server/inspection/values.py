@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.columns import Column
+from motadata_ml_server.columns import Column, ColumnKind
+from motadata_ml_server.features.category import read_category
+from motadata_ml_server.features.kinds import KINDS
+from motadata_ml_server.features.numeric import NumericKind
+from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.values.moments import date_text, timestamp_text
 
 LONGEST: Final = 200
@@ -25,46 +28,52 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def of_json(value: Any) -> str | None:
-    """Return a parsed JSON value as text, None for null."""
+def of_value(column: PlanColumn, value: Any) -> str | None:
+    """Return a feature's value as text, the same as `of_column` has for it in a table; None where it is missing.
+
+    Parameters
+    ----------
+    column : PlanColumn
+        The feature.
+    value : object
+        A parsed JSON value that suits it.
+    """
     if value is None:
         return None
-    kind = value.__class__
-    if kind in (float, int):
-        return repr(value)
-    if isinstance(value, str):
-        return shortened(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return _vector(value)
-    return shortened(getattr(value, "text", None) or json.dumps(value))
+    kind = KINDS[column.kind]
+    if not isinstance(kind, NumericKind):
+        return shortened(column.form(value) if column.canonical else str(read_category(column.name, value)))
+    found = kind.unencoded(column, value)
+    if isinstance(found, list):
+        return _vector(found)
+    return None if found is None or isnan(found) else _WRITERS.get(column.source, of_number)(found)
 
 
-def of_column(column: Column, rows: NDArray[np.intp]) -> list[str | None]:
+def of_column(column: Column, kind: ColumnKind, rows: NDArray[np.intp]) -> list[str | None]:
     """Return some values of a column as texts.
 
     Parameters
     ----------
     column : Column
-        As it was read.
+        As `trained_types.as_trained` returns it.
+    kind : ColumnKind
+        How the feature travelled at training.
     rows : ndarray of int
         Which.
     """
-    kind = column.schema.kind
     if kind == "text":
         texts = column.texts
         return [shortened(texts.dictionary[code]) if code >= 0 else None for code in texts.codes[rows].tolist()]
     numbers = column.numbers[rows]
     if kind == "vector":
         return [None if np.isnan(row).all() else _vector(row.tolist()) for row in numbers]
-    write = {"boolean": _truth, "timestamp": _moment}.get(kind, of_number)
+    write = _WRITERS.get(kind, of_number)
     return [None if isnan(number) else write(number) for number in numbers.tolist()]
 
 
 def of_number(number: float) -> str:
     """Return a number as text, a whole one without a point."""
-    text = repr(number)
+    text = repr(number + 0.0)  # no minus before 0
     return text[:-2] if text.endswith(".0") else text
 
 
@@ -77,11 +86,10 @@ def _moment(seconds: float) -> str:
     return date_text(micros) or timestamp_text(micros)
 
 
-def _vector(values: Sequence[Any]) -> str:
-    shown = ", ".join("null" if value is None else of_json_number(value) for value in values[:SHOWN])
+def _vector(values: Sequence[float]) -> str:
+    shown = ", ".join("null" if isnan(value) else of_number(value) for value in values[:SHOWN])
     return shortened(f"[{shown}{', …' if len(values) > SHOWN else ''}]")
 
 
-def of_json_number(value: Any) -> str:
-    """Return an item of an array as text."""
-    return of_number(value) if isinstance(value, float) else str(value)
+_WRITERS: Final[Mapping[str, Callable[[float], str]]] = {"boolean": _truth, "timestamp": _moment}
+"""By how a column of numbers travels, what writes one that is no plain number."""

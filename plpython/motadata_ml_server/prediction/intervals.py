@@ -182,9 +182,10 @@ class _Groups:
         return int(self._row.buffer[0, -1])
 
     def many(self, table: ColumnTable) -> Array:
+        from motadata_ml_server.features.check import check_table
         from motadata_ml_server.features.table import encode_table
 
-        return np.asarray(encode_table(self._plan, table)[:, -1], dtype=np.float64)
+        return np.asarray(encode_table(self._plan, check_table(self._plan.columns, table))[:, -1], dtype=np.float64)
 
 
 def load_intervals(db: Database, visible: VisibleVersion, predictor: Predictor) -> Intervals:

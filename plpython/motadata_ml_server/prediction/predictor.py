@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,6 +19,7 @@ from motadata_ml_server.prediction.predictions import BatchPrediction, Predictio
 from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
 from motadata_ml_server.prediction.runtimes.open import open_runtime
+from motadata_ml_server.values.numbers import ExactFloat, all_digits
 
 if TYPE_CHECKING:
     from motadata_ml_server.features.plan import FeaturePlan
@@ -139,7 +141,7 @@ class Predictor:
         try:
             return self._to_value(self._scores(row))
         except UnsuitableValueError as error:
-            raise self._of_types(error) from None
+            raise self.of_types(error) from None
 
     def label(self, row: Row) -> str | None:
         """Predict one row as text.
@@ -162,7 +164,7 @@ class Predictor:
         try:
             return self._to_label(self._scores(row))
         except UnsuitableValueError as error:
-            raise self._of_types(error) from None
+            raise self.of_types(error) from None
 
     def proba(self, row: Row) -> list[float] | None:
         """Predict the probability of each class for one row.
@@ -189,7 +191,7 @@ class Predictor:
         try:
             return self._chances(self._scores(row))
         except UnsuitableValueError as error:
-            raise self._of_types(error) from None
+            raise self.of_types(error) from None
 
     def one(self, row: Row) -> Prediction:
         """Predict one row with all that is known about the answer.
@@ -212,7 +214,7 @@ class Predictor:
         try:
             scores = self._scores(row)
         except UnsuitableValueError as error:
-            raise self._of_types(error) from None
+            raise self.of_types(error) from None
         if self.task == "classification":
             at = self._class_of(scores)
             if self._chances is None:
@@ -249,7 +251,7 @@ class Predictor:
         suited = check_table(self.plan.columns, table)
         return self._answers(self._runtime.batch(suited, threads))
 
-    def _of_types(self, error: UnsuitableValueError) -> InvalidInputError:
+    def of_types(self, error: UnsuitableValueError) -> InvalidInputError:
         """Return the error with the type that the feature had at training."""
         types = {column.name: column.spec.get("sql_type") for column in self.plan.columns}
         return error.of_types(types.get(error.name))
@@ -306,10 +308,18 @@ def _native(label: str, label_type: str | None) -> Any:
     if label_type == "integer":
         return int(label)
     if label_type == "number":
-        return float(label)
+        return _number(label)
     if label_type == "boolean":
         return label in _TRUE_LABELS
     return label
+
+
+def _number(label: str) -> Any:
+    """Return a number that keeps its digits; what JSON has no number for stays a text, as in PostgreSQL's own JSON."""
+    number = float(label)
+    if not isfinite(number):
+        return label
+    return number if all_digits(number) == label else ExactFloat.parse(label)
 
 
 def _label_numbers(natives: Sequence[Any], label_type: str | None) -> list[float] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from time import perf_counter
 from typing import Any, Final, NoReturn
 
@@ -18,6 +17,7 @@ from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction import cache, usage
 from motadata_ml_server.prediction.cache import CacheEntry
+from motadata_ml_server.values.json_text import json_text, load_json
 
 MAX_CHARACTERS: Final = 16 * 1024 * 1024
 """Of all rows of a call: as many as the serving process takes of a body, where it is not told otherwise."""
@@ -25,7 +25,6 @@ MAX_CHARACTERS: Final = 16 * 1024 * 1024
 MAX_ROWS: Final = 100_000
 """Of a call: an answer is many times as long as a short row."""
 
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _text = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -63,7 +62,7 @@ def answer_each(
     for text in inputs:
         breathe()
         try:
-            answers.append(frame.answer(entry, _row(text)))
+            answers.append(frame.answer(entry, _row(text, entry)))
             errors.append(None)
         except (MotadataError, RecursionError) as error:
             entry.usage.fail()
@@ -90,7 +89,7 @@ def answer_rows(db: Database, model_id: str, text: str, version: str | None, ten
     frame, breathe = _Frame(visible), Breath(db)
     answers = []
     try:
-        rows = _rows(text)
+        rows = _rows(text, entry)
         _check_size(0, len(rows))
         for row in rows:
             breathe()
@@ -127,25 +126,9 @@ class _Frame:
         """Return one row's answer."""
         found = entry.predictor.one(row)
         return (
-            f'{{"prediction":{_number(found.prediction)},"probabilities":{_number(found.probabilities)},'
-            f'"confidence":{_number(found.confidence)}{self._end}'
+            f'{{"prediction":{json_text(found.prediction)},"probabilities":{json_text(found.probabilities)},'
+            f'"confidence":{json_text(found.confidence)}{self._end}'
         )
-
-
-def _number(value: Any) -> str:
-    """Return a value as JSON, with null for a number that JSON has no word for."""
-    if type(value) is float:
-        return repr(value) if isfinite(value) else "null"
-    try:
-        return _encode(value)
-    except ValueError:
-        return _encode(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _check_size(characters: int, rows: int) -> None:
@@ -158,23 +141,23 @@ def _check_size(characters: int, rows: int) -> None:
             )
 
 
-def _row(text: str) -> Any:
-    row = _parsed(text)
+def _row(text: str, entry: CacheEntry) -> Any:
+    row = _parsed(text, entry)
     if not isinstance(row, Mapping | list):
         raise InvalidInputError("input must be a JSON object or an array of numbers", hint='Write {"feature": value}.')
     return row
 
 
-def _rows(text: str) -> list[Any]:
-    rows = _parsed(text)
+def _rows(text: str, entry: CacheEntry) -> list[Any]:
+    rows = _parsed(text, entry)
     if not isinstance(rows, list):
         raise InvalidInputError("input must be a JSON array of rows", hint='Write [{"feature": value}].')
     return rows
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, entry: CacheEntry) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return load_json(text, exact=entry.predictor.exact_numbers, parse_constant=_no_constant)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"input must be JSON: {error}", hint='Write {"feature": value}.') from None
 

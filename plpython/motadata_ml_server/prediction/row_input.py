@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any, Final
 
 from motadata_ml_server.errors import InvalidInputError
-from motadata_ml_server.values.numbers import ExactFloat
+from motadata_ml_server.values.json_text import load_json
 
 MAX_CHARACTERS: Final = 8_000_000
 """Of a row as JSON: what is made of it takes up to thirty times as much memory, in one step that no cancel ends."""
 
 MAX_NUMBERS: Final = 100_000
 """Of an array in the form of a text, such as '{1, 2.5}'."""
-
-_DIGITS_AT_ONCE: Final = 4_000
 
 
 def decode(value: str | list[Any], *, exact: bool = False) -> Any:
@@ -44,7 +40,7 @@ def decode(value: str | list[Any], *, exact: bool = False) -> Any:
     try:
         if text.startswith("{") and text[1:2] not in ('"', "}", "") and not text[1:].lstrip().startswith('"'):
             return _numbers(text[1:-1])
-        decoded = _loaded(text, exact)
+        decoded = load_json(text, exact=exact)
         if not isinstance(decoded, (dict, list)):
             raise ValueError
     except (ValueError, RecursionError):
@@ -53,20 +49,6 @@ def decode(value: str | list[Any], *, exact: bool = False) -> Any:
             hint="Write '{\"feature\": value}', ARRAY[1, 2.5] or to_jsonb(row).",
         ) from None
     return decoded
-
-
-def _loaded(text: str, exact: bool) -> Any:
-    parse_float = ExactFloat.parse if exact else None
-    try:
-        return json.loads(text, parse_float=parse_float)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # a whole number of more digits than Python reads at once; a numeric can have 131,072
-        return json.loads(text, parse_float=parse_float, parse_int=_whole)
-
-
-def _whole(text: str) -> int:
-    return int(text) if len(text) <= _DIGITS_AT_ONCE else int(Decimal(text))
 
 
 def _numbers(inside: str) -> list[float | None]:

@@ -11,6 +11,9 @@ from motadata_ml_server.values.moments import DAY, MICROSECONDS, clock_text, rea
 MONTH_DAYS: Final = 30
 """Days of a month where intervals are compared, as in PostgreSQL."""
 
+LONGEST: Final = 200
+"""Characters that a time or an interval has at the most, and more than Python reads of a number at once."""
+
 _CLOCK = r"(?P<{0}sign>[+-]?)(?P<{0}h>[0-9]+):(?P<{0}m>[0-9]{{2}})(?::(?P<{0}s>[0-9]{{2}}(?:\.[0-9]+)?))?"
 _TIME: Final = re.compile(_CLOCK.format("") + r"(?P<zone>[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?)?")
 _WORDS: Final = re.compile(
@@ -71,7 +74,7 @@ class Span:
 def read_span(text: str) -> Span | None:
     """Return an interval in any of PostgreSQL's four styles, or in seconds; None where it is none, or infinite."""
     text = text.strip()
-    if not text:
+    if not text or len(text) > LONGEST:
         return None
     if _SECONDS.fullmatch(text):
         return Span(0, 0, _micros(text))
@@ -82,7 +85,8 @@ def read_span(text: str) -> Span | None:
 
 def read_time(text: str) -> tuple[int, int | None] | None:
     """Return a time of day as microseconds since midnight, and its offset in seconds east of UTC, None without one."""
-    found = _TIME.fullmatch(text.strip())
+    text = text.strip()
+    found = _TIME.fullmatch(text) if len(text) <= LONGEST else None
     if found is None or found["sign"] or int(found["h"]) > 24 or int(found["m"]) > 59:
         return None
     return _clock(found), None if found["zone"] is None else read_offset(found["zone"])

@@ -29,6 +29,7 @@ from motadata_ml_server.training.specification import Progress, TrainingSpec
 from motadata_ml_server.worker import calibration, estimators, threads
 from motadata_ml_server.worker.artifacts import library_versions_of
 from motadata_ml_server.worker.cross_validation import cross_validate, score, unranked
+from motadata_ml_server.worker.flattery import flattering
 from motadata_ml_server.worker.folds import folds
 from motadata_ml_server.worker.groups import ModelPerGroup
 from motadata_ml_server.worker.importance import measured
@@ -143,6 +144,8 @@ class _Training:
         self.progress("score", 0.7, {"rows": held.rows})
         checked = encoded if held is learn else encode_table(fitted.plan, held, sparse)
         metrics = self._metrics(checked, held_goal, learn.rows, None if held is learn else held)
+        if held is not learn and goal is not None:
+            self.warnings.extend(flattering(learn, held, [schema.name for schema in spec.features], metrics))
         if spec.cv is not None:
             metrics |= cross_validate(spec, self.entry, hyperparameters, needs, rows, self.progress, self.notices)
         conformal = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,12 @@ from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker.all_classes import numbered
 
 MAX_CLASSES = 10_000
+
+NOT_FINITE: Final = ("NaN", "Infinity", "-Infinity")
+"""Texts of numbers that are no label: batches have NULL for NaN, and JSON has a word for none of them."""
+
+LARGEST: Final = 1e150
+"""Of a target: the squares of larger numbers, which a fit adds up, are beyond double precision."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,18 @@ def encode(spec: TrainingSpec, column: Column, classes: list[str] | None = None)
     InsufficientDataError
         ML005: one class only.
     InvalidTargetError
-        ML006: infinite values, or more classes than `MAX_CLASSES`.
+        ML006: infinite values, numbers beyond `LARGEST`, or more classes than `MAX_CLASSES`.
     """
     if spec.model_type == "regression":
         if np.isinf(column.numbers).any():
             raise InvalidTargetError(
                 f"target {column.schema.name!r} holds infinite values",
                 hint="Leave those rows out in a SELECT.",
+            )
+        if len(column.numbers) and np.abs(column.numbers).max() > LARGEST:
+            raise InvalidTargetError(
+                f"target {column.schema.name!r} holds numbers beyond {LARGEST:g}, whose squares no double can be",
+                hint="Divide it in a SELECT, or predict its logarithm: ln().",
             )
         return EncodedTarget(None, column.numbers)
     texts = column.texts
@@ -100,19 +111,25 @@ def in_order(spec: TrainingSpec, labels: Sequence[str]) -> list[str]:
     InsufficientDataError
         ML005: there is one label only, or none.
     InvalidTargetError
-        ML006: there are more than `MAX_CLASSES`.
+        ML006: there are more than `MAX_CLASSES`, or one is NaN or infinite.
     """
     assert spec.target is not None  # noqa: S101 - only classifiers have labels
     classes = sorted(labels, key=_order(spec.label_type))
-    _check_classes(spec.target.name, classes)
+    _check_classes(spec.target.name, classes, spec.label_type)
     return classes
 
 
-def _check_classes(name: str, classes: list[str]) -> None:
+def _check_classes(name: str, classes: list[str], label_type: str | None) -> None:
     if len(classes) < 2:
         raise InsufficientDataError(
             f"target {name!r} has one class only, {classes[0]!r}" if classes else f"target {name!r} has no class",
             hint="A classifier needs rows of two classes and more.",
+        )
+    beyond = [label for label in classes if label_type == "number" and label in NOT_FINITE]
+    if beyond:
+        raise InvalidTargetError(
+            f"target {name!r} holds {beyond[0]}, which is no number that a prediction can be",
+            hint=f"Cast it to text in a SELECT, or turn it into NULL: nullif({name}, '{beyond[0]}').",
         )
     if len(classes) > MAX_CLASSES:
         raise InvalidTargetError(

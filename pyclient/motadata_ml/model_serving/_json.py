@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, NoReturn
 
 import msgspec
@@ -22,6 +24,10 @@ _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 _LONG = re.compile(rb"[0-9]{309}")
 """What a whole number beyond double precision looks like."""
+
+
+_EXACT = re.compile(rb"[0-9.]{18}|[0-9][eE]-[0-9]{3}")
+"""What a number with a point looks like that may have more digits than a double keeps, or be nearer to 0."""
 
 
 class MalformedError(Exception):
@@ -44,8 +50,8 @@ def read(body: bytes) -> Any:
         If it holds a number beyond double precision, or text that the database cannot hold.
     """
     try:
-        value = msgspec.json.decode(body)
-    except (ValueError, RecursionError) as error:
+        value = _decode_exactly(body) if _EXACT.search(body) else msgspec.json.decode(body)
+    except (ValueError, RecursionError, InvalidOperation) as error:
         _explain(body, error)
     if body.count(b":") != (keys := _keys(value)) and _TEXTS.sub(b"", body).count(b":") != keys:
         raise MalformedError("an object names a key twice")
@@ -59,9 +65,22 @@ def read(body: bytes) -> Any:
 def write(value: Any) -> str:
     """Return a value that was read as JSON text."""
     try:
-        return msgspec.json.encode(value).decode()
+        return _encode(value).decode()
     except OverflowError:  # a whole number of more than 64 bits
-        return json.dumps(value)
+        return json.dumps(value, default=float)
+
+
+def _number(text: str) -> float | Decimal:
+    """Return a number of a body: with its digits, where a double has others."""
+    number = float(text)
+    if repr(number) == text or not isfinite(number):
+        return number
+    exact = Decimal(text)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+_decode_exactly = msgspec.json.Decoder(float_hook=_number).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def _refuse_beyond_double(value: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from fastapi import FastAPI
@@ -28,7 +29,7 @@ MAX_MODEL_ID = 200
 _VERSION = re.compile(schemas.VERSION, re.ASCII)
 _MODEL_ID = re.compile(MODEL_ID)
 _FIELDS = frozenset({"input_data", "version"})
-_NUMBERS = frozenset({int, float, type(None)})
+_NUMBERS = frozenset({int, float, Decimal, type(None)})
 
 Answer = Callable[[Caller, str, Mapping[str, Any], str | None], Awaitable[bytes]]
 

@@ -89,6 +89,43 @@ def test_values_of_psycopg_mean_over_http_what_they_mean_in_sql(
             assert answer.json()["prediction"] == pytest.approx(known, rel=1e-9)
 
 
+def test_numbers_over_http_keep_the_digits_that_sql_keeps(system: MLSystem, module_db: psycopg.Connection[Any]) -> None:
+    numbers = ["12345678901234567890.125", "12345678901234567890.25", "0.1000000000000000000001"]
+    module_db.execute(
+        "create table precise as select i as id, (%s::numeric[])[1 + i %% 3] as c, i %% 3 * 10.0 as y "
+        "from generate_series(1, 90) i",
+        [numbers],
+    )
+    module_db.execute(
+        "select ml.train('precise', 'regression', 'precise', 'y', array['c'], 'ridge', "
+        """preprocess => '{"c": {"type": "category"}}')"""
+    )
+    module_db.execute("select ml.train('plain', 'regression', 'precise', 'y', array['id'], 'ridge')")
+    module_db.execute(
+        "select ml.train('label', 'classification', 'select c as y, y as n from precise', 'y', null, 'decision_tree')"
+    )
+    key = create_api_key(system.model_manager, "digits", "default")
+    headers = {"Authorization": f"Bearer {key}", "content-type": "application/json"}
+    with (
+        create_model_server(system.model_manager, "127.0.0.1", 0) as running,
+        httpx.Client(base_url=running.url, headers=headers, timeout=30) as http,
+    ):
+        for number in (*numbers, "1e-400", "7"):
+            row = f'{{"c": {number}}}'
+            [known] = module_db.execute("select ml.predict_value('precise', %s::jsonb)", [row]).fetchone() or [None]
+            one = http.post("/api/ml/predict/precise", content=f'{{"input_data": {row}}}')
+            many = http.post("/api/ml/predict_batch/precise", content=f'{{"input_data": [{row}, {row}]}}')
+            assert one.json()["prediction"] == pytest.approx(known, rel=1e-9), number
+            assert [each["prediction"] for each in many.json()["predictions"]] == pytest.approx([known] * 2, rel=1e-9)
+        refused = http.post("/api/ml/predict/plain", content='{"input_data": {"id": 1e-400}}')
+        assert refused.status_code == 409
+        assert "id" in refused.text
+        rows = [f'{{"input_data": {{"n": {n}}}}}' for n in (0, 10, 20)]
+        answers = [http.post("/api/ml/predict/label", content=row).text for row in rows]
+        labels = {answer.split('"prediction":')[1].split(",")[0] for answer in answers}
+        assert labels == set(numbers)
+
+
 def written(value: Any) -> Any:
     """Write a value as a caller of HTTP would."""
     return value.total_seconds() if hasattr(value, "total_seconds") else str(value)

@@ -271,3 +271,46 @@ def test_the_page_s_statements_run(sales: Session) -> None:
         assert len(rows) == 28
         assert {row[-1] for row in rows} == {"ok"}
         assert all(lower < value < upper for _, _, value, lower, upper, _ in rows)
+
+
+SERIES = {
+    "date '2026-01-02'": "2026-01-02",
+    "timestamp '2026-01-02 10:00'": "2026-01-02 10:00:00",
+    "timestamptz '2026-01-02 10:00Z'": "2026-01-02 10:00:00+00",
+    "case when i % 2 = 0 then interval '24 hours' else interval '1 day' end": "1 day",
+    "case when i % 2 = 0 then 1.0 else 1.00 end": 1,
+    "'ab'::char(5)": "ab",
+    "case when i % 2 = 0 then 'Ab' else 'aB' end::citext": "ab",
+    "time '10:00'": "10:00:00",
+    "true": True,
+    "null::text": None,
+}
+"""What names a series, in SQL, and what that is in the answer."""
+
+
+@pytest.mark.parametrize("written", SERIES)
+def test_what_names_a_series_does_not_depend_on_the_session(db: psycopg.Connection[Any], written: str) -> None:
+    db.execute("create extension if not exists citext")
+    source = (
+        f"select timestamp '2026-01-01' + i * interval '1 day' as at, sin(i) as v, {written} as s "
+        "from generate_series(1, 60) as i"
+    )
+    for chosen in ({}, {"datestyle": "German", "intervalstyle": "iso_8601", "timezone": "Asia/Kathmandu"}):
+        for name, value in chosen.items():
+            db.execute("select set_config(%s, %s, false)", [name, value])
+        for call in ("forecast('{}', 'at', 'v', array['s'], horizon => 1)", "decompose('{}', 'at', 'v', array['s'])"):
+            found = db.execute(
+                f"select distinct series from ml.{call.format(source.replace(chr(39), chr(39) * 2))}".encode()
+            ).fetchall()
+            assert found == [({"s": SERIES[written]},)]
+
+
+def test_a_value_beyond_double_precision_is_an_error_with_a_remedy(db: psycopg.Connection[Any]) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        db.execute(
+            "select * from ml.forecast('select now() + i * interval ''1 day'' as at, 1e400 + i as v "
+            "from generate_series(1, 9) i', 'at', 'v')"
+        )
+    assert caught.value.sqlstate == "ML011"
+    assert len(str(caught.value.diag.message_primary)) < 200
+    assert caught.value.diag.message_hint

@@ -19,7 +19,8 @@ SETUP = """
 create table told as
 select i as id, 1200 - i as "down", i as serial, sin(i) as a, cos(i * 2) as b, 7 as same, null::float8 as nothing,
     case when sin(i) > 0 then 'yes' else 'no' end as label, 'n' || i as unique_label, i * 10 as big,
-    sin(i) + i % 3 as y, (i * 7919) % 1201 as mixed
+    sin(i) + i % 3 as y, (i * 7919) % 1201 as mixed, 90000 - 7 * i as countdown,
+    case when i % 50 = 0 then 'yes' else 'no' end as rare
 from generate_series(1, 1200) as i
 """
 
@@ -45,10 +46,27 @@ def train(session: Session, query: str, kind: str, target: str | None, **more: A
     return said
 
 
-@pytest.mark.parametrize("column", ["id", '"down"', "mixed"])
+@pytest.mark.parametrize("column", ["id", '"down"', "mixed", "countdown"])
 def test_a_column_that_numbers_the_rows_is_told(rows: Session, column: str) -> None:
     said = train(rows, f"select {column}, a, label from told", "classification", "label")
     assert any(column.strip('"') in text and "numbers the rows" in text for text in said), said
+
+
+def test_copies_among_the_rows_held_out_are_told(rows: Session) -> None:
+    query = "select a, b, label from told where id <= 300"
+    twice = train(rows, f"{query} union all {query}", "classification", "label")
+    assert any("rows held out equal rows that were learned from" in text for text in twice), twice
+    few_values = "select i % 5 as n, (array['a', 'b', 'c'])[1 + i % 3] as c, (i % 2)::text as label"
+    for other in (query, f"{few_values} from generate_series(1, 600) as i"):
+        said = train(rows, other, "classification", "label")
+        assert not any("held out equal" in text for text in said), said
+
+
+def test_a_class_that_is_never_found_is_told(rows: Session) -> None:
+    said = train(rows, "select a, b, rare from told", "classification", "rare", algorithm="logistic_regression")
+    assert any("no class but 'no' is ever predicted right" in text for text in said), said
+    said = train(rows, "select a, b, label from told", "classification", "label", algorithm="logistic_regression")
+    assert not any("ever predicted right" in text for text in said), said
 
 
 @pytest.mark.parametrize("column", ["i % 50 as few", "sin(i) as real", "(sin(i) * 1e6)::int as wide"])

@@ -59,7 +59,7 @@ SERVER = Contract(
         "columns errors",
         "worker/compile": "prediction/runtimes features persistence errors",
         "prediction/runtimes": "features persistence _native postgres columns errors",
-        "forecasting": "administration ingest postgres columns errors",
+        "forecasting": "administration ingest postgres columns values errors",
         "training": "administration models ingest tenants algorithms postgres columns values errors",
         "administration": "_native tenants postgres errors",
         "features": "_native ingest columns values errors",
