@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motadata_ml_server.administration import versions
-from motadata_ml_server.algorithms import choose, hyperparameters
+from motadata_ml_server.algorithms import choose, composites, hyperparameters
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.errors import InvalidArgumentError, ReadOnlyError, out_of_memory
@@ -218,6 +218,9 @@ def _algorithm(
     streams = execution.mode == "stream"
     if not choose.by_rows(arguments.algorithm, given, streams, search is not None):
         entry = choose.resolve(model_type, arguments.algorithm, given, streams)
+        if entry.composed:
+            composites.check_alone(entry, {"search": search, "group_by": arguments.group_by})
+            return entry, composites.check(entry, given)
         return entry, hyperparameters.check(entry, given)
     if search is not None:
         raise InvalidArgumentError(

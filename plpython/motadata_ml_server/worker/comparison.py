@@ -154,7 +154,7 @@ class Comparison:
         self._spec = spec
         self._all_rows = learn.rows
         self._words = words
-        self._classifies = goal.classes is not None
+        self.classifies = goal.classes is not None
         if learn.rows > SAMPLE_ROWS:
             seed = None if spec.random_state is None else [spec.random_state, SAMPLE_STREAM]
             drawn = np.sort(np.random.default_rng(seed).permutation(learn.rows)[:SAMPLE_ROWS])
@@ -169,13 +169,13 @@ class Comparison:
     def entry(self, family: str) -> AlgorithmEntry:
         """Return a family's estimator for the model type."""
         if family == "linear":
-            return catalogue.load()["LogisticRegression" if self._classifies else "Ridge"]
-        suffix = "Classifier" if self._classifies else "Regressor"
+            return catalogue.load()["LogisticRegression" if self.classifies else "Ridge"]
+        suffix = "Classifier" if self.classifies else "Regressor"
         return catalogue.load()[("HistGradientBoosting" if family == "boosting" else "RandomForest") + suffix]
 
     def linear(self, strength: float) -> dict[str, Any]:
         """Return a linear model's hyperparameters for an inverse strength of regularisation."""
-        return {"C": strength, "max_iter": 1000} if self._classifies else {"alpha": 1.0 / strength}
+        return {"C": strength, "max_iter": 1000} if self.classifies else {"alpha": 1.0 / strength}
 
     def run(self) -> Choice:
         """Return the better family."""
@@ -227,7 +227,7 @@ class Comparison:
     def usable(self, pairs: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> list[Fold]:
         """Return folds, without those that have nothing to learn or nothing to score on."""
         found = [self._fold(train, test) for train, test in pairs]
-        return [fold for fold in found if len(fold.test) and (not self._classifies or fold.classes > 1)]
+        return [fold for fold in found if len(fold.test) and (not self.classifies or fold.classes > 1)]
 
     def growth(self) -> float:
         """Return how many times the rows of a fold's training side all rows are."""
@@ -235,7 +235,7 @@ class Comparison:
 
     def _fold(self, train: NDArray[np.intp], test: NDArray[np.intp]) -> Fold:
         values = self.goal.values
-        if not self._classifies:
+        if not self.classifies:
             return Fold(train, test, values[train], values[test], 0)
         present, y_train = numbered(values[train])
         test = test[np.isin(values[test], present)]
@@ -265,7 +265,7 @@ class Comparison:
         own, held = fold.weighted(self._weights)
         estimator = estimators.make(entry, hyperparameters, self._spec.threads, self._spec.random_state, None)
         estimators.fit(estimator, encoded[fold.train], fold.y_train, own)
-        if self._classifies:
+        if self.classifies:
             return _log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
         gaps = np.asarray(estimator.predict(encoded[fold.test]), np.float64) - fold.y_test
         return float(np.average(gaps**2, weights=held)) / 2
@@ -323,7 +323,7 @@ class Comparison:
     def _why(self, best: Tried, tried: Sequence[Tried]) -> str:
         if self._words is not None:
             return f"{self._words!r} is free text, and linear models suit its many words"
-        measure = "log loss" if self._classifies else "root mean squared error"
+        measure = "log loss" if self.classifies else "root mean squared error"
         folds_of = "1 fold" if len(self.pairs) == 1 else f"{len(self.pairs)} folds"
         others = [f"{one.algorithm}'s {self._said(one)}" for one in tried if one is not best]
         return f"its {measure} over {folds_of} of {self.sample.rows} rows is {self._said(best)}" + (
@@ -331,7 +331,7 @@ class Comparison:
         )
 
     def _said(self, one: Tried) -> str:
-        return f"{one.loss if self._classifies else float(np.sqrt(2 * one.loss)):.4g}"
+        return f"{one.loss if self.classifies else float(np.sqrt(2 * one.loss)):.4g}"
 
 
 def mean_curve(curves: Sequence[Array]) -> Array:
