@@ -6,7 +6,6 @@ as it is. What takes no NaN, or needs a scale, is put behind scikit-learn's own 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,11 +17,13 @@ Make = Callable[[AlgorithmEntry, Mapping[str, Any]], Any]
 """Makes an unfitted estimator of its catalogue entry and its hyperparameters."""
 
 
-def make(entry: AlgorithmEntry, hyperparameters: Mapping[str, Any], make_one: Make) -> Any:
+def make(made: Callable[..., Any], entry: AlgorithmEntry, hyperparameters: Mapping[str, Any], make_one: Make) -> Any:
     """Make an unfitted estimator that is made of others.
 
     Parameters
     ----------
+    made : type
+        Its class.
     entry : AlgorithmEntry
         Which one.
     hyperparameters : mapping
@@ -50,7 +51,7 @@ def make(entry: AlgorithmEntry, hyperparameters: Mapping[str, Any], make_one: Ma
     if "final_estimator" in arguments:  # what it learns from are the members' answers: no NaN among them
         final = arguments["final_estimator"]
         arguments["final_estimator"] = make_one(catalogue.load()[final["algorithm"]], final["hyperparameters"])
-    return getattr(importlib.import_module(entry.module), entry.name)(**arguments)
+    return made(**arguments)
 
 
 def _member(entry: AlgorithmEntry, member: Mapping[str, Any], make_one: Make) -> Any:

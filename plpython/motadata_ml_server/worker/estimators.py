@@ -50,7 +50,9 @@ def make(
     if entry.composed:
         from motadata_ml_server.worker import composites
 
-        return composites.make(entry, hyperparameters, lambda one, own: make(one, own, threads, random_state, classes))
+        return composites.make(
+            estimator_class(entry), entry, hyperparameters, lambda one, own: make(one, own, threads, random_state, classes)
+        )
     cls = estimator_class(entry)
     accepted = inspect.signature(cls).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
