@@ -51,7 +51,10 @@ def make(
         from motadata_ml_server.worker import composites
 
         return composites.make(
-            estimator_class(entry), entry, hyperparameters, lambda one, own: make(one, own, threads, random_state, classes)
+            estimator_class(entry),
+            entry,
+            hyperparameters,
+            lambda one, own: make(one, own, threads, random_state, classes),
         )
     cls = estimator_class(entry)
     accepted = inspect.signature(cls).parameters
@@ -123,13 +126,14 @@ def full_hyperparameters(entry: AlgorithmEntry, estimator: Any) -> dict[str, Any
     return {
         name: used[name]
         for name in entry.parameters
-        if name in used and _plain(used[name]) and used[name] not in ("deprecated", "warn")
+        if name in used and is_plain(used[name]) and used[name] not in ("deprecated", "warn")
     }
 
 
-def _plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
+    """Tell what JSON can hold."""
     if isinstance(value, dict):
-        return all(_plain(item) for item in value.values())
+        return all(is_plain(item) for item in value.values())
     if isinstance(value, (list, tuple)):
-        return all(_plain(item) for item in value)
+        return all(is_plain(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str))
