@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,27 +46,34 @@ def upload(
         given = sample.head(SAMPLE_ROWS) if hasattr(sample, "head") else sample[:SAMPLE_ROWS]
         answers = model.predict_proba(given) if hasattr(model, "predict_proba") else model.predict(given)
         model_type = model_type or ("classification" if hasattr(model, "classes_") else "regression")
-    arguments = {
-        "model_id": model_id,
-        "data": data,
-        "format": form,
-        "model_type": model_type or ("classification" if classes is not None else "regression"),
-        "features": list(frame.columns),
-        "classes": None if classes is None else [str(one) for one in classes],
-        "sample": [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")],
-        "predictions": np.asarray(answers)[: len(frame)].tolist(),
-        "target": target,
-        "deploy": deploy,
-        "tenant_id": settings.tenant(tenant_id),
-    }
+    features = [str(name) for name in frame.columns]
+    return import_model(
+        settings,
+        {
+            "model_id": model_id,
+            "data": data,
+            "format": form,
+            "model_type": model_type or ("classification" if classes is not None else "regression"),
+            "features": features,
+            "classes": None if classes is None else [str(one) for one in classes],
+            "sample": [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")],
+            "predictions": np.asarray(answers)[: len(frame)].tolist(),
+            "target": target,
+            "deploy": deploy,
+        },
+        tenant_id,
+    )
+
+
+def import_model(settings: Settings, arguments: Mapping[str, Any], tenant_id: str | None) -> Call[TrainingResult]:
+    """Return the call of ``ml.import_model`` with its arguments by SQL's names."""
+    given = {**arguments, "tenant_id": settings.tenant(tenant_id)}
 
     def steps() -> Steps[TrainingResult]:
-        answer = yield select_function(
-            "import_model", arguments, "model_id, status, metrics, training_time, model_version"
-        )
+        answer = yield select_function("import_model", given, "model_id, status, metrics, training_time, model_version")
         return TrainingResult(answer[0])
 
-    return Call(steps, model_id=model_id)
+    return Call(steps, model_id=arguments["model_id"])
 
 
 def _written(model: Any) -> bytes:

@@ -266,6 +266,35 @@ class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncInspector, Asyn
         deleted: bool = await self.db.run(models.delete_model(self.settings, model_id, tenant_id, version))
         return deleted
 
+    async def import_model(
+        self,
+        model_id: str,
+        data: bytes,
+        format: str,
+        model_type: str,
+        features: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        sample: Sequence[Mapping[str, Any]] | None = None,
+        predictions: Sequence[Any] | None = None,
+        target: str | None = None,
+        deploy: bool | None = None,
+        tenant_id: str | None = None,
+    ) -> TrainingResult:
+        """Store a model that was fitted elsewhere as a new version, once it answers a sample as it did there."""
+        arguments = {
+            "model_id": model_id,
+            "data": data,
+            "format": format,
+            "model_type": model_type,
+            "features": features,
+            "classes": classes,
+            "sample": sample,
+            "predictions": predictions,
+            "target": target,
+            "deploy": deploy,
+        }
+        return await self.db.run(import_model.import_model(self.settings, arguments, tenant_id))
+
     async def upload(
         self,
         model_id: str,

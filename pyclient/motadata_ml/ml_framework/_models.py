@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motadata_ml._operations import import_model, models
@@ -54,6 +54,55 @@ class ModelManager(ModelRegistry, Evaluator, Inspector, Exporter):
         """Delete a model with all its versions, or one version that is not deployed."""
         deleted: bool = self.db.run(models.delete_model(self.settings, model_id, tenant_id, version))
         return deleted
+
+    def import_model(
+        self,
+        model_id: str,
+        data: bytes,
+        format: str,
+        model_type: str,
+        features: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        sample: Sequence[Mapping[str, Any]] | None = None,
+        predictions: Sequence[Any] | None = None,
+        target: str | None = None,
+        deploy: bool | None = None,
+        tenant_id: str | None = None,
+    ) -> TrainingResult:
+        """Store a model that was fitted elsewhere as a new version, once it answers a sample as it did there.
+
+        Parameters
+        ----------
+        model_id : str
+            The model's name.
+        data : bytes
+            What a file holds.
+        format : str
+            'skops' or 'onnx'.
+        model_type : str
+            'classification' or 'regression'.
+        features, classes : sequence of str, optional
+            Columns of its input, and labels in the order of an ONNX classifier's probabilities.
+        sample : sequence of dict
+            Rows.
+        predictions : sequence
+            What the model gave for each of them: a value, a label, or a list of probabilities.
+        target, deploy, tenant_id : optional
+            As for `upload`, which writes a model and asks it for its answers.
+        """
+        arguments = {
+            "model_id": model_id,
+            "data": data,
+            "format": format,
+            "model_type": model_type,
+            "features": features,
+            "classes": classes,
+            "sample": sample,
+            "predictions": predictions,
+            "target": target,
+            "deploy": deploy,
+        }
+        return self.db.run(import_model.import_model(self.settings, arguments, tenant_id))
 
     def upload(
         self,

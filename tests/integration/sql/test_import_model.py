@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
 
 from motadata_ml import create_ml_system
-from motadata_ml.errors import ArtifactError, UnsupportedOperationError
+from motadata_ml.errors import ArtifactError, InvalidArgumentError, UnsupportedOperationError
 
 Session = psycopg.Connection[Any]
 
@@ -275,6 +275,18 @@ def test_archive_with_a_function_of_its_own_is_refused_before_it_is_run(db: Sess
         )
     assert caught.value.sqlstate == "ML018"
     assert "not accepted" in str(caught.value.diag.message_primary)
+
+
+def test_client_sends_the_bytes_of_a_file_as_they_are(db: Session, iris: tuple[pd.DataFrame, Any]) -> None:
+    x, y = iris
+    model = LogisticRegression(max_iter=500).fit(x, y)
+    rows = [{str(name): value for name, value in row.items()} for row in x.head(5).to_dict("records")]
+    system = create_ml_system(db)
+    sent = {"sample": rows, "predictions": model.predict(x.head(5)).tolist()}
+    stored = system.import_model("file", skops.io.dumps(model), "skops", "classification", list(x.columns), **sent)
+    assert stored["model_version"] == "1.0.0"
+    with pytest.raises(InvalidArgumentError, match="sample"):
+        system.import_model("file", b"x", "skops", "classification")
 
 
 GOOD = "'m', '\\x00', 'skops', 'regression', array['x'], sample => '[{\"x\": 1}]', predictions => '[1]'"
