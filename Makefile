@@ -1,7 +1,8 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
-	test-dist test-frameworks test-notebooks notebooks dist docs image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
+	test-dist test-frameworks test-notebooks notebooks dist deb docs image locks audit sbom sbom-image licences algorithms \
+	reference picture migration-data architecture \
 	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
 	native-sanitize bench-native bench-forecast docs clean
 
@@ -100,6 +101,9 @@ notebooks: bootstrap ## run the notebooks of docs/notebooks and write what they 
 
 dist: bootstrap ## build wheels, source distributions and the bundle for machines without a network: dist/
 	@$(BIN)/python -B -m tools.dist
+
+deb: bootstrap ## build the Debian package for PostgreSQL PG_MAJOR: dist/
+	@$(BIN)/python -B -m tools.dist.debian $(PG_MAJOR)
 
 # An environment of its own: what builds the site is no part of the project's. Once it is there, no network is used.
 DOCS = $(HOME_FOLDER)/docs
