@@ -21,9 +21,10 @@ from motadata_ml_server.errors import InvalidArgumentError, TrainingError
 from motadata_ml_server.features.fit_plan import EncodingNeeds
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker.candidates import Candidates, Trial
-from motadata_ml_server.worker.comparison import Choice, Comparison, mean_curve
+from motadata_ml_server.worker.comparison import Choice, Comparison
 from motadata_ml_server.worker.ensemble import Member, Mixture, mixture
 from motadata_ml_server.worker.folds import folds
+from motadata_ml_server.worker.losses import mean_curve
 from motadata_ml_server.worker.target import EncodedTarget
 from motadata_ml_server.worker.threads import threads_for
 

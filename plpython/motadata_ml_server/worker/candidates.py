@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from motadata_ml_server.worker.comparison import BOOSTING, Comparison, mean_curve
+from motadata_ml_server.worker.comparison import BOOSTING, Comparison
+from motadata_ml_server.worker.losses import mean_curve
 
 DRAW_STREAM: Final = 7
 """Candidates are drawn from a stream of their own, as folds are."""

@@ -24,6 +24,7 @@ from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.all_classes import numbered
 from motadata_ml_server.worker.folds import folds
+from motadata_ml_server.worker.losses import log_loss, mean_curve
 from motadata_ml_server.worker.rows import sample_weights
 from motadata_ml_server.worker.target import EncodedTarget, renumbered
 from motadata_ml_server.worker.threads import threads_for
@@ -69,6 +70,13 @@ C: Final = (0.03, 0.3, 3.0)
 SECONDS_A_TREE: Final = 4e-4
 SECONDS_A_CELL: Final = 5e-9
 """What boosting takes for a tree, and for each of its training cells: roughly, on one core of 2024."""
+
+WIDE: Final = 100
+FEW: Final = 5_000
+COARSE: Final = 63
+SECONDS_A_COLUMN: Final = 1e-5
+"""Beyond so many columns of few rows a tree's time goes into its histograms: with so many bins it takes a quarter of
+the time, and so much for each further column."""
 
 WORTH: Final = 0.6
 """Seconds that trying boosters may take by that reckoning."""
@@ -218,7 +226,7 @@ class Comparison:
 
     def _effort(self, width: int) -> tuple[int, Sequence[int]]:
         rows = self.sample.rows
-        tree = SECONDS_A_TREE + rows * width * SECONDS_A_CELL
+        tree = SECONDS_A_TREE + rows * width * SECONDS_A_CELL + max(0, width - WIDE) * SECONDS_A_COLUMN
         for count, leaves in EFFORTS:
             if count * len(leaves) * 100 * self.outputs * tree <= WORTH:
                 return count, leaves
@@ -266,15 +274,16 @@ class Comparison:
         estimator = estimators.make(entry, hyperparameters, self._spec.threads, self._spec.random_state, None)
         estimators.fit(estimator, encoded[fold.train], fold.y_train, own)
         if self.classifies:
-            return _log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
+            return log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
         gaps = np.asarray(estimator.predict(encoded[fold.test]), np.float64) - fold.y_test
         return float(np.average(gaps**2, weights=held)) / 2
 
     def _try_boosting(self, encoded: Any, leaves: Sequence[int]) -> Iterator[Tried]:
         entry = self.entry("boosting")
         best: Tried | None = None
+        coarse = {"max_bins": COARSE} if encoded.shape[1] > WIDE and encoded.shape[0] <= FEW else {}
         for count in leaves:
-            hyperparameters = {**BOOSTING, "max_leaf_nodes": count}
+            hyperparameters = {**BOOSTING, **coarse, "max_leaf_nodes": count}
             loss, rounds = self._rounds_of(entry, hyperparameters, encoded)
             if best is None or loss < best.loss:
                 best = Tried("boosting", entry.name, hyperparameters | {"max_iter": rounds}, loss)
@@ -332,14 +341,3 @@ class Comparison:
 
     def _said(self, one: Tried) -> str:
         return f"{one.loss if self.classifies else float(np.sqrt(2 * one.loss)):.4g}"
-
-
-def mean_curve(curves: Sequence[Array]) -> Array:
-    """Return the mean of curves of different lengths; one that has ended stays where it was."""
-    longest = max(map(len, curves))
-    return np.asarray(np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0))
-
-
-def _log_loss(truth: NDArray[np.intp], probabilities: Any, weights: Array | None) -> float:
-    found = np.asarray(probabilities, dtype=np.float64)[np.arange(len(truth)), truth]
-    return float(np.average(-np.log(np.maximum(found, np.finfo(np.float64).eps)), weights=weights))
