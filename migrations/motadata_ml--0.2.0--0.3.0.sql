@@ -1199,6 +1199,26 @@ return train(model_id, model_type, training_data, target, features, algorithm, h
 $$;
 comment on function ml.train is 'Train a model on a table, a view or a SELECT, and store it as a new version.';
 
+create function ml.import_model(
+    model_id pg_catalog.text,
+    data pg_catalog.bytea,
+    format pg_catalog.text,
+    model_type pg_catalog.text,
+    features pg_catalog.text[] default null,
+    classes pg_catalog.text[] default null,
+    sample pg_catalog.jsonb default null,
+    predictions pg_catalog.jsonb default null,
+    target pg_catalog.text default null,
+    deploy boolean default null,
+    tenant_id pg_catalog.text default null
+) returns ml.training_result
+    language plpython3u volatile parallel unsafe as $$
+from motadata_ml_server.entrypoints import import_model
+return import_model(model_id, data, format, model_type, features, classes, sample, predictions, target, deploy, tenant_id)
+$$;
+comment on function ml.import_model is
+    'Store a model that was fitted elsewhere as a new version, once it answers a sample as it did there.';
+
 -- ml.evaluate: positive_class.
 drop function ml.evaluate(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text);
 create function ml.evaluate(

@@ -32,6 +32,7 @@ MORE_THAN_PREDICT = [
     "ml.explain_batch('m', 'select 1 as x, 2 as w'{})",
     "ml.to_sql('m'{})",
     "ml.export_onnx('m'{})",
+    "ml.import_model('m', ''::bytea, 'onnx', 'regression'{})",
     "ml.create_sql_function('m', 'public.f'{})",
     "ml.schedule_training('m', '0 3 * * *'{})",
     "ml.unschedule_training('m'{})",

@@ -26,6 +26,7 @@ VALUES = {
     "training_data": "'select i as x, i as y from generate_series(1, 20) as i'",
     "input_data": "'select 60 as x, 0 as w, ''open'' as y'",
     "target": "'y'",
+    "data": "'\\x00'",
     "algorithm": "'linear'",
     "version": "'1.0.0'",
     "cron": "'0 3 * * *'",

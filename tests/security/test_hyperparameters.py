@@ -49,6 +49,19 @@ NAMED: list[tuple[str, dict[str, Any]]] = [
     ("LogisticRegression", {"n_jobs": -1}),
     ("LogisticRegression", {"solver": "lbfgs; import os"}),
     ("MLPClassifier", {"hidden_layer_sizes": ["os.system"] * 2000}),
+    ("VotingClassifier", {"estimators": ["os.system"]}),
+    ("VotingClassifier", {"estimators": [CODE]}),
+    ("VotingClassifier", {"estimators": "LogisticRegression"}),
+    ("VotingClassifier", {"estimators": [{"algorithm": "sklearn.tree.DecisionTreeClassifier"}]}),
+    ("VotingClassifier", {"estimators": [{"algorithm": "ridge", "module": "os"}]}),
+    ("VotingClassifier", {"estimators": [{"algorithm": "LogisticRegression", "weight": 10**400}]}),
+    ("VotingClassifier", {"estimators": [{"algorithm": "RandomForestClassifier", "hyperparameters": {"n_jobs": 9}}]}),
+    ("VotingClassifier", {"voting": "hard"}),
+    ("VotingClassifier", {"n_jobs": 64}),
+    ("StackingClassifier", {"final_estimator": "Pipeline"}),
+    ("StackingClassifier", {"stack_method": "__reduce__"}),
+    ("CalibratedClassifierCV", {"estimator": {"__class__": "sklearn.svm.SVC"}}),
+    ("CalibratedClassifierCV", {"cv": "prefit"}),
 ]
 
 
@@ -71,8 +84,8 @@ def test_no_value_names_code_a_path_or_another_estimator(actors: Actors, algorit
 @pytest.mark.parametrize(
     "algorithm",
     ["os.system", "builtins.eval", "sklearn.tree.DecisionTreeClassifier", "../catalogue", "Pipeline",
-     "VotingClassifier",
-     "CalibratedClassifierCV", "FrozenEstimator", "FunctionTransformer",
+     "OneVsRestClassifier",
+     "ClassifierChain", "FrozenEstimator", "FunctionTransformer",
      "__import__", "", "' or 1=1 --", "\U0001f600"],
 )  # fmt: skip
 def test_only_listed_algorithms_are_imported(actors: Actors, algorithm: str) -> None:

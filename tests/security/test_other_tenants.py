@@ -83,6 +83,15 @@ def test_training_into_another_tenant(actors: Actors) -> None:
     assert state(actors.superuser) == before
 
 
+def test_importing_into_another_tenant(actors: Actors) -> None:
+    before = state(actors.superuser)
+    take = "select ml.import_model('only rouge', ''::bytea, 'onnx', 'regression'{})"
+    assert refusal(actors.blue, take.format(", tenant_id => 'rouge'")).sqlstate == "ML012"
+    actors.blue.execute("set ml.tenant_id = 'rouge'")
+    assert refusal(actors.blue, take.format("")).sqlstate == "ML012"
+    assert state(actors.superuser) == before
+
+
 def test_listing_another_tenant(actors: Actors) -> None:
     assert refusal(actors.blue, "select ml.list_models('rouge')").sqlstate == "ML012"
     for view in ("models", "model_versions", "trials"):

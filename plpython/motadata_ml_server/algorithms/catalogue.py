@@ -50,6 +50,12 @@ class AlgorithmEntry:
     requires: str | None
     parameters: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def composed(self) -> bool:
+        """Whether it is made of other estimators, which its hyperparameters name."""
+        kinds = {rule["type"] for parameter in self.parameters.values() for rule in parameter["allowed"]}
+        return not kinds.isdisjoint(("estimator", "estimators"))
+
     def parameters_json(self) -> dict[str, Any]:
         """Return the hyperparameters with their default and their rule in words."""
         return {
@@ -98,4 +104,14 @@ def _describe_one(rule: dict[str, Any]) -> str:
         return f"{word} in the range {left}{low}, {high}{right}"
     if kind in ("string", "option"):
         return "one of {" + ", ".join(repr(option) for option in rule["options"]) + "}"
-    return {"null": "null", "boolean": "a boolean", "array": "an array", "object": "an object"}[kind]
+    return _WORDS[kind]
+
+
+_WORDS: Final[Mapping[str, str]] = {
+    "null": "null",
+    "boolean": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "estimator": "the name of an algorithm, or an object with algorithm and hyperparameters",
+    "estimators": "an array of algorithms: names, or objects with algorithm, hyperparameters and weight",
+}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from motadata_ml_server.algorithms.boosters import BOOSTERS
+from motadata_ml_server.algorithms.composites import COMPOSITES
 from motadata_ml_server.algorithms.unsupported import DENIED
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
@@ -90,9 +91,10 @@ def generate() -> dict[str, Any]:
     warnings.simplefilter("ignore", FutureWarning)
     for name, cls in all_estimators():
         model_type = _model_type(name, cls)
-        if model_type is not None and name not in DENIED:
+        if model_type is not None and name not in DENIED and name not in COMPOSITES:
             entries[name] = _entry(name, cls, model_type)
     entries.update(BOOSTERS)
+    entries.update(COMPOSITES)
     return dict(sorted(entries.items()))
 
 

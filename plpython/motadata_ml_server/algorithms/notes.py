@@ -28,6 +28,10 @@ NOTES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "BayesianRidge": ("Ridge regression that finds its regularisation itself.", "few rows, correlated features"),
         "BernoulliNB": ("Naive Bayes of features that are there or not.", "flags and words, a first baseline"),
         "BisectingKMeans": ("K-means by splitting clusters in two.", "many clusters of a like size"),
+        "Calibrated": (
+            "Another classifier, its probabilities made true on folds.",
+            "probabilities that decide, of forests and boosting",
+        ),
         "ComplementNB": ("Naive Bayes that corrects for rare classes.", _WORDS),
         "DecisionTree": ("One tree of questions.", "a model that can be read, or written as SQL"),
         "Dummy": ("The most frequent class, or the mean.", "the baseline that others have to beat"),
@@ -89,9 +93,17 @@ NOTES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "SVC": ("A support vector machine.", _MARGINS),
         "SVR": ("Support vector regression.", _MARGINS),
         "SparsePCA": ("Components of few features.", _SPARSE),
+        "Stacking": (
+            "Several estimators, and one that learns from their answers.",
+            "the last percent, where a training may take some times as long",
+        ),
         "TheilSenRegressor": ("The median of many small regressions.", "few features, many outliers"),
         "TruncatedSVD": ("Directions of the most weight, of sparse features.", "word counts of texts"),
         "TweedieRegressor": ("A linear model of amounts of which many are zero.", "claims and purchases"),
+        "Voting": (
+            "The weighted mean of several estimators' answers.",
+            "families that are about as good and err on other rows",
+        ),
         "XGB": ("XGBoost's boosted trees.", _BOOSTING),
     }
 )
@@ -102,6 +114,7 @@ NOT_COMPILED: Final = frozenset(
         "AffinityPropagation",
         "BayesianGaussianMixture",
         "BisectingKMeans",
+        "CalibratedClassifierCV",
         "EllipticEnvelope",
         "GaussianMixture",
         "GaussianProcessClassifier",

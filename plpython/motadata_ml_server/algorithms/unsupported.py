@@ -21,7 +21,6 @@ DENIED: Mapping[str, str] = MappingProxyType(
         "Birch": "cannot be stored without pickle",
         "CategoricalNB": "takes only category numbers from 0, with none unknown",
         "CCA": _SEVERAL_TABLES,
-        "CalibratedClassifierCV": _META,
         "ClassifierChain": _META,
         "DBSCAN": _NO_PREDICT,
         "DictionaryLearning": _COUNTS,
@@ -52,11 +51,7 @@ DENIED: Mapping[str, str] = MappingProxyType(
         "SpectralBiclustering": _NO_PREDICT,
         "SpectralClustering": _NO_PREDICT,
         "SpectralCoclustering": _NO_PREDICT,
-        "StackingClassifier": _META,
-        "StackingRegressor": _META,
         "TransformedTargetRegressor": _META,
         "TunedThresholdClassifierCV": _META,
-        "VotingClassifier": _META,
-        "VotingRegressor": _META,
     }
 )

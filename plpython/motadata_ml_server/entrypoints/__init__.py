@@ -91,7 +91,7 @@ from motadata_ml_server.entrypoints.serving import (
     serve_rows,
     warm_models,
 )
-from motadata_ml_server.entrypoints.training import train, training_progress
+from motadata_ml_server.entrypoints.training import import_model, train, training_progress
 from motadata_ml_server.errors import VersionMismatchError
 from motadata_ml_server.postgres.boundary import boundary, raise_failure
 
@@ -126,6 +126,7 @@ __all__ = [
     "get_model_info",
     "grant_model",
     "grant_usage",
+    "import_model",
     "importance",
     "lift_curve",
     "list_models",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from motadata_ml_server.administration import versions
-from motadata_ml_server.algorithms import choose, hyperparameters
+from motadata_ml_server.algorithms import choose, composites, hyperparameters
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.columns import ColumnSchema
-from motadata_ml_server.errors import InvalidArgumentError, ReadOnlyError, out_of_memory
+from motadata_ml_server.errors import InvalidArgumentError, out_of_memory
 from motadata_ml_server.ingest import lineage
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import Source, resolve
@@ -43,6 +43,7 @@ from motadata_ml_server.training.scoring import check_positive_class
 from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.training.supervisor import Worker
 from motadata_ml_server.training.turn import turn
+from motadata_ml_server.training.writable import require_writable
 
 WORKER_BASE_MB = 300
 """What a worker needs before it sees a row: interpreter, libraries, thread stacks."""
@@ -74,7 +75,7 @@ def train(db: Database, arguments: Arguments) -> dict[str, Any]:
 
 def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
     started = time.monotonic()
-    _require_writable(db)
+    require_writable(db)
     versions.require_same_version(db)
     model_id = model_id_of(arguments.model_id)
     tenant_id = resolution.resolve(db, arguments.tenant_id)
@@ -118,19 +119,6 @@ def _train(db: Database, arguments: Arguments) -> dict[str, Any]:
         "training_time": time.monotonic() - started,
         "model_version": number,
     }
-
-
-def _require_writable(db: Database) -> None:
-    row = db.query(
-        "select pg_catalog.pg_is_in_recovery() as standby, "
-        "pg_catalog.current_setting('transaction_read_only')::boolean as read_only"
-    )[0]
-    if row["standby"]:
-        raise ReadOnlyError(
-            "a standby server does not train", hint="Connect to the primary to train; predictions work here."
-        )
-    if row["read_only"]:
-        raise ReadOnlyError("training needs a transaction that may write", hint="begin read write;")
 
 
 @dataclass(frozen=True)
@@ -218,6 +206,9 @@ def _algorithm(
     streams = execution.mode == "stream"
     if not choose.by_rows(arguments.algorithm, given, streams, search is not None):
         entry = choose.resolve(model_type, arguments.algorithm, given, streams)
+        if entry.composed:
+            composites.check_alone(entry, {"search": search, "group_by": arguments.group_by})
+            return entry, composites.check(entry, given)
         return entry, hyperparameters.check(entry, given)
     if search is not None:
         raise InvalidArgumentError(

@@ -33,6 +33,32 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Import:
+    """To the worker, in place of `Order`: a model from outside, whose bytes are written to the memory file of the rows.
+
+    Attributes
+    ----------
+    format : str
+        onnx or skops.
+    model_type : str
+        classification or regression.
+    features, classes : list of str or None
+        Columns of its input, and labels in the order of its probabilities.
+    rows : list of dict
+        A sample.
+    answers : list
+        What the model gave for each of them: a value, a label, or a list of probabilities.
+    """
+
+    format: str
+    model_type: str
+    features: list[str] | None
+    classes: list[str] | None
+    rows: list[dict[str, Any]]
+    answers: list[Any]
+
+
+@dataclass(frozen=True)
 class Layouts:
     """To the worker: all rows are written; where they lie in the memory file."""
 
@@ -148,9 +174,9 @@ class Result:
     fingerprint: str
 
 
-Message: TypeAlias = Order | Layouts | NextChunk | Taken | Step | Failure | Result
+Message: TypeAlias = Order | Import | Layouts | NextChunk | Taken | Step | Failure | Result
 
-_KINDS: Final = {kind.__name__: kind for kind in (Order, Layouts, NextChunk, Taken, Step, Failure, Result)}
+_KINDS: Final = {kind.__name__: kind for kind in (Order, Import, Layouts, NextChunk, Taken, Step, Failure, Result)}
 
 
 def encode(message: Message) -> bytes:

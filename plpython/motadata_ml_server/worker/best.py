@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -21,13 +20,13 @@ from motadata_ml_server.columns import ColumnTable
 from motadata_ml_server.errors import InvalidArgumentError, TrainingError
 from motadata_ml_server.features.fit_plan import EncodingNeeds
 from motadata_ml_server.training.specification import TrainingSpec
-from motadata_ml_server.worker.comparison import BOOSTING, Choice, Comparison, mean_curve
+from motadata_ml_server.worker.candidates import Candidates, Trial
+from motadata_ml_server.worker.comparison import Choice, Comparison
+from motadata_ml_server.worker.ensemble import Member, Mixture, mixture
 from motadata_ml_server.worker.folds import folds
+from motadata_ml_server.worker.losses import mean_curve
 from motadata_ml_server.worker.target import EncodedTarget
 from motadata_ml_server.worker.threads import threads_for
-
-DRAW_STREAM: Final = 7
-"""Candidates are drawn from a stream of their own, as folds are."""
 
 FOLDS: Final = 5
 SECONDS: Final = 60.0
@@ -39,32 +38,17 @@ BEHIND: Final = 1.05
 LAST_FIT: Final = 0.1
 """Share of the seconds that is kept for the fit on all rows, for what compiles it and what stores it."""
 
+TOGETHER: Final = 0.15
+"""Share of the seconds that is kept for asking whether several candidates together are better than one."""
+
+MEMBERS: Final = 4
+"""So many candidates, and the best of each family, are put together."""
+
+HOPELESS: Final = 1.5
+"""A family's best whose loss is so many times the best one's is not among them."""
+
 MAX_FAILURES: Final = 10
 """So many reasons are told where nothing could be fitted."""
-
-
-@dataclass
-class _Trial:
-    """One candidate: what it lost on each fold it has met."""
-
-    family: str
-    algorithm: str
-    hyperparameters: dict[str, Any]
-    losses: list[float] = field(default_factory=list)
-    curves: list[Any] = field(default_factory=list)
-    seconds: float = 0.0
-    failure: str | None = None
-
-    @property
-    def loss(self) -> float:
-        if self.curves:
-            return float(mean_curve(self.curves).min())
-        return float(np.mean(self.losses)) if self.losses else float("inf")
-
-    def forget(self) -> None:
-        """Leave out what it lost: it failed on one of the folds."""
-        self.losses.clear()
-        self.curves.clear()
 
 
 def find(
@@ -128,7 +112,7 @@ class _Search:
         self._began = began
         self._seconds = spec.seconds if spec.seconds is not None or spec.trials is not None else SECONDS
         self._encoded: dict[str, Any] = {}
-        self._done: list[_Trial] = []
+        self._done: list[Trial] = []
         self._slowest_fold: dict[str, float] = {}
 
     def run(self) -> tuple[Choice, list[dict[str, Any]]]:
@@ -139,19 +123,20 @@ class _Search:
         base.pairs = base.usable(drawn.pairs)
         width = len(self._spec.features)
         with threadpool_limits(threads_for(base.sample.rows, width, self._spec.threads)):
-            for candidate in self._candidates():
+            for candidate in Candidates(base, self._words, self._spec.random_state, self._best):
                 if self._over(candidate):
                     break
                 self._try(candidate)
                 self._done.append(candidate)
                 self._tell()
-        return self._answer()
+            together = self._together()
+        return self._answer(together)
 
-    def _left(self) -> float:
-        """Return the seconds that are left to search in."""
+    def _left(self, kept: float = TOGETHER) -> float:
+        """Return the seconds that are left, beside a share that is kept."""
         if self._seconds is None:
             return float("inf")
-        return self._seconds * (1 - LAST_FIT) - (time.monotonic() - self._began) - self._last_fit()
+        return self._seconds * (1 - LAST_FIT - kept) - (time.monotonic() - self._began) - self._last_fit()
 
     def _last_fit(self) -> float:
         """Return the seconds that the best so far may take on all rows."""
@@ -161,20 +146,20 @@ class _Search:
         best = min(whole, key=self._order)
         return best.seconds / len(best.losses) * self._base.growth()
 
-    def _over(self, candidate: _Trial) -> bool:
+    def _over(self, candidate: Trial) -> bool:
         if self._spec.trials is not None and len(self._done) >= self._spec.trials:
             return True
         return bool(self._done) and self._left() <= self._slowest_fold.get(candidate.family, 0.0)
 
-    def _order(self, trial: _Trial) -> tuple[int, float]:
+    def _order(self, trial: Trial) -> tuple[int, float]:
         """Return the key of the leaderboard: who met more folds has lost on none."""
         return -len(trial.losses), trial.loss
 
-    def _best(self) -> _Trial | None:
+    def _best(self) -> Trial | None:
         whole = [one for one in self._done if one.losses]
         return min(whole, key=self._order) if whole else None
 
-    def _try(self, trial: _Trial) -> None:
+    def _try(self, trial: Trial) -> None:
         started = time.monotonic()
         best = self._best()
         for at in range(len(self._base.pairs)):
@@ -208,7 +193,7 @@ class _Search:
             hint="Allow more seconds, or leave algorithm out: the default looks at no clock.",
         )
 
-    def _fold(self, trial: _Trial, at: int) -> None:
+    def _fold(self, trial: Trial, at: int) -> None:
         base = self._base
         entry = catalogue.load()[trial.algorithm]
         fold = base.pairs[at]
@@ -225,57 +210,6 @@ class _Search:
             self._encoded[family] = self._base.encoded(needs)
         return self._encoded[family]
 
-    def _candidates(self) -> Iterator[_Trial]:
-        """Yield candidates: those of the default, then draws without an end."""
-        base = self._base
-        linear, boosting, forest = (base.entry(family).name for family in ("linear", "boosting", "forest"))
-        trees = base.outputs <= 30 and self._words is None
-        for strength in (0.3, 3.0, 0.03):
-            yield _Trial("linear", linear, base.linear(strength))
-            if strength == 0.3 and self._words is None:
-                for leaves in (8, 4, 24) if trees else ():
-                    yield _Trial("boosting", boosting, {**BOOSTING, "max_leaf_nodes": leaves})
-                yield _Trial("forest", forest, {"n_estimators": 100, "min_samples_leaf": 3, "max_features": 0.4})
-        seed = self._spec.random_state
-        draw = np.random.default_rng(None if seed is None else [seed, DRAW_STREAM])
-        families = ["linear"] if self._words is not None else ["forest", "extra", "linear"]
-        while True:
-            family = str(draw.choice(families))
-            if trees and draw.random() < 0.75:
-                family = "boosting"
-            if family == "linear":
-                yield _Trial("linear", linear, base.linear(float(f"{10 ** draw.uniform(-3, 2):.3g}")))
-            elif family == "boosting":
-                yield _Trial("boosting", boosting, self._boosting(draw))
-            else:
-                name = forest if family == "forest" else forest.replace("RandomForest", "ExtraTrees")
-                yield _Trial("forest", name, self._forest(draw))
-
-    def _boosting(self, draw: np.random.Generator) -> dict[str, Any]:
-        """Draw hyperparameters of boosting, every other time near those of the best so far."""
-        best = self._best()
-        if best is not None and best.family == "boosting" and draw.random() < 0.5:
-            near = dict(best.hyperparameters)
-            near["max_leaf_nodes"] = int(np.clip(round(near["max_leaf_nodes"] * 2 ** draw.uniform(-0.7, 0.7)), 2, 128))
-            near["learning_rate"] = float(f"{np.clip(near['learning_rate'] * 2 ** draw.uniform(-1, 1), 0.01, 0.3):.3g}")
-            near["max_features"] = float(f"{np.clip(near['max_features'] * 2 ** draw.uniform(-0.7, 0.7), 0.1, 1):.3g}")
-            near["min_samples_leaf"] = int(np.clip(round(near["min_samples_leaf"] * 2 ** draw.uniform(-1, 1)), 1, 100))
-            return near
-        return {
-            "learning_rate": float(f"{10 ** draw.uniform(-1.7, -0.7):.3g}"),
-            "l2_regularization": float(f"{10 ** draw.uniform(-2, 1.5):.3g}"),
-            "max_features": float(f"{draw.uniform(0.2, 1.0):.3g}"),
-            "min_samples_leaf": round(10 ** draw.uniform(0.3, 1.8)),
-            "max_leaf_nodes": round(2 ** draw.uniform(1.6, 6.5)),
-        }
-
-    def _forest(self, draw: np.random.Generator) -> dict[str, Any]:
-        return {
-            "n_estimators": 200,
-            "min_samples_leaf": round(10 ** draw.uniform(0, 1.2)),
-            "max_features": float(f"{draw.uniform(0.15, 1.0):.3g}"),
-        }
-
     def _tell(self) -> None:
         best = self._best()
         spent = 0.0 if self._seconds is None else (time.monotonic() - self._began) / self._seconds
@@ -287,7 +221,35 @@ class _Search:
             more["seconds_left"] = max(0.0, self._seconds - (time.monotonic() - self._began))
         self._report(min(1.0, share), more)
 
-    def _answer(self) -> tuple[Choice, list[dict[str, Any]]]:
+    def _together(self) -> Mixture | None:
+        """Return several candidates as one model, None where one alone is as good."""
+        best = self._best()
+        if best is None or self._words is not None or self._spec.weight is not None:
+            return None
+        ranked = sorted((one for one in self._done if one.losses), key=self._order)
+        firsts = [next(one for one in ranked if one.family == family) for family in {one.family: 0 for one in ranked}]
+        whole = [one for one in ranked if len(one.losses) == len(best.losses)][:MEMBERS]
+        others = [one for one in firsts if one not in whole and one.loss <= HOPELESS * best.loss]
+        chosen = [one for one in (*whole, *others) if one.family != "forest" or self._base.outputs == 1]
+        spent = 0.0
+        members = []
+        for one in chosen:
+            seconds = one.seconds / len(one.losses)
+            spent += seconds * self._base.growth()
+            if self._seconds is None or spent <= self._seconds * LAST_FIT:
+                members.append(Member(one.algorithm, self._final(one), seconds * len(self._base.pairs)))
+        if len(members) < 2:
+            return None
+        return mixture(self._base, members, lambda: self._left(0.0), self._spec.threads, self._spec.random_state)
+
+    def _final(self, trial: Trial) -> dict[str, Any]:
+        """Return the hyperparameters for a fit without rows held out."""
+        if trial.family != "boosting":
+            return dict(trial.hyperparameters)
+        rounds = max(1, round((int(mean_curve(trial.curves).argmin()) + 1) * 1.1))
+        return {**trial.hyperparameters, "max_iter": rounds, "early_stopping": False}
+
+    def _answer(self, together: Mixture | None) -> tuple[Choice, list[dict[str, Any]]]:
         best = self._best()
         if best is None:
             reasons = dict.fromkeys(f"{one.algorithm}: {one.failure}" for one in self._done)
@@ -296,12 +258,6 @@ class _Search:
                 hint="The texts are the library's own; check the data, or name an algorithm.",
             )
         ranked = sorted(self._done, key=self._order)
-        chosen = dict(best.hyperparameters)
-        if best.family == "boosting":
-            chosen |= {
-                "max_iter": max(1, round((int(mean_curve(best.curves).argmin()) + 1) * 1.1)),
-                "early_stopping": False,
-            }
         measure = "log loss" if self._spec.model_type == "classification" else "half its mean squared error"
         count = len(best.losses)
         where = "1 fold" if count == 1 else f"{count} folds"
@@ -318,4 +274,11 @@ class _Search:
             }
             for rank, one in enumerate(ranked, 1)
         ]
-        return Choice(catalogue.load()[best.algorithm], chosen, why), trials
+        if together is None:
+            return Choice(catalogue.load()[best.algorithm], self._final(best), why), trials
+        suffix = "Classifier" if self._base.classifies else "Regressor"
+        why = (
+            f"of {len(ranked)} candidates {len(together.members)} together have the least {measure} over {where}, "
+            f"{together.loss:.4g}, the best alone {together.best:.4g}"
+        )
+        return Choice(catalogue.load()[f"Voting{suffix}"], together.hyperparameters(), why), trials

@@ -24,6 +24,7 @@ from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.all_classes import numbered
 from motadata_ml_server.worker.folds import folds
+from motadata_ml_server.worker.losses import log_loss, mean_curve
 from motadata_ml_server.worker.rows import sample_weights
 from motadata_ml_server.worker.target import EncodedTarget, renumbered
 from motadata_ml_server.worker.threads import threads_for
@@ -69,6 +70,13 @@ C: Final = (0.03, 0.3, 3.0)
 SECONDS_A_TREE: Final = 4e-4
 SECONDS_A_CELL: Final = 5e-9
 """What boosting takes for a tree, and for each of its training cells: roughly, on one core of 2024."""
+
+WIDE: Final = 100
+FEW: Final = 5_000
+COARSE: Final = 63
+SECONDS_A_COLUMN: Final = 1e-5
+"""Beyond so many columns of few rows a tree's time goes into its histograms: with so many bins it takes a quarter of
+the time, and so much for each further column."""
 
 WORTH: Final = 0.6
 """Seconds that trying boosters may take by that reckoning."""
@@ -154,7 +162,7 @@ class Comparison:
         self._spec = spec
         self._all_rows = learn.rows
         self._words = words
-        self._classifies = goal.classes is not None
+        self.classifies = goal.classes is not None
         if learn.rows > SAMPLE_ROWS:
             seed = None if spec.random_state is None else [spec.random_state, SAMPLE_STREAM]
             drawn = np.sort(np.random.default_rng(seed).permutation(learn.rows)[:SAMPLE_ROWS])
@@ -169,13 +177,13 @@ class Comparison:
     def entry(self, family: str) -> AlgorithmEntry:
         """Return a family's estimator for the model type."""
         if family == "linear":
-            return catalogue.load()["LogisticRegression" if self._classifies else "Ridge"]
-        suffix = "Classifier" if self._classifies else "Regressor"
+            return catalogue.load()["LogisticRegression" if self.classifies else "Ridge"]
+        suffix = "Classifier" if self.classifies else "Regressor"
         return catalogue.load()[("HistGradientBoosting" if family == "boosting" else "RandomForest") + suffix]
 
     def linear(self, strength: float) -> dict[str, Any]:
         """Return a linear model's hyperparameters for an inverse strength of regularisation."""
-        return {"C": strength, "max_iter": 1000} if self._classifies else {"alpha": 1.0 / strength}
+        return {"C": strength, "max_iter": 1000} if self.classifies else {"alpha": 1.0 / strength}
 
     def run(self) -> Choice:
         """Return the better family."""
@@ -218,7 +226,7 @@ class Comparison:
 
     def _effort(self, width: int) -> tuple[int, Sequence[int]]:
         rows = self.sample.rows
-        tree = SECONDS_A_TREE + rows * width * SECONDS_A_CELL
+        tree = SECONDS_A_TREE + rows * width * SECONDS_A_CELL + max(0, width - WIDE) * SECONDS_A_COLUMN
         for count, leaves in EFFORTS:
             if count * len(leaves) * 100 * self.outputs * tree <= WORTH:
                 return count, leaves
@@ -227,7 +235,7 @@ class Comparison:
     def usable(self, pairs: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> list[Fold]:
         """Return folds, without those that have nothing to learn or nothing to score on."""
         found = [self._fold(train, test) for train, test in pairs]
-        return [fold for fold in found if len(fold.test) and (not self._classifies or fold.classes > 1)]
+        return [fold for fold in found if len(fold.test) and (not self.classifies or fold.classes > 1)]
 
     def growth(self) -> float:
         """Return how many times the rows of a fold's training side all rows are."""
@@ -235,7 +243,7 @@ class Comparison:
 
     def _fold(self, train: NDArray[np.intp], test: NDArray[np.intp]) -> Fold:
         values = self.goal.values
-        if not self._classifies:
+        if not self.classifies:
             return Fold(train, test, values[train], values[test], 0)
         present, y_train = numbered(values[train])
         test = test[np.isin(values[test], present)]
@@ -265,16 +273,17 @@ class Comparison:
         own, held = fold.weighted(self._weights)
         estimator = estimators.make(entry, hyperparameters, self._spec.threads, self._spec.random_state, None)
         estimators.fit(estimator, encoded[fold.train], fold.y_train, own)
-        if self._classifies:
-            return _log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
+        if self.classifies:
+            return log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
         gaps = np.asarray(estimator.predict(encoded[fold.test]), np.float64) - fold.y_test
         return float(np.average(gaps**2, weights=held)) / 2
 
     def _try_boosting(self, encoded: Any, leaves: Sequence[int]) -> Iterator[Tried]:
         entry = self.entry("boosting")
         best: Tried | None = None
+        coarse = {"max_bins": COARSE} if encoded.shape[1] > WIDE and encoded.shape[0] <= FEW else {}
         for count in leaves:
-            hyperparameters = {**BOOSTING, "max_leaf_nodes": count}
+            hyperparameters = {**BOOSTING, **coarse, "max_leaf_nodes": count}
             loss, rounds = self._rounds_of(entry, hyperparameters, encoded)
             if best is None or loss < best.loss:
                 best = Tried("boosting", entry.name, hyperparameters | {"max_iter": rounds}, loss)
@@ -323,7 +332,7 @@ class Comparison:
     def _why(self, best: Tried, tried: Sequence[Tried]) -> str:
         if self._words is not None:
             return f"{self._words!r} is free text, and linear models suit its many words"
-        measure = "log loss" if self._classifies else "root mean squared error"
+        measure = "log loss" if self.classifies else "root mean squared error"
         folds_of = "1 fold" if len(self.pairs) == 1 else f"{len(self.pairs)} folds"
         others = [f"{one.algorithm}'s {self._said(one)}" for one in tried if one is not best]
         return f"its {measure} over {folds_of} of {self.sample.rows} rows is {self._said(best)}" + (
@@ -331,15 +340,4 @@ class Comparison:
         )
 
     def _said(self, one: Tried) -> str:
-        return f"{one.loss if self._classifies else float(np.sqrt(2 * one.loss)):.4g}"
-
-
-def mean_curve(curves: Sequence[Array]) -> Array:
-    """Return the mean of curves of different lengths; one that has ended stays where it was."""
-    longest = max(map(len, curves))
-    return np.asarray(np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0))
-
-
-def _log_loss(truth: NDArray[np.intp], probabilities: Any, weights: Array | None) -> float:
-    found = np.asarray(probabilities, dtype=np.float64)[np.arange(len(truth)), truth]
-    return float(np.average(-np.log(np.maximum(found, np.finfo(np.float64).eps)), weights=weights))
+        return f"{one.loss if self.classifies else float(np.sqrt(2 * one.loss)):.4g}"

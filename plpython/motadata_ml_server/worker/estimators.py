@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
 from motadata_ml_server.errors import InvalidHyperparameterError
 
+COMPOSED = ("Calibrated", "Stacking", "Voting")
+"""How the names of estimators that are made of others begin."""
+
 ROUNDING = 1e-3
 """Probabilities whose sum is nearer to 1 than this are made to sum to it."""
 
@@ -44,6 +47,15 @@ def make(
     classes : sequence of str or None
         Labels in the order of their numbers: class weights name labels.
     """
+    if entry.composed:
+        from motadata_ml_server.worker import composites
+
+        return composites.make(
+            estimator_class(entry),
+            entry,
+            hyperparameters,
+            lambda one, own: make(one, own, threads, random_state, classes),
+        )
     cls = estimator_class(entry)
     accepted = inspect.signature(cls).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
@@ -66,6 +78,10 @@ def make(
 def fit(estimator: Any, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None) -> Any:
     """Fit an estimator, with a target and sample weights where there are any; return it."""
     given = {} if weights is None else {"sample_weight": weights}
+    if hasattr(encoded, "toarray") and type(estimator).__name__.startswith(COMPOSED):
+        from motadata_ml_server.worker import composites
+
+        composites.suit_sparse(estimator)
     return estimator.fit(encoded, **given) if goal is None else estimator.fit(encoded, goal, **given)
 
 
@@ -110,13 +126,14 @@ def full_hyperparameters(entry: AlgorithmEntry, estimator: Any) -> dict[str, Any
     return {
         name: used[name]
         for name in entry.parameters
-        if name in used and _plain(used[name]) and used[name] not in ("deprecated", "warn")
+        if name in used and is_plain(used[name]) and used[name] not in ("deprecated", "warn")
     }
 
 
-def _plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
+    """Tell what JSON can hold."""
     if isinstance(value, dict):
-        return all(_plain(item) for item in value.values())
+        return all(is_plain(item) for item in value.values())
     if isinstance(value, (list, tuple)):
-        return all(_plain(item) for item in value)
+        return all(is_plain(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str))

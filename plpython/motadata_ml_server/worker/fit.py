@@ -344,4 +344,4 @@ class _Training:
 
 def takes_nan(entry: AlgorithmEntry) -> bool:
     """Tell estimators that learn from NaN itself rather than merely accept it."""
-    return entry.nan_ok and ("HistGradientBoosting" in entry.name or entry.requires is not None)
+    return entry.nan_ok and ("HistGradientBoosting" in entry.name or entry.requires is not None or entry.composed)

@@ -61,6 +61,7 @@ class OneModel:
         self._spec = spec
         self._entry = entry
         self.estimator: Any = None
+        self._given: dict[str, Any] = {}
         self._goal: NDArray[Any] | None = None
         self._weights: NDArray[np.float64] | None = None
 
@@ -79,6 +80,7 @@ class OneModel:
     ) -> None:
         """Fit the estimator on encoded rows."""
         spec = self._spec
+        self._given = hyperparameters
         classes, values = (None, None) if goal is None else (goal.classes, goal.values)
         self.estimator = estimators.make(self._entry, hyperparameters, spec.threads, spec.random_state, classes)
 
@@ -109,6 +111,8 @@ class OneModel:
 
     def hyperparameters(self) -> dict[str, Any]:
         """Return all hyperparameters, as used."""
+        if self._entry.composed:
+            return self._given
         return estimators.full_hyperparameters(self._entry, self.estimator)
 
     def metrics(self) -> dict[str, float]:

@@ -15,9 +15,12 @@ from motadata_ml_server.worker import lifetime
 
 if TYPE_CHECKING:
     from motadata_ml_server.columns import ColumnSchema
-    from motadata_ml_server.training.messages import Failure, Result
+    from motadata_ml_server.training.messages import Failure, Import, Result
     from motadata_ml_server.training.specification import Progress, TrainingSpec
     from motadata_ml_server.worker.fit import TrainedModel
+
+IMPORT_SECONDS = 120
+"""Of the processor, for reading, compiling and comparing a model from outside."""
 
 
 def run(order: ForkOrder, descriptors: Descriptors) -> int:
@@ -77,10 +80,12 @@ def _be_another(threads: int) -> None:
 
 def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: int) -> Result:
     from motadata_ml_server.training import protocol
-    from motadata_ml_server.training.messages import Layouts, Order, Step
+    from motadata_ml_server.training.messages import Import, Layouts, Order, Step
     from motadata_ml_server.training.specification import TrainingSpec
 
     order = protocol.receive(requests)
+    if isinstance(order, Import):
+        return _import(requests, rows_fd, artifacts_fd, order)
     if not isinstance(order, Order):
         os._exit(1)
     spec = TrainingSpec.from_json(order.spec)
@@ -120,6 +125,20 @@ def _train(requests: BinaryIO, replies: BinaryIO, rows_fd: int, artifacts_fd: in
     model = fit(spec, tables[0], tables[1] if len(tables) > 1 else None, progress)
     fingerprint.join()
     return _hand_over(model, artifacts_fd, fingerprint.digest)
+
+
+def _import(requests: BinaryIO, rows_fd: int, artifacts_fd: int, order: Import) -> Result:
+    """Take a model from outside, in so many seconds of the processor at the most."""
+    from motadata_ml_server.persistence.light_sklearn import without_unneeded
+
+    resource.setrlimit(resource.RLIMIT_CPU, (IMPORT_SECONDS, IMPORT_SECONDS))
+    with without_unneeded():
+        from motadata_ml_server.worker.import_model import imported
+
+        _stay_one_process()
+    _exit_at_end_of(requests)
+    data = os.pread(rows_fd, os.fstat(rows_fd).st_size, 0)
+    return _hand_over(imported(data, order), artifacts_fd, hashlib.sha256(data).hexdigest())
 
 
 def _stream(

@@ -17,9 +17,11 @@ from motadata_ml.results import Record, ResultTable
 ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "admin": "boolean",
     "chunk_rows": "integer",
+    "classes": "text[]",
     "confidence": "double precision",
     "costs": "jsonb",
     "cv": "integer",
+    "data": "bytea",
     "deploy": "boolean",
     "detail": "boolean",
     "execution": "jsonb",
@@ -39,9 +41,11 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "max_training_seconds_per_day": "double precision",
     "min_improvement": "double precision",
     "n_bins": "integer",
+    "predictions": "jsonb",
     "preprocess": "jsonb",
     "random_state": "integer",
     "role_name": "name",
+    "sample": "jsonb",
     "search": "jsonb",
     "season": "integer",
     "series": "text[]",
@@ -53,6 +57,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
 """SQL types of the arguments that are not text; a test compares them with the server's catalogue."""
 
 LOOKED_UP: Mapping[LiteralString, LiteralString] = {
+    "bytea": "pg_catalog.bytea",
     "date": "pg_catalog.date",
     "float8[]": "pg_catalog.float8[]",
     "jsonb": "pg_catalog.jsonb",

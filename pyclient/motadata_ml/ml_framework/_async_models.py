@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from motadata_ml._operations import evaluation, export, inspection, models
+from motadata_ml._operations import evaluation, export, import_model, inspection, models
 from motadata_ml.ml_framework._component import AsyncComponent
-from motadata_ml.results import ModelInfo, ModelList, ResultTable
+from motadata_ml.results import ModelInfo, ModelList, ResultTable, TrainingResult
 
 
 class AsyncEvaluator(AsyncComponent):
@@ -265,6 +265,54 @@ class AsyncModelManager(AsyncModelRegistry, AsyncEvaluator, AsyncInspector, Asyn
         """Delete a model with all its versions, or one version that is not deployed."""
         deleted: bool = await self.db.run(models.delete_model(self.settings, model_id, tenant_id, version))
         return deleted
+
+    async def import_model(
+        self,
+        model_id: str,
+        data: bytes,
+        format: str,
+        model_type: str,
+        features: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        sample: Sequence[Mapping[str, Any]] | None = None,
+        predictions: Sequence[Any] | None = None,
+        target: str | None = None,
+        deploy: bool | None = None,
+        tenant_id: str | None = None,
+    ) -> TrainingResult:
+        """Store a model that was fitted elsewhere as a new version, once it answers a sample as it did there."""
+        arguments = {
+            "model_id": model_id,
+            "data": data,
+            "format": format,
+            "model_type": model_type,
+            "features": features,
+            "classes": classes,
+            "sample": sample,
+            "predictions": predictions,
+            "target": target,
+            "deploy": deploy,
+        }
+        return await self.db.run(import_model.import_model(self.settings, arguments, tenant_id))
+
+    async def upload(
+        self,
+        model_id: str,
+        model: Any,
+        X_sample: Any,
+        predictions: Any = None,
+        *,
+        model_type: str | None = None,
+        classes: Sequence[Any] | None = None,
+        target: str | None = None,
+        deploy: bool | None = None,
+        tenant_id: str | None = None,
+    ) -> TrainingResult:
+        """Store a model that was fitted elsewhere as a new version, once its answers are those it gives here."""
+        call = import_model.upload(
+            self.settings, model_id, model, X_sample, predictions, model_type, classes, target, deploy, tenant_id
+        )
+        return await self.db.run(call)
 
     async def grant_model(
         self, model_id: str, role_name: str, access: str = "predict", tenant_id: str | None = None

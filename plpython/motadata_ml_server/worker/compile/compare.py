@@ -79,7 +79,7 @@ def compile_estimator(estimator: Any, task: str, check: Array) -> Compiled:
         except Exception as exc:  # an estimator may fail in any way on rows it was not fitted on
             return Compiled(None, b"", 0.0, f"scikit-learn itself cannot predict the check rows: {exc}")
         reasons: list[str] = []
-        for attempt in (_try_linear, _try_trees, _try_converter):
+        for attempt in (_try_linear, _try_trees, _try_mixture, _try_converter):
             compiled = attempt(estimator, task, rows, expected)
             if compiled.kind is not None:
                 return compiled
@@ -124,6 +124,19 @@ def _try_trees(estimator: Any, task: str, rows: Array, expected: _Answer) -> Com
     if own.kind is None:
         return replace(judged, reason=f"{judged.reason}; not for the compiled loops: {own.reason}")
     return replace(judged, max_difference=max(judged.max_difference, own.max_difference), trees=trees)
+
+
+def _try_mixture(estimator: Any, task: str, rows: Array, expected: _Answer) -> Compiled:
+    from motadata_ml_server.worker.compile.mixture import emit_mixture
+
+    try:
+        payload = emit_mixture(estimator, rows.shape[1])
+        if payload is None:
+            return Compiled(None, b"", 0.0, "")
+        found = _run(ArtifactKind.ONNX, payload, task, rows)
+    except Exception as exc:  # as above
+        return Compiled(None, b"", 0.0, f"members could not be compiled: {exc}")
+    return _judged(ArtifactKind.ONNX, payload, found, expected, "several estimators in one graph, in double precision")
 
 
 def _try_converter(estimator: Any, task: str, rows: Array, expected: _Answer) -> Compiled:

@@ -130,13 +130,21 @@ class _Nodes:
         self.leaf_count += int(leaf.sum())
 
 
-def _model(nodes: _Nodes, width: int, targets: int, meaning: dict[str, Any]) -> bytes:
-    from onnx import TensorProto, helper, numpy_helper
+def summed_node(ensemble: Ensemble, given: str, output: str) -> Any:
+    """Return the node that adds up the leaves of an ensemble whose leaves hold one number each."""
+    nodes = _Nodes()
+    for tree in ensemble.trees:
+        nodes.add(tree, tree.target, tree.values[:, 0])
+    return _node(nodes, ensemble.outputs, given, output)
+
+
+def _node(nodes: _Nodes, targets: int, given: str, output: str) -> Any:
+    from onnx import helper, numpy_helper
 
     node = helper.make_node(
         "TreeEnsemble",
-        ["features"],
-        ["scores"],
+        [given],
+        [output],
         domain="ai.onnx.ml",
         n_targets=targets,
         aggregate_function=1,
@@ -161,6 +169,13 @@ def _model(nodes: _Nodes, width: int, targets: int, meaning: dict[str, Any]) -> 
         attribute.name = name
         attribute.type = 7  # AttributeProto.INTS
         attribute.ints.extend(np.concatenate(parts).tolist())
+    return node
+
+
+def _model(nodes: _Nodes, width: int, targets: int, meaning: dict[str, Any]) -> bytes:
+    from onnx import TensorProto, helper
+
+    node = _node(nodes, targets, "features", "scores")
     graph = helper.make_graph(
         [node],
         "trees",

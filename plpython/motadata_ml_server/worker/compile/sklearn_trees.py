@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -148,6 +149,19 @@ def _hist_tree(nodes: Any, target: int) -> Tree:
     )
 
 
+def _voting_regressor(estimator: Any) -> Ensemble | None:
+    """Read the weighted mean of ensembles of values: it is one ensemble, of their trees with smaller leaves."""
+    given = estimator.weights or [1.0] * len(estimator.estimators_)
+    trees: list[Tree] = []
+    for member, weight in zip(estimator.estimators_, given, strict=True):
+        read = read_ensemble(member)
+        if read is None or read.link != "identity" or read.wide:
+            return None
+        share = weight / (sum(given) * read.divide)
+        trees += [replace(tree, values=tree.values * share) for tree in read.trees]
+    return Ensemble(trees, 1, "identity")
+
+
 def _ada_boost_classifier(estimator: Any) -> Ensemble | None:
     count = len(estimator.classes_)
     if count < 2 or any(not hasattr(tree, "tree_") for tree in estimator.estimators_):
@@ -217,4 +231,5 @@ _READERS: Final[dict[str, Callable[[Any], Ensemble | None]]] = {
     "IsolationForest": _isolation_forest,
     "RandomForestClassifier": _forest_classifier,
     "RandomForestRegressor": _forest_regressor,
+    "VotingRegressor": _voting_regressor,
 }
