@@ -58,7 +58,7 @@ def of_column(column: Column, rows: NDArray[np.intp]) -> list[str | None]:
     numbers = column.numbers[rows]
     if kind == "vector":
         return [None if np.isnan(row).all() else _vector(row.tolist()) for row in numbers]
-    write = {"boolean": _truth, "timestamp": _moment}.get(kind, of_number)
+    write = {"boolean": _truth, "timestamp": of_moment}.get(kind, of_number)
     return [None if isnan(number) else write(number) for number in numbers.tolist()]
 
 
@@ -72,7 +72,8 @@ def _truth(number: float) -> str:
     return "true" if number else "false"
 
 
-def _moment(seconds: float) -> str:
+def of_moment(seconds: float) -> str:
+    """Return a time as text, a date where it is midnight."""
     micros = round(seconds * 1e6)
     return date_text(micros) or timestamp_text(micros)
 
