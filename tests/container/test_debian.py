@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     control = unpacked / "DEBIAN" / "control"
     control.write_text(control.read_text().replace(f"Version: {__version__}\n", f"Version: {NEXT}\n"))
     later = made / first.name.replace(__version__, NEXT)
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", unpacked, later]
+    command: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", unpacked, later]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return made
 
@@ -75,7 +75,7 @@ def test_package_installs_upgrades_and_leaves_nothing(container: Any, folder: Pa
     trained = do(
         container,
         f"{PSQL} \"select status from ml.train('tall', 'classification', "
-        "'select i as x, i > 100 as tall from generate_series(1, 300) as i', 'tall')\"",
+        "'select i as x, i > 100 as tall from generate_series(1, 300) as i', 'tall', algorithm => 'random_forest')\"",
     )
     assert trained == "completed"
     assert do(container, ANSWER) == "true"

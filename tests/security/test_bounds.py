@@ -217,6 +217,8 @@ LONG = {
     "reasons of a forest": "select count(*) from ml.explain_batch('forest', 'blue_own.deep')",
     "reasons of neighbours": "select count(*) from ml.explain_batch('near', 'blue_own.deep')",
     "reasons of a line": "select count(*) from ml.explain_batch('line of many', 'blue_own.categories', detail => true)",
+    "a dependence of neighbours": "select count(*) from generate_series(1, 50), "
+    "ml.partial_dependence('near', 'x', 'blue_own.deep')",
     "importances of neighbours": "select count(*) from ml.importance('near', 'blue_own.deep')",
     "a curve": "select ml.lift_curve('tree of many', 'blue_own.categories', 'label 0')",
     "a comparison": "select ml.compare('sure', array['1.0.0', '1.1.0'], 'select * from blue_own.deep limit 20000')",

@@ -48,7 +48,15 @@ from motadata_ml_server.entrypoints.forecasting import (
     forecast_chunks,
     series_anomaly_chunks,
 )
-from motadata_ml_server.entrypoints.inspection import coefficients, explain, explain_chunks, importance
+from motadata_ml_server.entrypoints.inspection import (
+    cluster_profile,
+    coefficients,
+    counterfactual,
+    explain_chunks,
+    explain_row,
+    importance,
+    partial_dependence,
+)
 from motadata_ml_server.entrypoints.models import (
     algorithms,
     delete_model,
@@ -102,9 +110,11 @@ __all__ = [
     "cache_clear",
     "cache_status",
     "calibration_curve",
+    "cluster_profile",
     "coefficients",
     "compare",
     "confusion_matrix",
+    "counterfactual",
     "create_api_key",
     "create_sql_function",
     "current_tenant",
@@ -119,8 +129,8 @@ __all__ = [
     "evaluate",
     "experiment_metrics",
     "experiment_runs",
-    "explain",
     "explain_chunks",
+    "explain_row",
     "export_onnx",
     "forecast_chunks",
     "get_model_info",
@@ -135,6 +145,7 @@ __all__ = [
     "model_rows",
     "model_version_rows",
     "options",
+    "partial_dependence",
     "precision_recall_curve",
     "predict",
     "predict_chunks",

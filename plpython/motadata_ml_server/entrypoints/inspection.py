@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
-from motadata_ml_server.postgres.boundary import boundary_rows, boundary_stream
-from motadata_ml_server.postgres.breath import Breath
-from motadata_ml_server.prediction.row_input import decode
+from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
+from motadata_ml_server.prediction.row_input import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from motadata_ml_server.inspection.explained import ExplainedModel
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from motadata_ml_server.postgres.database import Database
 
 
-@boundary_rows
-def explain(
+@boundary
+def explain_row(
     model_id: str,
     input: str | None,
     top_k: int | None,
@@ -27,18 +27,17 @@ def explain(
     version: str | None,
     detail: bool | None,
     tenant_id: str | None,
-) -> Iterator[tuple[Any, ...]]:
+) -> str | None:
     """Tell what each feature adds to the score of one row: with the base they add up to it."""
     if input is None:
-        return
+        return None
     from motadata_ml_server.inspection import one_row
-    from motadata_ml_server.inspection.ranking import check_top_k
 
+    if model_id is None:
+        required("model_id", model_id)
     db = database.current()
-    _, model = _model(db, model_id, version, tenant_id)
-    row = decode(input, exact=model.predictor.exact_numbers)
-    wanted, most = model.class_of(class_), check_top_k(top_k)
-    yield from one_row.explain(model, row, wanted, most, bool(detail), Breath(db))
+    visible = visibility.visible_version(db, model_id, version, tenant_id, "train")
+    return one_row.explain(db, visible, input, class_, top_k, bool(detail))
 
 
 @boundary_rows
@@ -61,6 +60,52 @@ def importance(
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     yield from _importance.importance(db, visible, input_data, target)
+
+
+@boundary_rows
+def partial_dependence(
+    model_id: str,
+    feature: str,
+    input_data: str,
+    grid: str | None,
+    class_: str | None,
+    version: str | None,
+    tenant_id: str | None,
+) -> Iterator[dict[str, Any]]:
+    """List the mean answer over the rows given, for values of one feature that all of them are given."""
+    from motadata_ml_server.inspection import partial_dependence as _dependence
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
+    named, rows = required("feature", feature), required("input_data", input_data)
+    parsed = None if grid is None else json.loads(grid) if len(grid) <= MAX_CHARACTERS else grid
+    yield from _dependence.partial_dependence(db, visible, named, rows, parsed, class_)
+
+
+@boundary_rows
+def cluster_profile(
+    model_id: str, input_data: str, version: str | None, tenant_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """List what the rows of each cluster are like: means of numbers and shares of categories, against all rows."""
+    from motadata_ml_server.inspection import cluster_profile as _profile
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
+    yield from _profile.cluster_profile(db, visible, required("input_data", input_data))
+
+
+@boundary
+def counterfactual(
+    model_id: str, input: str | None, wanted: str, vary: list[str] | None, version: str | None, tenant_id: str | None
+) -> str | None:
+    """Return the smallest change of the named features by which the model answers what is wanted, NULL for none."""
+    if input is None:
+        return None
+    from motadata_ml_server.inspection import counterfactual as _counterfactual
+
+    db = database.current()
+    visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
+    return _counterfactual.counterfactual(db, visible, input, required("wanted", wanted), vary)
 
 
 @boundary_stream

@@ -133,8 +133,7 @@ class ExplainedModel:
         part = None if self._grouped else self.of_group(WHOLE)
         if part is None or not isinstance(part.explainer, LinearExplainer):
             return None
-        classes = None if self.classes is None else len(self.classes)
-        return LinearRow(part.runtime, part.explainer, self.columns, classes)
+        return LinearRow(part.runtime, part.explainer, self.columns, self.classes, self.split)
 
     @cached_property
     def split(self) -> Callable[[Sequence[Any]], dict[str, Any]]:

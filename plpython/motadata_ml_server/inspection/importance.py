@@ -17,6 +17,8 @@ from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.ingest.reader import read_chunks
 from motadata_ml_server.ingest.source import resolve
 from motadata_ml_server.ingest.wire import decode_table
+from motadata_ml_server.inspection.contributions import EXACT
+from motadata_ml_server.inspection.explained import explained_model
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.persistence.kinds import ArtifactKind
 from motadata_ml_server.postgres.breath import Breath
@@ -31,6 +33,9 @@ MAX_ROWS: Final = 10_000
 
 MAX_BYTES: Final = 64 << 20
 """Bytes that they may take, encoded."""
+
+EXPLAINED_ROWS: Final = 2_000
+"""Rows of these whose answers are taken apart."""
 
 _STORED: Final = """
 select model_type, target, runtime operator(pg_catalog.->) 'importance' as importance
@@ -69,9 +74,10 @@ def importance(
             f"a {row['model_type']} model has no score that features could add to",
             hint="Ask ml.explain_batch of an anomaly model; the others have classes or values to compare with.",
         )
+    sizes: dict[str, float] = {}
     if input_data is not None:
         metric = METRICS[row["model_type"]]
-        found, rows = _fresh(db, visible, row["model_type"], input_data, target or row["target"])
+        found, rows, sizes = _fresh(db, visible, row["model_type"], input_data, target or row["target"])
     else:
         if target is not None:
             raise InvalidArgumentError("target must be NULL without input_data", hint=_FIND)
@@ -85,12 +91,13 @@ def importance(
         metric, rows = str(stored["metric"]), int(stored["rows"])
         found = [Importance(str(one["feature"]), one["importance"], one["std"]) for one in stored["features"]]
     for rank, one in enumerate(found, 1):
-        yield {**vars(one), "rank": rank, "metric": metric, "rows": rows}
+        size = sizes.get(one.feature)
+        yield {**vars(one), "rank": rank, "metric": metric, "rows": rows, "mean_abs_attribution": size}
 
 
 def _fresh(
     db: Database, visible: VisibleVersion, model_type: str, input_data: str, target: str
-) -> tuple[list[Importance], int]:
+) -> tuple[list[Importance], int, dict[str, float]]:
     predictor = cache.predictor_of(db, visible)
     plan = predictor.plan
     source = resolve(db, input_data, "input_data")
@@ -120,7 +127,22 @@ def _fresh(
     columns = plan.columns[:-1] if predictor.kind == ArtifactKind.GROUPED else plan.columns
     rows = np.vstack(encoded)
     found = importances(predictor.runtime, model_type, rows, np.concatenate(truth), columns, 0, breathe)
-    return found, count
+    return found, count, _sizes(db, visible, rows[:EXPLAINED_ROWS], breathe)
+
+
+def _sizes(db: Database, visible: VisibleVersion, rows: Any, breathe: Breath) -> dict[str, float]:
+    """Return the mean size of what each feature adds to the score of the predicted class, where that is exact."""
+    try:
+        model = explained_model(db, visible)
+        if model.sampled:
+            return {}
+        explained = model.explain(rows, None, False, breathe)
+    except UnsupportedOperationError:  # a version of before, or one that gives labels alone
+        return {}
+    exact = np.array([method == EXACT for method, _ in model.kinds])[explained.kinds]
+    if not len(exact) or not exact.all():
+        return {}
+    return dict(zip(model.names, np.abs(explained.contributions.parts).mean(axis=0).tolist(), strict=True))
 
 
 def _numbers(column: Column, classes: list[str] | None) -> Any:

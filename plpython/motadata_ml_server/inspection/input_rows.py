@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from motadata_ml_server.columns import ColumnSchema, ColumnTable
 from motadata_ml_server.features.columns_of import feature_schemas
@@ -48,7 +48,7 @@ class InputRows:
                 self._schemas.append(ColumnSchema(ID, "text", "text", raw=True))
         self._source = source
 
-    def tables(self, chunk_rows: int) -> Iterator[ColumnTable]:
+    def tables(self, chunk_rows: int) -> Generator[ColumnTable]:
         """Yield the rows in their order, so many at a time at most; nothing is open between two tables."""
         for chunk in read_chunks(self._db, self._source, self._schemas, chunk_rows, suspended=True):
             yield decode_table(self._schemas, [(chunk.rows, chunk.buffers)])

@@ -8,60 +8,59 @@ from typing import Any
 
 import numpy as np
 
-from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.features.json_values import UnsuitableValueError
 from motadata_ml_server.inspection import values
+from motadata_ml_server.inspection.answer_text import Answer, written
 from motadata_ml_server.inspection.contributions import EXACT
-from motadata_ml_server.inspection.explained import ExplainedModel
-from motadata_ml_server.inspection.linear_row import LinearRow
-from motadata_ml_server.inspection.ranking import ranked
-
-Answer = tuple[str | None, str | None, str | None, float, int, float | None, str, str]
-"""Class, feature, value, attribution, rank, standard error, method and unit."""
+from motadata_ml_server.inspection.explained import ExplainedModel, explained_model
+from motadata_ml_server.inspection.ranking import check_top_k, ranked
+from motadata_ml_server.models.version import VisibleVersion
+from motadata_ml_server.postgres.breath import Breath
+from motadata_ml_server.postgres.database import Database
+from motadata_ml_server.prediction.row_input import decode
 
 
 def explain(
-    model: ExplainedModel,
-    row: Any,
-    wanted: int | None,
-    top_k: int | None,
-    detail: bool,
-    breathe: Callable[[], None],
-) -> Iterator[Answer]:
-    """Yield the base, of rank 0, and what each feature adds, the largest first.
+    db: Database, visible: VisibleVersion, input: str, class_: str | None, top_k: int | None, detail: bool
+) -> str:
+    """Return the base, of rank 0, and what each feature adds, the largest first, as `answer_text.written` writes them.
 
     Parameters
     ----------
-    model : ExplainedModel
-        The model.
-    row : mapping or list
-        Parsed JSON values by feature name, or the numbers of an all-numeric model in order.
-    wanted : int or None
+    db : Database
+        The session.
+    visible : VisibleVersion
+        The version, as the caller sees it.
+    input : str
+        A JSON object by feature name, or the numbers of an all-numeric model in order.
+    class_ : str or None
         The class to explain; None takes the predicted one.
     top_k : int or None
         The most features.
     detail : bool
         Whether the parts of columns stay apart.
-    breathe : callable
-        Lets a cancel be answered.
 
     Raises
     ------
     InvalidInputError
         ML011: the row does not fit the model.
+    InvalidArgumentError
+        ML009: there is no such class, or top_k is out of bounds.
     UnsupportedOperationError
         ML020: as for `ExplainedModel.explain`.
     """
-    if not isinstance(row, (Mapping, list)):
-        raise InvalidInputError("input must be a JSON object or an array of numbers", hint="Pass to_jsonb(t).")
+    model = explained_model(db, visible)
+    row = decode(input, exact=model.predictor.exact_numbers)
+    wanted = None if class_ is None else model.class_of(class_)
+    most = None if top_k is None else check_top_k(top_k)
+    encoder, linear = model.encoder, model.linear
     try:
-        model.encoder.fill(row)
+        encoder.fill(row)
     except UnsuitableValueError as error:
         raise model.predictor.of_types(error) from None
-    if model.linear is not None and not detail:
-        yield from _linear(model, model.linear, row, wanted, top_k)
-        return
-    yield from _any(model, row, wanted, top_k, detail, breathe)
+    if linear is not None and not detail:
+        return linear.written(row, encoder.buffer[0].tolist(), wanted, most)
+    return written(_any(model, row, wanted, most, detail, Breath(db)))
 
 
 def _any(
@@ -101,23 +100,6 @@ def _parts_given(model: ExplainedModel, encoded: Any, order: list[int]) -> list[
     """Return some parts of columns as numbers."""
     raw = parts_of(model, encoded)[0].tolist()
     return [None if isnan(raw[one]) else values.of_number(raw[one]) for one in order]
-
-
-def _linear(
-    model: ExplainedModel, linear: LinearRow, row: Any, wanted: int | None, top_k: int | None
-) -> Iterator[Answer]:
-    """Yield what `explain` does, of a linear model."""
-    at, base, parts = linear.explain(row, model.encoder.buffer[0].tolist(), wanted)
-    label = None if at < 0 or model.classes is None else model.classes[at]
-    unit, names = linear.unit, model.names
-    yield (label, None, None, base, 0, None, EXACT, unit)
-    named = row if isinstance(row, Mapping) else model.split(row)
-    sizes = [-abs(part) for part in parts]
-    order = sorted(range(len(parts)), key=sizes.__getitem__)
-    for rank, one in enumerate(order if top_k is None else order[:top_k], 1):
-        name = names[one]
-        value = values.of_value(model.columns[one], named[name])
-        yield (label, name, value, parts[one], rank, None, EXACT, unit)
 
 
 def parts_of(model: ExplainedModel, encoded: Any) -> Any:

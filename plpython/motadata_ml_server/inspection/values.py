@@ -81,7 +81,8 @@ def _truth(number: float) -> str:
     return "true" if number else "false"
 
 
-def _moment(seconds: float) -> str:
+def of_moment(seconds: float) -> str:
+    """Return a time as text, a date where it is midnight."""
     micros = round(seconds * 1e6)
     return date_text(micros) or timestamp_text(micros)
 
@@ -91,5 +92,5 @@ def _vector(values: Sequence[float]) -> str:
     return shortened(f"[{shown}{', …' if len(values) > SHOWN else ''}]")
 
 
-_WRITERS: Final[Mapping[str, Callable[[float], str]]] = {"boolean": _truth, "timestamp": _moment}
+_WRITERS: Final[Mapping[str, Callable[[float], str]]] = {"boolean": _truth, "timestamp": of_moment}
 """By how a column of numbers travels, what writes one that is no plain number."""

@@ -27,6 +27,7 @@ _SQL_NAMES = {
     "backtest_chunks": "backtest",
     "decompose_chunks": "decompose",
     "explain_chunks": "explain_batch",
+    "explain_row": "explain",
     "forecast_chunks": "forecast",
     "predict_chunks": "predict_batch",
     "raise_failure": "predict_batch",

@@ -27,6 +27,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "execution": "jsonb",
     "expires_at": "timestamp with time zone",
     "features": "text[]",
+    "grid": "jsonb",
     "horizon": "integer",
     "hyperparameters": "jsonb",
     "intervals": "jsonb",
@@ -51,6 +52,7 @@ ARGUMENT_TYPES: Mapping[str, LiteralString] = {
     "series": "text[]",
     "test_size": "double precision",
     "top_k": "integer",
+    "vary": "text[]",
     "versions": "text[]",
     "windows": "integer",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from motadata_ml._calls import Call, Steps
@@ -124,5 +125,78 @@ def importance(
     def steps() -> Steps[ResultTable]:
         rows = yield select_function("importance", arguments)
         return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+def partial_dependence(
+    settings: Settings,
+    model_id: str,
+    feature: str,
+    input_data: str,
+    grid: Sequence[Any] | None,
+    class_name: Any,
+    version: str | None,
+    tenant_id: str | None,
+) -> Call[ResultTable]:
+    """Return the call that lists mean answers for values of one feature."""
+    arguments = {
+        "model_id": model_id,
+        "feature": feature,
+        "input_data": input_data,
+        "grid": None if grid is None else list(grid),
+        "class": label_text(class_name),
+        "version": version,
+        "tenant_id": settings.tenant(tenant_id),
+    }
+
+    def steps() -> Steps[ResultTable]:
+        rows = yield select_function("partial_dependence", arguments)
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+def cluster_profile(
+    settings: Settings, model_id: str, input_data: str, version: str | None, tenant_id: str | None
+) -> Call[ResultTable]:
+    """Return the call that lists what the rows of each cluster are like."""
+    arguments = {
+        "model_id": model_id,
+        "input_data": input_data,
+        "version": version,
+        "tenant_id": settings.tenant(tenant_id),
+    }
+
+    def steps() -> Steps[ResultTable]:
+        rows = yield select_function("cluster_profile", arguments)
+        return ResultTable(Record(row) for row in rows)
+
+    return Call(steps, model_id=model_id, repeat=True)
+
+
+def counterfactual(
+    settings: Settings,
+    model_id: str,
+    input_data: Any,
+    wanted: Any,
+    vary: Sequence[str] | None,
+    version: str | None,
+    tenant_id: str | None,
+) -> Call[dict[str, Any] | None]:
+    """Return the call that finds the smallest change of a row by which the answer is another."""
+    arguments = {
+        "model_id": model_id,
+        "input": to_row(input_data),
+        "wanted": label_text(wanted),
+        "vary": None if vary is None else list(vary),
+        "version": version,
+        "tenant_id": settings.tenant(tenant_id),
+    }
+
+    def steps() -> Steps[dict[str, Any] | None]:
+        (row,) = yield select_function("counterfactual", arguments)
+        found: dict[str, Any] | None = row["counterfactual"]
+        return found
 
     return Call(steps, model_id=model_id, repeat=True)

@@ -187,6 +187,39 @@ class AsyncInspector(AsyncComponent):
         """List how much worse a model scores without each feature: as at training, or on the rows given."""
         return await self.db.run(inspection.importance(self.settings, model_id, input_data, target, version, tenant_id))
 
+    async def partial_dependence(
+        self,
+        model_id: str,
+        feature: str,
+        input_data: str,
+        grid: Sequence[Any] | None = None,
+        class_name: Any = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """List the mean answer over the rows given, for values of one feature that all of them are given."""
+        more = (grid, class_name, version, tenant_id)
+        return await self.db.run(inspection.partial_dependence(self.settings, model_id, feature, input_data, *more))
+
+    async def cluster_profile(
+        self, model_id: str, input_data: str, version: str | None = None, tenant_id: str | None = None
+    ) -> ResultTable:
+        """List what the rows of each cluster are like: means of numbers and shares of categories, against all rows."""
+        return await self.db.run(inspection.cluster_profile(self.settings, model_id, input_data, version, tenant_id))
+
+    async def counterfactual(
+        self,
+        model_id: str,
+        input_data: Any,
+        wanted: Any,
+        vary: Sequence[str] | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """Return the smallest change of the named features by which the model answers what is wanted."""
+        more = (wanted, vary, version, tenant_id)
+        return await self.db.run(inspection.counterfactual(self.settings, model_id, input_data, *more))
+
 
 class AsyncExporter(AsyncComponent):
     """Write models as SQL and as ONNX."""

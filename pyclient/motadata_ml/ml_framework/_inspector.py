@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from motadata_ml._operations import inspection
@@ -140,7 +141,8 @@ class Inspector(Component):
         Returns
         -------
         ResultTable
-            ``feature``, ``importance``, ``std``, ``rank``, ``metric`` and ``rows``, the largest first.
+            ``feature``, ``importance``, ``std``, ``rank``, ``metric``, ``rows`` and, of `input_data`,
+            ``mean_abs_attribution``, the largest first.
 
         Raises
         ------
@@ -148,3 +150,107 @@ class Inspector(Component):
             If nothing was measured at training, or the model type has no target.
         """
         return self.db.run(inspection.importance(self.settings, model_id, input_data, target, version, tenant_id))
+
+    def partial_dependence(
+        self,
+        model_id: str,
+        feature: str,
+        input_data: str,
+        grid: Sequence[Any] | None = None,
+        class_name: Any = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> ResultTable:
+        """List the mean answer over the rows given, for values of one feature that all of them are given.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification, a regression or an anomaly model.
+        feature : str
+            The one whose value is changed.
+        input_data : str
+            A table name or SELECT that has the model's features; its first 1,000 rows count.
+        grid : sequence, optional
+            Values to try; by default values that the rows have.
+        class_name : object, optional
+            The class whose probability is told; by default all.
+        version, tenant_id : str, optional
+            As for `explain`.
+
+        Returns
+        -------
+        ResultTable
+            ``class``, ``value``, ``average`` and ``rows``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such feature or class, or the grid is empty.
+        """
+        more = (grid, class_name, version, tenant_id)
+        return self.db.run(inspection.partial_dependence(self.settings, model_id, feature, input_data, *more))
+
+    def cluster_profile(
+        self, model_id: str, input_data: str, version: str | None = None, tenant_id: str | None = None
+    ) -> ResultTable:
+        """List what the rows of each cluster are like: means of numbers and shares of categories, against all rows.
+
+        Parameters
+        ----------
+        model_id : str
+            A clustering model.
+        input_data : str
+            A table name or SELECT that has the model's features.
+        version, tenant_id : str, optional
+            As for `explain`.
+
+        Returns
+        -------
+        ResultTable
+            ``cluster``, its ``rows``, ``feature``, ``level`` (a category's value), ``value`` and ``overall``.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If the model makes no clusters.
+        """
+        return self.db.run(inspection.cluster_profile(self.settings, model_id, input_data, version, tenant_id))
+
+    def counterfactual(
+        self,
+        model_id: str,
+        input_data: Any,
+        wanted: Any,
+        vary: Sequence[str] | None = None,
+        version: str | None = None,
+        tenant_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """Return the smallest change of the named features by which the model answers what is wanted.
+
+        Parameters
+        ----------
+        model_id : str
+            A classification, a regression or an anomaly model.
+        input_data : dict, array or frame of one row
+            The row, as for `predict`.
+        wanted : object
+            A class, or a bound of the value such as ``'>= 100'``.
+        vary : sequence of str, optional
+            Features that may change; by default all.
+        version, tenant_id : str, optional
+            As for `explain`.
+
+        Returns
+        -------
+        dict or None
+            The changed features with their new values, empty where the row is answered so already; None where no
+            change was found.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If wanted is no answer of the model, or a feature cannot be varied.
+        """
+        more = (wanted, vary, version, tenant_id)
+        return self.db.run(inspection.counterfactual(self.settings, model_id, input_data, *more))

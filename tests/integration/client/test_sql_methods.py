@@ -283,6 +283,8 @@ def test_awaited_methods_answer_as_the_blocking_ones(
         ("drift", ("line", line)),
         ("coefficients", ("line",)),
         ("importance", ("line", "line")),
+        ("partial_dependence", ("line", "a", "line", [1, 2.5])),
+        ("counterfactual", ("line", {"a": 1.0, "b": 2.0}, "> -1000000")),
         ("explain", ("line", {"a": 1.0, "b": 2.0})),
         ("explain_batch", ("line", line)),
         ("to_sql", ("line",)),

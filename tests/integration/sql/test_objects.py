@@ -16,6 +16,7 @@ from motadata_ml_server.training.arguments import Arguments
 REFERENCE = Path(__file__).parents[3] / "docs" / "sql-reference.md"
 
 CHUNKS = {
+    "explain": "explain_row",
     "predict_batch": "predict_chunks",
     "explain_batch": "explain_chunks",
     "forecast": "forecast_chunks",
