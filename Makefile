@@ -157,12 +157,12 @@ bench-quick: bench-tools ## the same with fewer rows and rounds, under 4 minutes
 bench-tools:
 	@.ci/bootstrap --with wrk --with pgbouncer
 
-bench-quality: bootstrap ## models by default against FLAML on real tables, under 30 minutes: docs/quality.md; ARGS=--quick
+bench-quality: bootstrap ## models by default against FLAML on real tables, under 30 minutes: docs/quality.md; ARGS=--quick, ARGS=--long, TABLES="hpc oj"
 	@[ -x "$(HOME_FOLDER)/quality/bin/flaml-ready" ] || { \
 		$(BIN)/uv venv -q --clear --python $(BIN)/python "$(HOME_FOLDER)/quality" && \
 		$(BIN)/uv pip install -q --python "$(HOME_FOLDER)/quality/bin/python" -r benchmarks/quality-requirements.txt && \
 		ln -s python "$(HOME_FOLDER)/quality/bin/flaml-ready"; }
-	@.ci/python -m benchmarks.quality "$(HOME_FOLDER)/quality/bin/python" $(filter --quick,$(ARGS))
+	@.ci/python -m benchmarks.quality "$(HOME_FOLDER)/quality/bin/python" $(filter --quick --long,$(ARGS)) $(TABLES)
 
 report: bootstrap ## write docs/benchmarks.md and the README's figures from benchmarks/results.json
 	@$(BIN)/python -B -m benchmarks.report

@@ -166,9 +166,9 @@ def _names(given: Sequence[str] | None, argument: str) -> list[str] | None:
 
 
 def _list(value: str | None, argument: str) -> list[Any]:
-    if value is None or len(value) > 16 * MAX_JSON_CHARACTERS:
+    if value is None or len(value) > 4 * MAX_JSON_CHARACTERS:
         raise InvalidArgumentError(
-            f"{argument} must be a JSON array of at most {16 * MAX_JSON_CHARACTERS} characters, got "
+            f"{argument} must be a JSON array of at most {4 * MAX_JSON_CHARACTERS} characters, got "
             f"{'NULL' if value is None else len(value)}",
             hint="A model is taken only where its answers on a sample are those that it gave where it comes from.",
         )

@@ -228,25 +228,35 @@ def graphs() -> Iterator[tuple[str, bytes, str]]:
     onnx.external_data_helper.set_external_data(outside, location="/etc/passwd")
     outside.ClearField("raw_data")
     yield "data outside", made([helper.make_node("MatMul", ["in", "weight"], ["out"])], initializers=[outside]), "ML018"
-    tree = helper.make_node(
-        "TreeEnsembleRegressor",
-        ["in"],
-        ["out"],
-        domain="ai.onnx.ml",
-        n_targets=1,
-        nodes_treeids=[0, 0, 0],
-        nodes_nodeids=[0, 1, 2],
-        nodes_featureids=[0, 0, 0],
-        nodes_modes=["BRANCH_LEQ", "BRANCH_LEQ", "LEAF"],
-        nodes_values=[1.0, -1.0, 0.0],
-        nodes_truenodeids=[1, 0, 0],
-        nodes_falsenodeids=[2, 2, 0],
-        target_treeids=[0],
-        target_nodeids=[2],
-        target_ids=[0],
-        target_weights=[1.0],
+
+    def tree(**changed: Any) -> bytes:
+        attributes: dict[str, Any] = {
+            "n_targets": 1,
+            "nodes_treeids": [0, 0, 0],
+            "nodes_nodeids": [0, 1, 2],
+            "nodes_featureids": [0, 0, 0],
+            "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+            "nodes_values": [1.0, 0.0, 0.0],
+            "nodes_truenodeids": [1, 0, 0],
+            "nodes_falsenodeids": [2, 0, 0],
+            "target_treeids": [0, 0],
+            "target_nodeids": [1, 2],
+            "target_ids": [0, 0],
+            "target_weights": [1.0, 2.0],
+        }
+        node = helper.make_node("TreeEnsembleRegressor", ["in"], ["out"], domain="ai.onnx.ml", **attributes | changed)
+        return made([node])
+
+    circle = {"nodes_modes": ["BRANCH_LEQ", "BRANCH_LEQ", "LEAF"], "nodes_falsenodeids": [2, 2, 0]}
+    yield "a tree that goes in circles", tree(**circle), "ML018"
+    yield "a tree that reads beyond the row", tree(nodes_featureids=[1_000_000, 0, 0]), "ML018"
+    yield "a tree that reads before the row", tree(nodes_featureids=[-9, 0, 0]), "ML018"
+    yield "a leaf that writes beyond the answer", tree(target_ids=[0, 1_000_000]), "ML018"
+    yield "a child outside of the tree", tree(nodes_truenodeids=[77, 0, 0]), "ML018"
+    weights = helper.make_node(
+        "LinearRegressor", ["in"], ["out"], domain="ai.onnx.ml", coefficients=[1.0], intercepts=[0.0, 0.0], targets=2
     )
-    yield "a tree that goes in circles", made([tree]), "ML018"
+    yield "fewer weights than outputs", made([weights]), "ML018"
     yield "no graph at all", b"\x00\x01\x02 nothing", "ML018"
 
 

@@ -25,8 +25,7 @@ OPERATORS: Final = frozenset(
         *("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Sigmoid", "Sign", "Slice"),
         *("Softmax", "Softplus", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Transpose", "Unsqueeze", "Where"),
         *("ArrayFeatureExtractor", "Binarizer", "Imputer", "LinearClassifier", "LinearRegressor", "Normalizer"),
-        *("SVMClassifier", "SVMRegressor", "Scaler"),
-        *("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"),
+        *("Scaler", "TreeEnsembleClassifier", "TreeEnsembleRegressor"),
     }
 )
 """Operators that are taken: no loops, no branches, nothing whose result has a size that values decide."""
@@ -109,20 +108,11 @@ def _check_nodes(model: Any) -> None:
         if node.op_type == "Slice" and not set(node.input[1:]) - {""} <= constant:
             raise refused("it has a Slice whose bounds are computed")
         if node.op_type.startswith("TreeEnsemble"):
-            _check_trees({item.name: item for item in node.attribute}, node.op_type)
+            _check_trees({item.name: item for item in node.attribute}, node.op_type.removeprefix("TreeEnsemble"))
 
 
 def _check_trees(found: dict[str, Any], kind: str) -> None:
     """Refuse trees that are none: a node with two parents, whose path might never end."""
-    if kind == "TreeEnsemble":
-        inner = len(found["nodes_featureids"].ints)
-        children = [
-            np.asarray(found[f"nodes_{side}nodeids"].ints, np.int64)[np.asarray(found[f"nodes_{side}leafs"].ints) == 0]
-            for side in ("true", "false")
-        ]
-        roots = np.asarray(found["tree_roots"].ints, np.int64)
-        _each_once(np.concatenate([*children, roots]), inner)
-        return
     trees = np.asarray(found["nodes_treeids"].ints, np.int64)
     ids = np.asarray(found["nodes_nodeids"].ints, np.int64)
     count = len(ids)
@@ -142,10 +132,41 @@ def _check_trees(found: dict[str, Any], kind: str) -> None:
             targets += [place[pair] for pair in pairs]
         except KeyError as exc:
             raise refused("a tree's node points outside of the tree") from exc
+    _check_leaves(found, kind, place)
     first = np.flatnonzero(np.r_[True, trees[1:] != trees[:-1]])
     if len(np.unique(trees)) != len(first):
         raise refused("the nodes of a tree do not lie together")
     _each_once(np.concatenate([np.array(targets, np.int64), first]), count)
+
+
+def _check_leaves(found: dict[str, Any], kind: str, place: dict[tuple[int, int], int]) -> None:
+    """Refuse leaves that add to an output that is not there, or that are none."""
+    name = "class" if kind == "Classifier" else "target"
+    outputs = (
+        max(len(found[key].strings) + len(found[key].ints) for key in found if key.startswith("classlabels"))
+        if kind == "Classifier"
+        else int(found["n_targets"].i)
+    )
+    ids, weights = found[f"{name}_ids"].ints, found[f"{name}_weights"].floats
+    of = list(zip(found[f"{name}_treeids"].ints, found[f"{name}_nodeids"].ints, strict=False))
+    if not len(ids) == len(weights) == len(of) or any(pair not in place for pair in of):
+        raise refused("a tree's leaves do not fit its nodes")
+    if ids and not 0 <= min(ids) <= max(ids) < outputs:
+        raise refused("a tree's leaf adds to an output that is not there")
+
+
+def _check_reads(node: Any, width: int) -> None:
+    """Refuse trees and weights that read beyond a row: the runtime looks at no bound."""
+    found = {item.name: item for item in node.attribute}
+    if node.op_type.startswith("TreeEnsemble"):
+        used = found["nodes_featureids"].ints
+        if used and not 0 <= min(used) <= max(used) < width:
+            raise refused(f"a tree compares a number beyond the {width} that it is given")
+    elif node.op_type in ("LinearClassifier", "LinearRegressor"):
+        weights = len(found["coefficients"].floats)
+        given = len(found["intercepts"].floats) if "intercepts" in found else weights // max(width, 1)
+        if weights != given * width:
+            raise refused(f"{node.op_type} has {weights} weights for {given} outputs of {width} numbers")
 
 
 def _each_once(reached: NDArray[np.int64], count: int) -> None:
@@ -202,6 +223,9 @@ def _check_sizes(model: Any, given: str, width: int) -> None:
         [np.shape(value) for value in _run(session, names, given, np.zeros((count, width), _dtype(session)))]
         for count in ROWS
     )
+    widths = {given: width} | {name: int(shape[-1]) if shape else 1 for name, shape in zip(names, few, strict=True)}
+    for node in model.graph.node:
+        _check_reads(node, widths.get(node.input[0], 0) if node.input else 0)
     total = 0
     for name, one, other in zip(names, few, many, strict=True):
         by_row = (one[:1], other[:1]) == ((ROWS[0],), (ROWS[1],)) and one[1:] == other[1:]
