@@ -143,7 +143,7 @@ def encoder_of(column: PlanColumn) -> Callable[[Any], NDArray[np.float64]]:
 
     def encode(value: Any) -> NDArray[np.float64]:
         alone.fill({column.name: value})
-        return alone.buffer[0].copy()
+        return np.array(alone.buffer[0])
 
     return encode
 
