@@ -1,14 +1,14 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
-	test-dist test-frameworks test-notebooks notebooks dist deb docs image locks audit sbom sbom-image licences algorithms \
+	test-dist test-frameworks test-notebooks test-oracles notebooks dist deb docs image locks audit sbom sbom-image licences algorithms \
 	reference picture migration-data architecture \
 	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
 	native-sanitize bench-native bench-forecast docs clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-APART = --ignore=tests/frameworks --ignore=tests/notebooks --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container --ignore=tests/packaging
+APART = --ignore=tests/oracles --ignore=tests/frameworks --ignore=tests/notebooks --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container --ignore=tests/packaging
 ARGS ?= tests -m "not slow" $(APART)
 MAJORS ?=
 
@@ -92,6 +92,18 @@ test-frameworks: ## run the programs of docs/frameworks.md: SQLAlchemy, Django, 
 	@.ci/bootstrap --with nodejs $$(command -v npm >/dev/null || echo --with npm) --with default-jdk-headless \
 		--with libpostgresql-jdbc-java
 	@.ci/python -m pytest tests/frameworks
+
+# An environment of its own: shap brings a compiler. The rest is the project's, by a path file.
+ORACLES = $(HOME_FOLDER)/oracles
+ORACLES_PINNED = tests/oracles/requirements.txt
+
+test-oracles: bootstrap ## contributions against the library shap, to 1e-6
+	@cmp -s $(ORACLES_PINNED) "$(ORACLES)/requirements.txt" || { $(BIN)/uv venv -q --clear --python /usr/bin/python3 "$(ORACLES)" && \
+		$(BIN)/uv pip install -q --no-deps --python "$(ORACLES)/bin/python" -r $(ORACLES_PINNED) && \
+		cp $(ORACLES_PINNED) "$(ORACLES)/requirements.txt"; }
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		>"$$("$(ORACLES)/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@"$(ORACLES)/bin/python" -B -m pytest -p no:cacheprovider tests/oracles
 
 test-notebooks: bootstrap ## run the notebooks of docs/notebooks and compare what they show
 	@.ci/python -m pytest tests/notebooks

@@ -34,7 +34,16 @@ OTHER_ORDER = {
 """Released signatures that came before SQL's order became the rule."""
 
 OTHER_ARGUMENTS = dict.fromkeys(
-    ("explain", "predict", "predict_interval", "predict_label", "predict_proba", "predict_set", "predict_value"),
+    (
+        "counterfactual",
+        "explain",
+        "predict",
+        "predict_interval",
+        "predict_label",
+        "predict_proba",
+        "predict_set",
+        "predict_value",
+    ),
     "input",
 )
 """Functions whose SQL argument ``input`` is ``input_data`` here, as documented for predict."""
