@@ -44,7 +44,7 @@ ANSWERS = [
     "select * from ml.thresholds('flag', 'points')",
     "select * from ml.drift('flag', 'points')",
     "select * from ml.coefficients('number')",
-    "select * from ml.importance('flag'), ml.importance('forest', 'points')",
+    "select * from ml.importance('flag') as stored, ml.importance('forest', 'points') as measured",
     "select e.* from points p, ml.explain('forest', to_jsonb(p)) e where id <= 20",
     "select * from ml.explain_batch('flag', 'points')",
     "select * from ml.forecast('select date ''2024-01-01'' + id as d, id % 7 as v from points', 'd', 'v')",

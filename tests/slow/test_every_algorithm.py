@@ -71,7 +71,7 @@ def outcome(session: Session, algorithm: str, model_type: str) -> tuple[str, str
     features = [f"f{number}" for number in range(10)]
     try:
         session.execute(
-            "select ml.train('every', %s, %s, %s, %s, %s, %s)",
+            "select ml.train('every', %s, %s, %s, %s, %s, %s, deploy => true)",
             [model_type, table, target, features, algorithm, Jsonb(HYPERPARAMETERS.get(algorithm, {}))],
         )
     except psycopg.Error as error:
