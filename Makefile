@@ -1,13 +1,14 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo up down test test-slow test-matrix test-security test-faults test-ops test-container \
-	test-dist dist docs image locks audit sbom sbom-image licences algorithms reference picture migration-data architecture \
+	test-dist test-frameworks test-notebooks notebooks dist deb docs image locks audit sbom sbom-image licences algorithms \
+	reference picture migration-data architecture \
 	plan lint format typecheck pytest bench bench-quick bench-quality bench-tools report readme-figures profile native \
 	native-sanitize bench-native bench-forecast docs clean
 
 HOME_FOLDER = $$(.ci/bootstrap --print-home)
 BIN = $(HOME_FOLDER)/venv/bin
-APART = --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container --ignore=tests/packaging
+APART = --ignore=tests/frameworks --ignore=tests/notebooks --ignore=tests/operations --ignore=tests/security --ignore=tests/faults --ignore=tests/container --ignore=tests/packaging
 ARGS ?= tests -m "not slow" $(APART)
 MAJORS ?=
 
@@ -87,8 +88,22 @@ test-container: bootstrap ## build the images with docker or podman, start compo
 test-dist: bootstrap ## build what a release hands out, install each into a server of its own, without a network
 	@.ci/python -m pytest tests/packaging
 
+test-frameworks: ## run the programs of docs/frameworks.md: SQLAlchemy, Django, FastAPI, node-postgres, JDBC, dbt
+	@.ci/bootstrap --with nodejs $$(command -v npm >/dev/null || echo --with npm) --with default-jdk-headless \
+		--with libpostgresql-jdbc-java
+	@.ci/python -m pytest tests/frameworks
+
+test-notebooks: bootstrap ## run the notebooks of docs/notebooks and compare what they show
+	@.ci/python -m pytest tests/notebooks
+
+notebooks: bootstrap ## run the notebooks of docs/notebooks and write what they show
+	@MOTADATA_ML_WRITE_DOCS=1 .ci/python -m pytest tests/notebooks
+
 dist: bootstrap ## build wheels, source distributions and the bundle for machines without a network: dist/
 	@$(BIN)/python -B -m tools.dist
+
+deb: bootstrap ## build the Debian package for PostgreSQL PG_MAJOR: dist/
+	@$(BIN)/python -B -m tools.dist.debian $(PG_MAJOR)
 
 # An environment of its own: what builds the site is no part of the project's. Once it is there, no network is used.
 DOCS = $(HOME_FOLDER)/docs

@@ -32,6 +32,9 @@ def test_site_is_built_and_searched_without_a_network(tmp_path: Path) -> None:
     }
     index = (site / "index.html").read_text(encoding="utf-8")
     assert "docs/session.svg" in index
+    forecasting = (site / "docs" / "notebooks" / "forecasting.html").read_text(encoding="utf-8")
+    assert "<svg" in forecasting
+    assert 'class="dataframe"' in forecasting
     words = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
     texts = " ".join(entry["title"] for entry in words["docs"])
     assert "ML017: training ran out of memory" in texts

@@ -8,6 +8,8 @@ import shutil
 import tomllib
 from pathlib import Path
 
+from tools.site.notebooks import as_markdown
+
 ROOT = Path(__file__).parents[2]
 BESIDE = ("migrations/README.md", "plpython/motadata_ml_server/persistence/FORMATS.md", "pyclient/compat/README.md")
 """Pages that are neither in docs/ nor on top of the project."""
@@ -20,7 +22,8 @@ _LINK = re.compile(r"(\]\()([^()\s#]+)((?:#[^()\s]*)?\))")
 
 def found() -> list[str]:
     """Return every page that the site has, by its path in the project."""
-    paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in BESIDE)]
+    notebooks = (ROOT / "docs").rglob("*.ipynb")
+    paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *notebooks, *(ROOT / name for name in BESIDE)]
     return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
@@ -34,8 +37,13 @@ def sections() -> dict[str, list[str]]:
         paths = [posixpath.normpath(posixpath.join("docs", match[2])) for match in _LINK.finditer(part)]
         below = list(dict.fromkeys(path for path in paths if path in pages - listed))
         listed.update(below)
-        navigation[title] = below
+        navigation[title] = [built(path) for path in below]
     return navigation
+
+
+def built(page: str) -> str:
+    """Return a page's path on the site: a notebook is laid out as a page of Markdown."""
+    return re.sub(r"\.ipynb$", ".md", page)
 
 
 def repository() -> str:
@@ -60,7 +68,7 @@ def linked(text: str, page: str) -> str:
         target = match[2]
         path = posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
         here = path in pages or path.endswith(".svg") or re.match(r"[a-z]+:", target)
-        return match[0] if here else f"{match[1]}{files}/{path}{match[3]}"
+        return f"{match[1]}{built(target)}{match[3]}" if here else f"{match[1]}{files}/{path}{match[3]}"
 
     return _LINK.sub(lead, text)
 
@@ -74,9 +82,11 @@ def lay_out(folder: Path) -> None:
         Where to.
     """
     for page in found():
-        path = folder / page
+        path = folder / built(page)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(linked((ROOT / page).read_text(encoding="utf-8"), page), encoding="utf-8")
+        notebook = page.endswith(".ipynb")
+        text = as_markdown(ROOT / page) if notebook else (ROOT / page).read_text(encoding="utf-8")
+        path.write_text(linked(text, page), encoding="utf-8")
     for picture in (ROOT / "docs").rglob("*.svg"):
         path = folder / picture.relative_to(ROOT)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -66,7 +66,7 @@ def linear_errors(
     information = _information(family, model, encoded)
     mean, sums = _centre(encoded, information, intercept)
     triangle, scale = _triangle(encoded, information, mean)
-    _, singular, right = np.linalg.svd(triangle)
+    _, singular, right = np.linalg.svd(triangle, full_matrices=False)
     kept = singular > np.finfo(np.float64).eps * max(encoded.shape) * singular[0]
     rank = int(kept.sum())
     freedom = len(encoded) - rank - intercept

@@ -9,7 +9,7 @@ from motadata_ml.demo import _client, _flights, _tickets
 from motadata_ml.demo._steps import Show
 
 _MODELS = """
-select model_id, model_type, deployed_version, algorithm, training_rows, round((metrics ->> 'accuracy')::numeric, 3)
+select model_id, algorithm, training_rows, round((metrics ->> 'accuracy')::numeric, 3)
 from ml.list_models()
 """
 
@@ -30,6 +30,6 @@ def main(dsn: str) -> None:
         _client.run(dsn, show)
         show.heading("Models")
         show.rows(
-            ["model", "type", "version", "algorithm", "rows", "accuracy"],
+            ["model", "algorithm", "rows", "accuracy"],
             show.query(connection, "list the models", _MODELS),
         )

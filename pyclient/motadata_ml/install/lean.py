@@ -39,19 +39,28 @@ def trim() -> str:
     return f"{sys.prefix} takes {size_mb(Path(sys.prefix))} MB"
 
 
-def trim_packages(packages: Path) -> None:
+def trim_packages(packages: Path, installed: Path | None = None) -> None:
     """Remove the tests below a folder of packages, and compile the rest.
 
     Parameters
     ----------
     packages : Path
         The folder, such as ``lib/python3.11/site-packages`` of an environment.
+    installed : Path, optional
+        Where it will lie, for tracebacks, if not where it is.
     """
     # below a package only: a distribution of the name `tests` would be another's
     for tests in [*packages.glob("*/**/tests"), packages / "onnx" / "backend" / "test"]:
         if tests.is_dir() and not tests.is_symlink():
             shutil.rmtree(tests)
-    compileall.compile_dir(packages, maxlevels=20, quiet=2, workers=min(2, os.cpu_count() or 1))
+    compileall.compile_dir(
+        packages,
+        maxlevels=20,
+        quiet=2,
+        workers=min(2, os.cpu_count() or 1),
+        stripdir=packages,
+        prependdir=installed or packages,
+    )
 
 
 def size_mb(folder: Path) -> int:

@@ -131,10 +131,13 @@ def test_typed_keywords_of_a_training_are_those_of_sql(functions: dict[str, tupl
 
 
 def test_defaults_are_those_of_sql(functions: dict[str, tuple[list[str], list[str]]], module_db: Session) -> None:
-    text = "select pg_catalog.pg_get_function_arguments(%s::regproc)"
+    text = """
+        select pg_catalog.pg_get_function_arguments(oid) from pg_catalog.pg_proc
+        where pronamespace = 'ml'::regnamespace and proname = %s
+    """
     for name in sorted(set(functions) - set(OTHER_ORDER) - set(OTHER_ARGUMENTS)):
-        ((declared,),) = module_db.execute(text, [f"ml.{name}"]).fetchall()
-        words = [part.split()[0] for part in declared.split(", ") if " DEFAULT " in part]
+        declared = [arguments for (arguments,) in module_db.execute(text, [name])]
+        words = [part.split()[0] for one in declared for part in one.split(", ") if " DEFAULT " in part]
         optional = {WORDS_OF_PYTHON.get(word, word) for word in words}
         for argument, parameter in inspect.signature(getattr(MLSystem, name)).parameters.items():
             required = parameter.default is inspect.Parameter.empty

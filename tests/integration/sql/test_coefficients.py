@@ -220,3 +220,19 @@ def test_a_model_that_is_not_linear_has_none(module_db: psycopg.Connection[Any])
         listed(module_db, "tree")
     assert caught.value.sqlstate == "ML020"
     assert "explain_batch" in str(caught.value.diag.message_hint)
+
+
+@pytest.mark.parametrize("algorithm", ["linear_regression", "logistic_regression", "poisson_regressor"])
+def test_fewer_rows_than_columns_train_and_say_why_there_are_no_errors(
+    db: psycopg.Connection[Any], algorithm: str
+) -> None:
+    columns = ", ".join(f"sin(i * {k}.5) as x{k}" for k in range(30))
+    source = f"select {columns}, i % 2 as y from generate_series(1, 20) i"
+    of = {"logistic_regression": ("classification", '{"C": 1e12}'), "poisson_regressor": ("regression", '{"alpha": 0}')}
+    kind, hyperparameters = of.get(algorithm, ("regression", "{}"))
+    db.execute(
+        "select ml.train('wide', %s, %s, 'y', algorithm => %s, hyperparameters => %s, test_size => 0.1)",
+        [kind, source, algorithm, hyperparameters],
+    )
+    rows = db.execute("select distinct std_error, reason from ml.coefficients('wide')").fetchall()
+    assert rows == [(None, "there are no more rows than coefficients")]
