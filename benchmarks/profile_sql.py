@@ -135,7 +135,7 @@ import time
 from motadata_ml_server.models import store
 from motadata_ml_server.postgres import database
 from motadata_ml_server.tenants import resolution
-from motadata_ml_server.training import command
+from motadata_ml_server.training import command, results
 from motadata_ml_server.training.arguments import Arguments
 from motadata_ml_server.training.supervisor import Worker
 db = database.current()
@@ -159,7 +159,7 @@ with Worker(db, job.spec.algorithm, job.execution.threads, job.execution.max_mem
     role = db.query("select current_user::text as name")[0]["name"]
     fields = command._fields(db, job, result, arguments, 0.0)
     new = store.NewVersion(resolution.resolve(db, None), "profiled", job.spec.model_type, True, role, fields,
-        command._artifacts(result.artifacts, worker.artifacts), [])
+        results.artifacts_of(result.artifacts, worker.artifacts), [])
     store.store(db, new)
     times.append(("stored", time.perf_counter()))
 times.append(("ended", time.perf_counter()))

@@ -10,6 +10,7 @@ from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows
+from motadata_ml_server.tenants import resolution
 
 if TYPE_CHECKING:
     from motadata_ml_server.evaluation.evaluate import Evaluation
@@ -102,9 +103,9 @@ def calibration_curve(
     """Compare the probabilities of a class with the share of rows that are of it, by bins of equal width."""
     from motadata_ml_server.evaluation import curves
 
-    bins = curves.bins_of(n_bins)
-    tally = _evaluation(model_id, input_data, target, version, tenant_id).tally(class_)
-    yield from curves.calibration_curve(tally, bins)
+    found = _evaluation(model_id, input_data, target, version, tenant_id)
+    bins = curves.bins_of(n_bins)  # whose model it is comes first
+    yield from curves.calibration_curve(found.tally(class_), bins)
 
 
 @boundary_rows
@@ -136,8 +137,9 @@ def thresholds(
     from motadata_ml_server.evaluation import curves
     from motadata_ml_server.training.arguments import json_object
 
-    asked = curves.costs_of(json_object(costs, "costs"))
-    yield from curves.thresholds(_evaluation(model_id, input_data, target, version, tenant_id).tally(class_), asked)
+    found = _evaluation(model_id, input_data, target, version, tenant_id)
+    asked = curves.costs_of(json_object(costs, "costs"))  # whose model it is comes first
+    yield from curves.thresholds(found.tally(class_), asked)
 
 
 @boundary_rows
@@ -153,6 +155,7 @@ def compare(
     """Score versions of a model on the same rows, and tell their differences to the first from chance."""
     from motadata_ml_server.evaluation import compare as _compare
 
+    resolution.resolve(database.current(), tenant_id)  # whose model it is comes before what is asked of it
     names, level = _compare.versions_of(versions), _compare.confidence_of(confidence)
     sides = [_evaluation(model_id, input_data, target, version, tenant_id) for version in names]
     yield from _compare.Comparison(database.current(), sides, metric).rows(level)
