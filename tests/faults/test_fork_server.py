@@ -139,7 +139,7 @@ def test_a_training_beyond_its_memory_leaves_the_fork_server(estate: Estate) -> 
 
 
 def kept_open(pid: int) -> list[str]:
-    """Return what a process holds open, but for the files of tables, which PostgreSQL keeps open and closes as it likes."""
+    """Return what a process holds open, but for the files of tables, which come and go."""
     return sorted(name.split(":")[0] for name in open_files(pid) if "/base/" not in name and "/global/" not in name)
 
 
