@@ -85,7 +85,7 @@ def test_node_program(address: dict[str, str], tmp_path: Path) -> None:
 def test_java_program(address: dict[str, str], tmp_path: Path) -> None:
     program = tmp_path / "Flats.java"
     program.write_text(PROGRAMS["jdbc"], encoding="utf-8")
-    command = ["java", "-cp", "/usr/share/java/postgresql.jar", program]
+    command: list[str | Path] = ["java", "-cp", "/usr/share/java/postgresql.jar", program]
     assert run(command, address, tmp_path) == PRINTED["jdbc"]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
+import nbformat  # type: ignore[import-not-found]
+from nbclient import NotebookClient  # type: ignore[import-not-found]
 
 SECONDS = 300
 
