@@ -31,7 +31,7 @@ def printed(dsn: str, statements: list[str]) -> list[str]:
     """Run the statements in one psql; returns what it prints of each."""
     script = "\n".join("\\echo @@@\n" + statement for statement in statements)
     run = subprocess.run(["psql", "-X", dsn], input=script, capture_output=True, text=True, check=True)
-    assert run.stderr == ""
+    assert run.stderr == "", run.stderr
     return [part.strip("\n") for part in run.stdout.split("@@@\n")[1:]]
 
 

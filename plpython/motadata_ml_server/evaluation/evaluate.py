@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.administration import options
 from motadata_ml_server.columns import Column, ColumnSchema, ColumnTable
-from motadata_ml_server.errors import InsufficientDataError, InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.errors import (
+    InsufficientDataError,
+    InvalidArgumentError,
+    InvalidTargetError,
+    UnsupportedOperationError,
+)
 from motadata_ml_server.evaluation.coverage import Coverage
 from motadata_ml_server.evaluation.curves import COARSE_DECIMALS, ClassTally
 from motadata_ml_server.evaluation.scores import ClassificationScores, RegressionScores
@@ -29,6 +34,7 @@ from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.pace import Pace
 from motadata_ml_server.prediction.predictions import BatchPrediction
 from motadata_ml_server.training import arguments, column_roles, scoring
+from motadata_ml_server.values.numbers import SQUARABLE
 from motadata_ml_server.values.text_forms import TextForm, text_form
 
 Array = NDArray[Any]
@@ -281,6 +287,11 @@ class Evaluation:
         """Return the target of rows, labels in the canonical form of the type that was trained on."""
         assert self._target is not None  # noqa: S101 - supervised
         column = table.columns[self._target.name]
+        if column.schema.kind != "text" and np.abs(column.numbers).max(initial=0.0) > SQUARABLE:
+            raise InvalidTargetError(
+                f"target {column.schema.name!r} holds numbers that are infinite, or whose squares no double can be",
+                hint="Leave those rows out in a SELECT.",
+            )
         if self._form is None or column.schema.kind != "text":
             return column
         return Column(column.schema, column.texts.mapped(self._form))

@@ -23,7 +23,7 @@ Reader: TypeAlias = Callable[[Any], list[float]]
 LARGE = 1e6
 """Numbers beyond this lose digits in float32, in which trees compare: they are shifted and scaled."""
 
-LARGEST = 1e300
+LARGEST = 1e306
 """Of a feature at training: shifted and scaled, each number that a double can be is one again."""
 
 SQUARED = 1e150

@@ -18,6 +18,9 @@ _LARGEST: Final = sys.float_info.max
 _LARGEST_PRINTED: Final = Decimal(f"{_LARGEST:.15g}")
 """What PostgreSQL prints of the largest double with 15 digits: rounded up, so that no double is near enough to it."""
 
+SQUARABLE: Final = 1e150
+"""The largest number whose squares can be added up."""
+
 IN_FULL: Final = 2.0**63
 SINGLE_IN_FULL: Final = 9.223369e18
 """Whole numbers below are written in full. Of a `real` that is less than 2^63 by what its 6 digits round away, so that

@@ -16,8 +16,8 @@ Keys = NDArray[np.uint64]
 MOST_ROWS: Final = 500_000
 """Of more rows, none are compared: a training should not wait for it."""
 
-COPIES: Final = 0.3
-"""From this share of the rows held out on, copies are said."""
+COPIES: Final = 0.6
+"""From this share of the rows held out on, copies are said: rows of coarse columns are alike in fewer."""
 
 ALIKE: Final = 3
 """Where each row is there more often than this, its columns have few values, and equal rows are no copies."""

@@ -10,19 +10,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motadata_ml_server.algorithms.choose import BEST
 from motadata_ml_server.columns import Column, ColumnTable
 from motadata_ml_server.errors import InsufficientDataError, InvalidTargetError
 from motadata_ml_server.features.fit_plan import TargetValues
 from motadata_ml_server.training.specification import TrainingSpec
+from motadata_ml_server.values.numbers import SQUARABLE
 from motadata_ml_server.worker.all_classes import numbered
 
 MAX_CLASSES = 10_000
 
 NOT_FINITE: Final = ("NaN", "Infinity", "-Infinity")
 """Texts of numbers that are no label: batches have NULL for NaN, and JSON has a word for none of them."""
-
-LARGEST: Final = 1e150
-"""Of a target: the squares of larger numbers, which a fit adds up, are beyond double precision."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def encode(spec: TrainingSpec, column: Column, classes: list[str] | None = None)
     InsufficientDataError
         ML005: one class only.
     InvalidTargetError
-        ML006: infinite values, numbers beyond `LARGEST`, or more classes than `MAX_CLASSES`.
+        ML006: infinite values, numbers beyond `SQUARABLE`, or more classes than `MAX_CLASSES`.
     """
     if spec.model_type == "regression":
         if np.isinf(column.numbers).any():
@@ -88,9 +87,10 @@ def encode(spec: TrainingSpec, column: Column, classes: list[str] | None = None)
                 f"target {column.schema.name!r} holds infinite values",
                 hint="Leave those rows out in a SELECT.",
             )
-        if len(column.numbers) and np.abs(column.numbers).max() > LARGEST:
+        # the search tells of each family why it failed
+        if spec.algorithm != BEST and len(column.numbers) and np.abs(column.numbers).max() > SQUARABLE:
             raise InvalidTargetError(
-                f"target {column.schema.name!r} holds numbers beyond {LARGEST:g}, whose squares no double can be",
+                f"target {column.schema.name!r} holds numbers beyond {SQUARABLE:g}, whose squares no double can be",
                 hint="Divide it in a SELECT, or predict its logarithm: ln().",
             )
         return EncodedTarget(None, column.numbers)

@@ -200,3 +200,13 @@ def test_large_numbers_are_features_that_say_what_small_ones_do(rows: Session, a
         rows.execute("select ml.train('larger', 'regression', 'select id * 1e306::float8 as f, y from t', 'y')")
     assert caught.value.sqlstate == "ML010"
     assert caught.value.diag.message_hint
+
+
+@pytest.mark.parametrize("truth", ["'Infinity'::float8", "'-Infinity'::float8", "1e200::float8", "1e400 * id"])
+def test_a_truth_that_no_score_can_be_of_is_refused_with_its_column(rows: Session, truth: str) -> None:
+    rows.execute("select ml.train('scored', 'regression', 't', 'y', array['n'], 'ridge')")
+    query = f"select n, case when id = 3 then {truth} else y{'::numeric' if 'id' in truth else ''} end as y from t"
+    with pytest.raises(psycopg.Error, match="'y'") as caught:
+        rows.execute("select ml.evaluate('scored', %s)", [query])
+    assert caught.value.sqlstate in ("ML006", "ML011")
+    assert caught.value.diag.message_hint

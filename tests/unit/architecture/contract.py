@@ -56,7 +56,7 @@ SERVER = Contract(
         "prediction": "prediction/runtimes administration features models ingest persistence postgres columns values "
         "errors _native",
         "worker": "worker/compile prediction/runtimes training features ingest algorithms persistence postgres "
-        "columns errors",
+        "columns values errors",
         "worker/compile": "prediction/runtimes features persistence errors",
         "prediction/runtimes": "features persistence _native postgres columns errors",
         "forecasting": "administration ingest postgres columns values errors",
