@@ -93,14 +93,15 @@ test-frameworks: ## run the programs of docs/frameworks.md: SQLAlchemy, Django, 
 		--with libpostgresql-jdbc-java
 	@.ci/python -m pytest tests/frameworks
 
+# $(call environment,FOLDER,REQUIREMENTS,OPTIONS): an environment with what a file names, made anew where the file changed.
+environment = cmp -s $(2) "$(1)/requirements.txt" || { $(BIN)/uv venv -q --clear --python /usr/bin/python3 "$(1)" && \
+	$(BIN)/uv pip install -q $(3) --python "$(1)/bin/python" -r $(2) && cp $(2) "$(1)/requirements.txt"; }
+
 # An environment of its own: shap brings a compiler. The rest is the project's, by a path file.
 ORACLES = $(HOME_FOLDER)/oracles
-ORACLES_PINNED = tests/oracles/requirements.txt
 
 test-oracles: bootstrap ## contributions against the library shap, to 1e-6
-	@cmp -s $(ORACLES_PINNED) "$(ORACLES)/requirements.txt" || { $(BIN)/uv venv -q --clear --python /usr/bin/python3 "$(ORACLES)" && \
-		$(BIN)/uv pip install -q --no-deps --python "$(ORACLES)/bin/python" -r $(ORACLES_PINNED) && \
-		cp $(ORACLES_PINNED) "$(ORACLES)/requirements.txt"; }
+	@$(call environment,$(ORACLES),tests/oracles/requirements.txt,--no-deps)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		>"$$("$(ORACLES)/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@"$(ORACLES)/bin/python" -B -m pytest -p no:cacheprovider tests/oracles
@@ -119,11 +120,9 @@ deb: bootstrap ## build the Debian package for PostgreSQL PG_MAJOR: dist/
 
 # An environment of its own: what builds the site is no part of the project's. Once it is there, no network is used.
 DOCS = $(HOME_FOLDER)/docs
-SITE = tools/site/requirements.txt
 
 docs: bootstrap ## build the site of the documentation: dist/site/index.html
-	@cmp -s $(SITE) "$(DOCS)/requirements.txt" || { $(BIN)/uv venv -q --clear --python /usr/bin/python3 "$(DOCS)" && \
-		$(BIN)/uv pip install -q --python "$(DOCS)/bin/python" -r $(SITE) && cp $(SITE) "$(DOCS)/requirements.txt"; }
+	@$(call environment,$(DOCS),tools/site/requirements.txt)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -B -m tools.site "$(DOCS)/bin/mkdocs"
 
 ENGINE = $$(command -v docker || command -v podman)

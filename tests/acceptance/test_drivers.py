@@ -10,6 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.environments import url_of
+
 PAGE = (Path(__file__).parents[2] / "docs" / "drivers.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"^```python (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 PRINTED = dict(re.findall(r"^```text (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
@@ -24,12 +26,9 @@ def test_every_program_of_the_page_is_run() -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_prints_what_the_page_says(dsn: str, name: str) -> None:
-    with psycopg.connect(dsn) as session:
-        info = session.info  # asyncpg wants an address
-        url = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(PROGRAMS[name], f"drivers.md {name}", "exec"), {"dsn": url})  # noqa: S102 - our own page
+        exec(compile(PROGRAMS[name], f"drivers.md {name}", "exec"), {"dsn": url_of(dsn)})  # noqa: S102 - our own page
     assert printed.getvalue() == PRINTED[name]
 
 

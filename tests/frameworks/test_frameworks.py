@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.environments import environment as make_environment
+from tests.environments import url_of
 from tests.unit.tooling.pages import ROOT
 
 PAGE = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
@@ -22,12 +23,8 @@ PROGRAMS = {name: text for kind, name, text in re.findall(r"^```(?!text)(\w+) (\
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the environment of the frameworks; returns the folder of its programs."""
-    made = tmp_path_factory.mktemp("frameworks") / "environment"
-    uv = (sys.executable, "-m", "uv", "-q")
-    subprocess.run((*uv, "venv", "--python", "/usr/bin/python3", made), check=True)
     wanted = ROOT / "tests" / "frameworks" / "requirements.txt"
-    subprocess.run((*uv, "pip", "install", "--python", made / "bin" / "python", "-r", wanted), check=True)
-    return made / "bin"
+    return make_environment(tmp_path_factory.mktemp("frameworks") / "environment", wanted)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +33,10 @@ def address(module_dsn: str) -> dict[str, str]:
     with psycopg.connect(module_dsn, autocommit=True) as session:
         session.execute(PROGRAMS["model"].encode())
         info = session.info
-        where = f"//{info.host}:{info.port}/{info.dbname}"
         return {
             **os.environ,
-            "DATABASE_URL": f"postgresql:{where.replace('//', f'//{info.user}@')}",
-            "JDBC_URL": f"jdbc:postgresql:{where}?user={info.user}",
+            "DATABASE_URL": url_of(module_dsn),
+            "JDBC_URL": f"jdbc:postgresql://{info.host}:{info.port}/{info.dbname}?user={info.user}",
             "PGHOST": info.host,
             "PGPORT": str(info.port),
             "PGUSER": info.user,

@@ -10,14 +10,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
+from tests.environments import environment, url_of
 from tests.unit.tooling.pages import ROOT
 
 FOLDER = ROOT / "docs" / "notebooks"
@@ -28,15 +27,12 @@ _ADDRESS = re.compile(r"0x[0-9a-f]+")
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment with Jupyter's kernel that reads this one's packages too; returns its Python."""
-    made = tmp_path_factory.mktemp("notebooks") / "environment"
-    uv = (sys.executable, "-m", "uv", "-q")
-    subprocess.run((*uv, "venv", "--python", "/usr/bin/python3", made), check=True)
     wanted = Path(__file__).parent / "requirements.txt"
-    subprocess.run((*uv, "pip", "install", "--python", made / "bin" / "python", "-r", wanted), check=True)
-    (packages,) = made.glob("lib/python3*/site-packages")
+    programs = environment(tmp_path_factory.mktemp("notebooks") / "environment", wanted)
+    (packages,) = programs.parent.glob("lib/python3*/site-packages")
     (packages / "project.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    subprocess.run([made / "bin" / "python", "-m", "ipykernel", "install", "--sys-prefix"], check=True)
-    return made / "bin" / "python"
+    subprocess.run([programs / "python", "-m", "ipykernel", "install", "--sys-prefix"], check=True)
+    return programs / "python"
 
 
 def outputs(path: Path) -> list[list[str]]:
@@ -59,13 +55,10 @@ def test_there_are_four() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_says_what_it_says_in_the_documentation(name: str, python: Path, dsn: str, tmp_path: Path) -> None:
-    with psycopg.connect(dsn) as session:
-        info = session.info
-        address = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}"
     executed = tmp_path / f"{name}.ipynb"
     place = {
         **os.environ,
-        "DATABASE_URL": address,
+        "DATABASE_URL": url_of(dsn),
         "IPYTHONDIR": str(tmp_path),
         "PATH": f"{python.parent}:{os.environ['PATH']}",
     }

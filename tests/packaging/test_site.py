@@ -8,21 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.environments import environment
 from tests.packaging.test_recipes import without_network
 from tests.unit.tooling.pages import ROOT
 
 
 def test_site_is_built_and_searched_without_a_network(tmp_path: Path) -> None:
-    uv = (sys.executable, "-m", "uv", "-q")
-    made = tmp_path / "environment"
-    subprocess.run((*uv, "venv", "--python", "/usr/bin/python3", made), check=True)
-    wanted = ROOT / "tools" / "site" / "requirements.txt"
-    subprocess.run((*uv, "pip", "install", "--python", made / "bin" / "python", "-r", wanted), check=True)
+    programs = environment(tmp_path / "environment", ROOT / "tools" / "site" / "requirements.txt")
     site = tmp_path / "site"
     code = (
         "import sys; from pathlib import Path; from tools.site.__main__ import build; build(*map(Path, sys.argv[1:]))"
     )
-    build: list[str | Path] = [*without_network(), sys.executable, "-B", "-c", code, made / "bin" / "mkdocs", site]
+    build: list[str | Path] = [*without_network(), sys.executable, "-B", "-c", code, programs / "mkdocs", site]
     subprocess.run(build, check=True, cwd=ROOT)
     pages = list(site.rglob("*.html"))
     assert len(pages) > 40

@@ -6,7 +6,6 @@ when it is installed, upgraded or removed.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -81,7 +80,7 @@ def build(own: Sequence[Path], folder: Path, major: int = 15, version: str = pac
                 kilobytes=size_mb(top) * 1024,
                 python=f"3.{minor}",
                 next_python=f"3.{minor + 1}",
-                homepage=bundle_homepage(),
+                homepage=packages.project()["urls"]["Homepage"],
             ),
             encoding="utf-8",
         )
@@ -90,15 +89,6 @@ def build(own: Sequence[Path], folder: Path, major: int = 15, version: str = pac
         command = ("dpkg-deb", "--root-owner-group", "-Zgzip", "-z6", "--build", str(top), str(package))
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return package
-
-
-def bundle_homepage() -> str:
-    """Return the project's address."""
-    text = (packages.ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r'^Homepage = "([^"]+)"$', text, re.MULTILINE)
-    if found is None:
-        raise ValueError("pyproject.toml names no Homepage")
-    return found[1]
 
 
 def _environment(own: Sequence[Path], top: Path, scratch: Path) -> None:

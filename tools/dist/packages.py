@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import motadata_ml
 
@@ -45,6 +47,12 @@ def build(folder: Path) -> list[Path]:
             subprocess.run((sys.executable, "-m", "uv", "-q", "build", *options, str(source)), check=True)
         found = sorted([*made.glob("*.whl"), *made.glob("*.tar.gz")])
         return [Path(shutil.copy(path, folder)) for path in found]
+
+
+def project() -> dict[str, Any]:
+    """Return what pyproject.toml says of the project."""
+    read: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return read
 
 
 def wheels(folder: Path) -> list[Path]:

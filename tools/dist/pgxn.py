@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from motadata_ml.install import extension_files
+from tools.dist import packages
 from tools.dist.packages import ROOT, VERSION
 
 NAME = "motadata_ml"
@@ -34,7 +34,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 
 def meta() -> dict[str, Any]:
     """Return what META.json says, drawn from pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = packages.project()
     urls = project["urls"]
     return {
         "name": NAME,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
-import tomllib
 from pathlib import Path
 
+from tools.dist.packages import project
 from tools.site.notebooks import as_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +48,7 @@ def built(page: str) -> str:
 
 def repository() -> str:
     """Return the address of the project's files."""
-    read = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return f"{read['project']['urls']['Repository']}/blob/main"
+    return f"{project()['urls']['Repository']}/blob/main"
 
 
 def linked(text: str, page: str) -> str:

@@ -84,7 +84,7 @@ def _members(entry: AlgorithmEntry, given: Any) -> list[dict[str, Any]]:
     if not isinstance(given, (list, tuple)) or not 1 <= len(given) <= MAX_MEMBERS:
         raise InvalidHyperparameterError(
             f"The 'estimators' parameter of {entry.name} must be an array of 1 to {MAX_MEMBERS} estimators. "
-            f"Got {_short(given)} instead.",
+            f"Got {hyperparameters.short(given)} instead.",
             hint=_HOW,
         )
     members = [_member(entry, one, "estimators") for one in given]
@@ -128,14 +128,10 @@ def _resolved(entry: AlgorithmEntry, name: str, algorithm: str) -> AlgorithmEntr
 
 
 def _refused(entry: AlgorithmEntry, name: str, rule: str, value: Any) -> InvalidHyperparameterError:
+    got = hyperparameters.short(value)
     return InvalidHyperparameterError(
-        f"What the {name!r} parameter of {entry.name} names must be {rule}. Got {_short(value)} instead.", hint=_HOW
+        f"What the {name!r} parameter of {entry.name} names must be {rule}. Got {got} instead.", hint=_HOW
     )
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _of_members() -> dict[str, Any]:

@@ -53,9 +53,8 @@ def check_one(entry: AlgorithmEntry, name: str, value: Any) -> Any:
         if accepted:
             return converted
     raise InvalidHyperparameterError(
-        f"The {name!r} parameter of {entry.name} must be {describe(parameter['allowed'])}. "
-        f"Got {_short(value)} instead.",
-        hint=f"Its default is {_short(parameter['default'])}.",
+        f"The {name!r} parameter of {entry.name} must be {describe(parameter['allowed'])}. Got {short(value)} instead.",
+        hint=f"Its default is {short(parameter['default'])}.",
     )
 
 
@@ -71,7 +70,8 @@ def _unknown(entry: AlgorithmEntry, name: str) -> InvalidHyperparameterError:
     )
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as a message shows it."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ from motadata_ml_server.entrypoints.required import required
 from motadata_ml_server.models import visibility
 from motadata_ml_server.postgres import database
 from motadata_ml_server.postgres.boundary import boundary, boundary_rows, boundary_stream
-from motadata_ml_server.prediction.row_input import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from motadata_ml_server.inspection.explained import ExplainedModel
@@ -78,8 +76,7 @@ def partial_dependence(
     db = database.current()
     visible = visibility.visible_version(db, required("model_id", model_id), version, tenant_id, "train")
     named, rows = required("feature", feature), required("input_data", input_data)
-    parsed = None if grid is None else json.loads(grid) if len(grid) <= MAX_CHARACTERS else grid
-    yield from _dependence.partial_dependence(db, visible, named, rows, parsed, class_)
+    yield from _dependence.partial_dependence(db, visible, named, rows, grid, class_)
 
 
 @boundary_rows

@@ -8,8 +8,7 @@ from motadata_ml_server.columns import ColumnSchema
 from motadata_ml_server.errors import InvalidInputError
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.plan_column import PlanColumn
-from motadata_ml_server.features.trained_types import JSON
-from motadata_ml_server.ingest.source import Source, SourceColumn
+from motadata_ml_server.ingest.source import JSON, Source, SourceColumn
 
 
 def feature_schemas(plan: FeaturePlan, source: Source) -> list[ColumnSchema]:

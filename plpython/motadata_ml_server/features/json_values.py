@@ -13,6 +13,11 @@ from typing import Any, Final
 from motadata_ml_server.errors import InvalidInputError
 
 
+def says_nan(text: str) -> bool:
+    """Tell the word of a number that is none, which stands for a missing value."""
+    return text.strip().lower() == "nan"
+
+
 class UnsuitableValueError(InvalidInputError):
     """A JSON value does not suit its feature; the reader does not know the type of the training, `of_types` adds it."""
 

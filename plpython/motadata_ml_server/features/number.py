@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.features.json_values import invalid
+from motadata_ml_server.features.json_values import invalid, says_nan
 from motadata_ml_server.features.kind import Writer
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed, most_frequent
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
@@ -106,7 +106,7 @@ def read_boolean(name: str, value: Any) -> float:
             return 1.0
         if word in FALSE_WORDS:
             return 0.0
-        if word == "nan":
+        if says_nan(value):
             return math.nan
     raise invalid(name, "must be true or false", value)
 

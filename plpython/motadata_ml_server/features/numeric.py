@@ -13,6 +13,7 @@ from motadata_ml_server.columns import Column
 from motadata_ml_server.errors import InvalidInputError, UnsupportedColumnError
 from motadata_ml_server.features.kind import FittedColumn, Fitting, Kind, Writer
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.values.numbers import SQUARABLE
 
 if TYPE_CHECKING:
     from motadata_ml_server.features.preprocess import ColumnRule
@@ -25,9 +26,6 @@ LARGE = 1e6
 
 LARGEST = 1e306
 """Of a feature at training: shifted and scaled, each number that a double can be is one again."""
-
-SQUARED = 1e150
-"""Numbers beyond this are divided by the largest before they are squared."""
 
 QUANTILE_ROWS = 200_000
 """Medians and quartiles come from at most so many rows, evenly spread."""
@@ -140,7 +138,7 @@ class NumericKind(Kind):
             raw = np.where(np.isnan(raw), impute, raw)
         if scaling == "standard":
             most = float(np.nanmax(np.abs(raw)))
-            unit = most if most > SQUARED else 1.0
+            unit = most if most > SQUARABLE else 1.0
             small = raw if unit == 1.0 else raw / unit
             mean = np.nanmean(small, axis=0)
             return mean * unit, _nonzero(np.sqrt(np.nanmean((small - mean) ** 2, axis=0)) * unit)

@@ -59,6 +59,11 @@ class PlanColumn:
         return int(self.spec["width"])
 
     @property
+    def part(self) -> slice:
+        """Its place in an encoded row."""
+        return slice(self.start, self.start + self.width)
+
+    @property
     def one_number(self) -> bool:
         """Whether it is a number without an indicator: the common case, which the row paths take in one loop."""
         return self.kind == "number" and self.width == 1 and not self.single

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.features.json_values import invalid
+from motadata_ml_server.features.json_values import invalid, says_nan
 from motadata_ml_server.features.number import read_number
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
@@ -57,7 +57,7 @@ def read_timestamp(name: str, value: Any) -> float:
     """
     if isinstance(value, str):
         micros = read_moment(value)
-        if micros is None and value.strip().lower() == "nan":
+        if micros is None and says_nan(value):
             return nan
         if micros is None:
             raise invalid(name, "must be an ISO 8601 date or timestamp", value)

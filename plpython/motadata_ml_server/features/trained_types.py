@@ -20,6 +20,7 @@ from motadata_ml_server.features.json_values import UnsuitableValueError
 from motadata_ml_server.features.kinds import KINDS
 from motadata_ml_server.features.numeric import NumericKind
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
+from motadata_ml_server.ingest.source import JSON
 from motadata_ml_server.values.json_text import kept, load_json
 from motadata_ml_server.values.numbers import exact_text
 from motadata_ml_server.values.text_forms import text_form
@@ -28,9 +29,6 @@ Values: TypeAlias = Matrix | TextValues
 
 NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 """Types that JSON has as a number."""
-
-JSON: Final = ("json", "jsonb")
-"""Types whose values are what a row has: numbers, texts, truth values, arrays, null."""
 
 TAKES: Final[Mapping[str, Sequence[str]]] = {
     "number": ("number", "boolean"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from motadata_ml_server.columns import Column
 from motadata_ml_server.errors import InvalidInputError
-from motadata_ml_server.features.json_values import invalid
+from motadata_ml_server.features.json_values import invalid, says_nan
 from motadata_ml_server.features.number import read_number
 from motadata_ml_server.features.numeric import NumericKind, Reader, imputed
 from motadata_ml_server.features.plan_column import Matrix, PlanColumn
@@ -43,7 +43,7 @@ def read_vector(name: str, size: int, value: Any) -> list[float] | None:
     if value is None:
         return None
     if isinstance(value, str):
-        if value.strip().lower() == "nan":
+        if says_nan(value):
             return None
         value = _listed(value)
     if not isinstance(value, list):

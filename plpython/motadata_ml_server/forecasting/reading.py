@@ -17,7 +17,7 @@ from motadata_ml_server.errors import UnsupportedColumnError
 from motadata_ml_server.forecasting.arguments import Columns
 from motadata_ml_server.forecasting.panel import Array
 from motadata_ml_server.ingest.reader import read_chunks
-from motadata_ml_server.ingest.source import Source, SourceColumn, expression, resolve
+from motadata_ml_server.ingest.source import DURATIONS, MOMENTS, Source, SourceColumn, expression, resolve
 from motadata_ml_server.ingest.wire import decode_table
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.postgres.identifiers import quote_identifier, quote_literal
@@ -27,9 +27,6 @@ from motadata_ml_server.values.text_forms import completed_in_python, text_form
 
 MOST_ROWS: Final = 200_000
 """Rows of one series that are kept, the last ones: many times what is looked at."""
-
-_MOMENTS: Final = ("date", "timestamp", "timestamptz")
-_DURATIONS: Final = ("time", "timetz", "interval")
 
 _SCHEMAS: Final = [
     ColumnSchema("series", "text", "text", raw=True),
@@ -120,7 +117,7 @@ def _rows(name: str, pieces: list[Array], zoned: bool, left_out: int) -> Rows:
 
 def _time(source: Source, name: str) -> SourceColumn:
     column = source.column(name, "time_column")
-    if column.type_name not in _MOMENTS:
+    if column.type_name not in MOMENTS:
         raise UnsupportedColumnError(
             f"time_column {column.name!r} must be a date, timestamp or timestamptz, it is {column.label}",
             hint="Cast it in a query to timestamp, or to timestamptz where the texts have a zone.",
@@ -177,7 +174,7 @@ def _named(column: SourceColumn) -> str:
 
 
 def _as_it_is(column: SourceColumn) -> bool:
-    return column.kind == "boolean" or (column.kind == "number" and column.type_name not in _DURATIONS)
+    return column.kind == "boolean" or (column.kind == "number" and column.type_name not in DURATIONS)
 
 
 def _labels(source: Source, columns: Columns) -> Callable[[str], str]:

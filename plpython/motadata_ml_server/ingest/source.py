@@ -46,8 +46,9 @@ left join pg_catalog.pg_type e on e.oid operator(pg_catalog.=) t.typelem and t.t
 """
 
 _NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric"}
-_DURATIONS = {"time", "timetz", "interval"}
-_MOMENTS = {"date", "timestamp", "timestamptz"}
+DURATIONS = {"time", "timetz", "interval"}
+MOMENTS = {"date", "timestamp", "timestamptz"}
+JSON = {"json", "jsonb"}
 _VECTORS = {"vector", "halfvec"}
 _TEXTS = {"uuid", "inet", "cidr", "macaddr", "macaddr8", "char", "name", "citext"}
 _SINGLE = re.compile(r"real|vec")
@@ -217,11 +218,11 @@ def _typed(db: Database, described: Sequence[ResultColumn]) -> tuple[SourceColum
 
 
 def _kind(name: str, typtype: str, category: str, element: str | None) -> ColumnKind | None:
-    if name in _NUMBERS or name in _DURATIONS:
+    if name in _NUMBERS or name in DURATIONS:
         return "number"
     if name == "bool":
         return "boolean"
-    if name in _MOMENTS:
+    if name in MOMENTS:
         return "timestamp"
     if name in _VECTORS or (category == "A" and element in _NUMBERS):
         return "vector"
@@ -244,9 +245,9 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
     """
     kind = schema.kind
     if kind == "text":
-        if schema.printed and column.type_name in ("json", "jsonb"):
+        if schema.printed and column.type_name in JSON:
             return f"pg_catalog.to_jsonb({quoted})::pg_catalog.text"
-        if schema.printed or (column.exact and column.type_name in _MOMENTS):
+        if schema.printed or (column.exact and column.type_name in MOMENTS):
             return f"pg_catalog.to_jsonb({quoted}) operator(pg_catalog.#>>) '{{}}'"  # ISO 8601, with the zone's offset
         return f"{quoted}::pg_catalog.text" if schema.raw else sql_text(column.label, quoted, schema.label)
     if kind == "vector":
@@ -254,7 +255,7 @@ def expression(column: SourceColumn, schema: ColumnSchema, quoted: str) -> str:
         if schema.printed and _SINGLE.search(column.label):
             cast = f"{cast}::pg_catalog.text[]"
         return f"ml._bytes({cast}::pg_catalog.float8[])"
-    if kind == "timestamp" or column.type_name in _DURATIONS:
+    if kind == "timestamp" or column.type_name in DURATIONS:
         return f"pg_catalog.date_part('epoch', {quoted})"
     cast = quoted
     if "boolean" in (kind, column.kind):

@@ -7,7 +7,7 @@ changed in a second feature, and so on. What is found is brought as near to the 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from motadata_ml_server.features.check import array_splitter
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.features.profile import ColumnProfile, Profile
 from motadata_ml_server.features.row import row_encoder
-from motadata_ml_server.inspection.partial_dependence import BLOCK_ROWS, encoder_of, feature_of
+from motadata_ml_server.inspection.partial_dependence import encoder_of, feature_of
 from motadata_ml_server.inspection.wanted import Outcome, outcome_of
 from motadata_ml_server.models import artifacts
 from motadata_ml_server.models.version import VisibleVersion
@@ -30,6 +30,7 @@ from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.predictor import Predictor
 from motadata_ml_server.prediction.row_input import decode
+from motadata_ml_server.prediction.runtimes.blocks import BLOCK_ROWS
 
 DEPTH: Final = 4
 """Features that are changed at most."""
@@ -54,16 +55,13 @@ class _Feature:
     """A feature that may change: the values tried, encoded, how far each is from the row's, and a number's own."""
 
     column: PlanColumn
+    encode: Callable[[Any], Array]
     values: list[Any]
     encoded: Array
     far: list[float]
     start: float | None
     whole: bool
     spread: float
-
-    @property
-    def part(self) -> slice:
-        return slice(self.column.start, self.column.start + self.column.width)
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,6 @@ def counterfactual(
     outcome = outcome_of(predictor, wanted, Breath(db))
     columns, profiles = _varied(predictor, vary), _profiles(db, visible)
     given = decode(input, exact=predictor.exact_numbers)
-    if not isinstance(given, (dict, list)):
-        raise InvalidInputError("input must be a JSON object or an array of numbers", hint="Pass to_jsonb(t).")
     encoder = row_encoder(plan.columns)
     encoder.fill(given)
     row = encoder.buffer[0].copy()
@@ -121,8 +117,9 @@ def counterfactual(
         return None
     changed = {features[at].column.name: features[at].values[number] for at, number in found.places}
     for place in found.places:
-        if features[place[0]].start is not None:
-            changed[features[place[0]].column.name] = _nearer(row, features, found, place, outcome, changed)
+        feature = features[place[0]]
+        if feature.start is not None:
+            changed[feature.column.name] = _nearer(row, features, found, place, feature.start, outcome, changed)
     return json.dumps(changed)
 
 
@@ -192,7 +189,7 @@ def _feature(column: PlanColumn, profile: ColumnProfile, own: Any) -> _Feature |
     if not kept:
         return None
     far = [1.0 if start is None else abs(value - start) / spread for value in kept]
-    return _Feature(column, kept, np.array(encoded), far, start, whole, spread)
+    return _Feature(column, encode, kept, np.array(encoded), far, start, whole, spread)
 
 
 def _search(row: Array, features: Sequence[_Feature], outcome: Outcome) -> _Change | None:
@@ -226,7 +223,7 @@ def _search(row: Array, features: Sequence[_Feature], outcome: Outcome) -> _Chan
 def _applied(row: Array, features: Sequence[_Feature], change: _Change) -> Array:
     changed = row.copy()
     for at, number in change.places:
-        changed[features[at].part] = features[at].encoded[number]
+        changed[features[at].column.part] = features[at].encoded[number]
     return changed
 
 
@@ -235,6 +232,7 @@ def _nearer(
     features: Sequence[_Feature],
     found: _Change,
     place: tuple[int, int],
+    start: float,
     outcome: Outcome,
     changed: dict[str, Any],
 ) -> Any:
@@ -242,16 +240,14 @@ def _nearer(
     feature = features[place[0]]
     base = row.copy()
     for at, _ in found.places:
-        base[features[at].part] = encoder_of(features[at].column)(changed[features[at].column.name])
-    encode = encoder_of(feature.column)
+        base[features[at].column.part] = features[at].encode(changed[features[at].column.name])
 
     def does(value: Any) -> bool:
         tried = base.copy()
-        tried[feature.part] = encode(value)
+        tried[feature.column.part] = feature.encode(value)
         return bool(outcome(tried[None, :])[0][0])
 
-    near, good = feature.start, feature.values[place[1]]
-    assert near is not None  # noqa: S101 - of a number
+    near, good = start, feature.values[place[1]]
     for _ in range(HALVINGS):
         middle = (near + good) / 2.0
         if feature.whole:
@@ -264,7 +260,7 @@ def _nearer(
             near = middle
     for digits in range(2, 10):
         short = float(f"{good:.{digits}g}")
-        if abs(short - good) <= 0.01 * abs(good - feature.start) and does(short):
+        if abs(short - good) <= 0.01 * abs(good - start) and does(short):
             good = short
             break
     return int(good) if feature.whole else good

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
+from motadata_ml_server.errors import UnsupportedOperationError
 from motadata_ml_server.features.background import WHOLE, Background
 from motadata_ml_server.features.check import array_splitter
 from motadata_ml_server.features.plan import FeaturePlan
 from motadata_ml_server.features.row import row_encoder
+from motadata_ml_server.inspection.classes import no_classes, position_of
 from motadata_ml_server.inspection.contributions import (
     Array,
     Breathe,
@@ -151,17 +152,8 @@ class ExplainedModel:
         if label is None:
             return None
         if self.classes is None:
-            raise InvalidArgumentError(
-                f"class must be NULL for a model of type {self.predictor.task}, got {label[:100]!r}",
-                hint="Leave it out: only a classification model has classes.",
-            )
-        if label not in self.classes:
-            shown = ", ".join(repr(name[:50]) for name in self.classes[:20])
-            more = ", ..." if len(self.classes) > 20 else ""
-            raise InvalidArgumentError(
-                f"class must be one of the model's classes, got {label[:100]!r}", hint=f"They are {shown}{more}."
-            )
-        return self.classes.index(label)
+            raise no_classes(self.predictor.task, label)
+        return position_of(self.classes, label)
 
     def of_group(self, code: int) -> _Part | None:
         """Return the model of a group, ready to be explained."""

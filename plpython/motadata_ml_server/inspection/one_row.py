@@ -106,6 +106,5 @@ def parts_of(model: ExplainedModel, encoded: Any) -> Any:
     """Return encoded numbers without the shift and the scale of their columns."""
     raw = np.array(encoded)
     for column in model.columns:
-        part = slice(column.start, column.start + column.width)
-        raw[:, part] = raw[:, part] * column.scale + column.shift
+        raw[:, column.part] = raw[:, column.part] * column.scale + column.shift
     return raw

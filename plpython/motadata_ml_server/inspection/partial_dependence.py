@@ -16,13 +16,17 @@ from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.features.row import row_encoder
 from motadata_ml_server.features.table import encode_table
 from motadata_ml_server.inspection import values
+from motadata_ml_server.inspection.classes import no_classes, position_of
 from motadata_ml_server.inspection.input_rows import InputRows
 from motadata_ml_server.models.version import VisibleVersion
 from motadata_ml_server.postgres.breath import Breath
 from motadata_ml_server.postgres.database import Database
 from motadata_ml_server.prediction import cache
 from motadata_ml_server.prediction.predictor import Predictor
+from motadata_ml_server.prediction.row_input import MAX_CHARACTERS
 from motadata_ml_server.prediction.runtimes import link
+from motadata_ml_server.prediction.runtimes.blocks import scores_of
+from motadata_ml_server.values.json_text import load_json
 
 MAX_ROWS: Final = 1_000
 """Rows of the input that are averaged over, its first."""
@@ -39,14 +43,11 @@ MOST: Final = 1_000
 PERCENTILES: Final = (0.05, 0.95)
 """Between these a number's grid lies, as in scikit-learn."""
 
-BLOCK_ROWS: Final = 256
-"""Rows that are predicted between two looks for a cancel."""
-
 _TASKS: Final = ("classification", "regression", "anomaly")
 
 
 def partial_dependence(
-    db: Database, visible: VisibleVersion, feature: str, input_data: str, grid: Any, label: str | None
+    db: Database, visible: VisibleVersion, feature: str, input_data: str, grid: str | None, label: str | None
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of ``ml.partial_dependence``: for each value of the grid the mean answer, one a class.
 
@@ -60,8 +61,8 @@ def partial_dependence(
         The one whose value is changed.
     input_data : str
         A table, a view or a SELECT that has the model's features.
-    grid : list or None
-        Parsed JSON values; None takes values that the rows have.
+    grid : str or None
+        A JSON array of values; None takes values that the rows have.
     label : str or None
         A class; None takes all.
 
@@ -84,17 +85,16 @@ def partial_dependence(
         )
     column = feature_of(predictor, feature)
     classes = _classes(predictor, label)
-    if grid is not None:
-        _check(grid)
+    asked = None if grid is None else _grid(grid)
     tables = first_rows(db, predictor, input_data)
-    given = default_grid([table.columns[column.name] for table in tables], column) if grid is None else grid
+    given = default_grid([table.columns[column.name] for table in tables], column) if asked is None else asked
     plan = predictor.plan
     encoded = np.vstack([encode_table(plan, check_table(plan.columns, table)) for table in tables])
-    part, encode = slice(column.start, column.start + column.width), encoder_of(column)
+    encode = encoder_of(column)
     breathe = Breath(db)
     rows = encoded.copy()
     for value in given:
-        rows[:, part] = encode(value)
+        rows[:, column.part] = encode(value)
         means = answers(predictor, rows, breathe).mean(axis=0).tolist()
         for at, name in classes:
             yield {"class": name, "value": values.of_value(column, value), "average": means[at], "rows": len(rows)}
@@ -156,11 +156,8 @@ def answers(predictor: Predictor, rows: NDArray[np.float64], breathe: Callable[[
     UnsupportedOperationError
         ML020: the model gives labels alone.
     """
-    runtime, found = predictor.runtime, []
-    for at in range(0, len(rows), BLOCK_ROWS):
-        found.append(runtime.encoded(rows[at : at + BLOCK_ROWS]))
-        breathe()
-    raw = np.vstack(found)
+    runtime = predictor.runtime
+    raw = scores_of(runtime, rows, breathe)
     if predictor.task != "classification":
         column: NDArray[np.float64] = link.batch_value(runtime.link, runtime.parameters, raw)[:, None]
         return column
@@ -212,28 +209,21 @@ def default_grid(columns: Sequence[Column], feature: PlanColumn) -> list[Any]:
     return [int(one) if one.is_integer() and abs(one) < 2**53 else one for one in distinct.tolist()]
 
 
-def _check(grid: Any) -> None:
+def _grid(text: str) -> list[Any]:
+    grid = load_json(text, exact=False) if len(text) <= MAX_CHARACTERS else None
     if not isinstance(grid, list) or not 1 <= len(grid) <= MOST:
         got = f"one of {len(grid)}" if isinstance(grid, list) else "no array"
         raise InvalidArgumentError(
             f"grid must be an array of 1 to {MOST} values, got {got}", hint="Write grid => '[1, 2.5, null]'."
         )
+    return grid
 
 
 def _classes(predictor: Predictor, label: str | None) -> list[tuple[int, str | None]]:
     """Return the classes that are told, each with its position."""
     if predictor.task != "classification":
         if label is not None:
-            raise InvalidArgumentError(
-                f"class must be NULL for a model of type {predictor.task}, got {label[:100]!r}",
-                hint="Leave it out: only a classification model has classes.",
-            )
+            raise no_classes(predictor.task, label)
         return [(0, None)]
-    every: list[tuple[int, str | None]] = list(enumerate(predictor.classes or ()))
-    found = every if label is None else [one for one in every if one[1] == label]
-    if not found:
-        shown = ", ".join(repr(str(name)[:50]) for _, name in every[:20])
-        raise InvalidArgumentError(
-            f"class must be one of the model's classes, got {str(label)[:100]!r}", hint=f"They are {shown}."
-        )
-    return found
+    names = predictor.classes or []
+    return list(enumerate(names)) if label is None else [(position_of(names, label), label)]

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.errors import InvalidArgumentError, UnsupportedOperationError
-from motadata_ml_server.inspection.partial_dependence import BLOCK_ROWS
+from motadata_ml_server.inspection.classes import position_of
 from motadata_ml_server.prediction.predictor import Predictor
 from motadata_ml_server.prediction.runtimes import link
+from motadata_ml_server.prediction.runtimes.blocks import scores_of
 
 Array = NDArray[np.float64]
 Outcome = Callable[[Array], tuple[NDArray[np.bool_], Array]]
@@ -42,19 +43,11 @@ def outcome_of(predictor: Predictor, wanted: str, breathe: Callable[[], None]) -
         ML009: wanted is no answer of the model.
     """
     runtime = predictor.runtime
-
-    def raw(rows: Array) -> Array:
-        found = []
-        for at in range(0, len(rows), BLOCK_ROWS):
-            found.append(runtime.encoded(rows[at : at + BLOCK_ROWS]))
-            breathe()
-        return np.vstack(found)
-
     if predictor.task == "classification":
-        place = _class(predictor, wanted)
+        place = position_of(predictor.classes or [], wanted, "wanted")
 
         def of_class(rows: Array) -> tuple[NDArray[np.bool_], Array]:
-            scores = raw(rows)
+            scores = scores_of(runtime, rows, breathe)
             yes = link.batch_class(runtime.link, scores) == place
             chances = link.batch_probabilities(runtime.link, scores)
             return yes, yes.astype(np.float64) if chances is None else chances[:, place]
@@ -71,20 +64,10 @@ def outcome_of(predictor: Predictor, wanted: str, breathe: Callable[[], None]) -
         )
 
     def of_value(rows: Array) -> tuple[NDArray[np.bool_], Array]:
-        over = sign * (link.batch_value(runtime.link, runtime.parameters, raw(rows)) - bound)
+        over = sign * (link.batch_value(runtime.link, runtime.parameters, scores_of(runtime, rows, breathe)) - bound)
         return (over > 0.0 if strict else over >= 0.0), over
 
     return of_value
-
-
-def _class(predictor: Predictor, wanted: str) -> int:
-    classes = predictor.classes or []
-    if wanted not in classes:
-        shown = ", ".join(repr(name[:50]) for name in classes[:20])
-        raise InvalidArgumentError(
-            f"wanted must be one of the model's classes, got {wanted[:100]!r}", hint=f"They are {shown}."
-        )
-    return classes.index(wanted)
 
 
 def _anomaly(wanted: str) -> tuple[float, float, bool]:

@@ -24,7 +24,7 @@ from motadata_ml_server.training.specification import TrainingSpec
 from motadata_ml_server.worker import estimators
 from motadata_ml_server.worker.all_classes import numbered
 from motadata_ml_server.worker.folds import folds
-from motadata_ml_server.worker.losses import log_loss, mean_curve
+from motadata_ml_server.worker.losses import log_loss, mean_curve, squared_loss
 from motadata_ml_server.worker.rows import sample_weights
 from motadata_ml_server.worker.target import EncodedTarget, renumbered
 from motadata_ml_server.worker.threads import threads_for
@@ -275,8 +275,7 @@ class Comparison:
         estimators.fit(estimator, encoded[fold.train], fold.y_train, own)
         if self.classifies:
             return log_loss(fold.y_test, estimator.predict_proba(encoded[fold.test]), held)
-        gaps = np.asarray(estimator.predict(encoded[fold.test]), np.float64) - fold.y_test
-        return float(np.average(gaps**2, weights=held)) / 2
+        return squared_loss(np.asarray(estimator.predict(encoded[fold.test]), np.float64), fold.y_test, held)
 
     def _try_boosting(self, encoded: Any, leaves: Sequence[int]) -> Iterator[Tried]:
         entry = self.entry("boosting")

@@ -17,6 +17,7 @@ from motadata_ml_server.algorithms import catalogue
 from motadata_ml_server.features.fit_plan import EncodingNeeds
 from motadata_ml_server.worker import composites, estimators
 from motadata_ml_server.worker.comparison import Comparison, Fold
+from motadata_ml_server.worker.losses import own_log_loss, squared_loss
 
 Array = NDArray[np.float64]
 
@@ -121,9 +122,7 @@ class _Loss:
     def of(self, weights: Array) -> float:
         """Return the mean loss: log loss, or half the squared error."""
         found = weights @ self._answers
-        if self._classifies:
-            return float(-np.log(np.maximum(found, np.finfo(np.float64).eps)).mean())
-        return float(((found - self._truth) ** 2).mean()) / 2
+        return own_log_loss(found) if self._classifies else squared_loss(found, self._truth)
 
 
 def _weights(losses: Sequence[_Loss]) -> Array:

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motadata_ml_server.algorithms.catalogue import AlgorithmEntry
+from motadata_ml_server.algorithms.composites import COMPOSITES
 from motadata_ml_server.errors import InvalidHyperparameterError
-
-COMPOSED = ("Calibrated", "Stacking", "Voting")
-"""How the names of estimators that are made of others begin."""
 
 ROUNDING = 1e-3
 """Probabilities whose sum is nearer to 1 than this are made to sum to it."""
@@ -78,7 +76,7 @@ def make(
 def fit(estimator: Any, encoded: Any, goal: NDArray[Any] | None, weights: NDArray[np.float64] | None) -> Any:
     """Fit an estimator, with a target and sample weights where there are any; return it."""
     given = {} if weights is None else {"sample_weight": weights}
-    if hasattr(encoded, "toarray") and type(estimator).__name__.startswith(COMPOSED):
+    if hasattr(encoded, "toarray") and type(estimator).__name__ in COMPOSITES:
         from motadata_ml_server.worker import composites
 
         composites.suit_sparse(estimator)

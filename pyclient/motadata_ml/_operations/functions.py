@@ -123,14 +123,14 @@ def value_of(
     return Call(steps, model_id=model_id, transaction=not reads, repeat=reads)
 
 
-def rows_of(step: Fetch, model_id: str | None = None) -> Call[ResultTable]:
-    """Return the call that reads the rows of a step."""
+def rows_of(step: Fetch, model_id: str | None = None, *, transaction: bool = False) -> Call[ResultTable]:
+    """Return the call that reads the rows of a step; a transaction is for one whose failure must leave none behind."""
 
     def steps() -> Steps[ResultTable]:
         rows = yield step
         return ResultTable(Record(row) for row in rows)
 
-    return Call(steps, model_id=model_id, transaction=False, repeat=True)
+    return Call(steps, model_id=model_id, transaction=transaction, repeat=True)
 
 
 def select_view(name: LiteralString, conditions: Mapping[LiteralString, Any], order: LiteralString) -> Fetch:

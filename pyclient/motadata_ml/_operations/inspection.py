@@ -8,7 +8,7 @@ from typing import Any
 from motadata_ml._calls import Call, Steps
 from motadata_ml._frames import to_frame, to_row
 from motadata_ml._operations.batch_input import batch_columns
-from motadata_ml._operations.functions import select_function
+from motadata_ml._operations.functions import rows_of, select_function
 from motadata_ml._operations.lending import Lent, describe, lend, take_back
 from motadata_ml._operations.records import label_text
 from motadata_ml._operations.settings import Settings
@@ -37,11 +37,7 @@ def explain(
         "tenant_id": settings.tenant(tenant_id),
     }
 
-    def steps() -> Steps[ResultTable]:
-        rows = yield select_function("explain", arguments)
-        return ResultTable(Record(row) for row in rows)
-
-    return Call(steps, model_id=model_id, repeat=True)
+    return rows_of(select_function("explain", arguments), model_id, transaction=True)
 
 
 def explain_batch(
@@ -98,11 +94,7 @@ def coefficients(settings: Settings, model_id: str, version: str | None, tenant_
     """Return the call that lists the coefficients of a linear model."""
     arguments = {"model_id": model_id, "version": version, "tenant_id": settings.tenant(tenant_id)}
 
-    def steps() -> Steps[ResultTable]:
-        rows = yield select_function("coefficients", arguments)
-        return ResultTable(Record(row) for row in rows)
-
-    return Call(steps, model_id=model_id, repeat=True)
+    return rows_of(select_function("coefficients", arguments), model_id, transaction=True)
 
 
 def importance(
@@ -122,11 +114,7 @@ def importance(
         "tenant_id": settings.tenant(tenant_id),
     }
 
-    def steps() -> Steps[ResultTable]:
-        rows = yield select_function("importance", arguments)
-        return ResultTable(Record(row) for row in rows)
-
-    return Call(steps, model_id=model_id, repeat=True)
+    return rows_of(select_function("importance", arguments), model_id, transaction=True)
 
 
 def partial_dependence(
@@ -150,11 +138,7 @@ def partial_dependence(
         "tenant_id": settings.tenant(tenant_id),
     }
 
-    def steps() -> Steps[ResultTable]:
-        rows = yield select_function("partial_dependence", arguments)
-        return ResultTable(Record(row) for row in rows)
-
-    return Call(steps, model_id=model_id, repeat=True)
+    return rows_of(select_function("partial_dependence", arguments), model_id, transaction=True)
 
 
 def cluster_profile(
@@ -168,11 +152,7 @@ def cluster_profile(
         "tenant_id": settings.tenant(tenant_id),
     }
 
-    def steps() -> Steps[ResultTable]:
-        rows = yield select_function("cluster_profile", arguments)
-        return ResultTable(Record(row) for row in rows)
-
-    return Call(steps, model_id=model_id, repeat=True)
+    return rows_of(select_function("cluster_profile", arguments), model_id, transaction=True)
 
 
 def counterfactual(

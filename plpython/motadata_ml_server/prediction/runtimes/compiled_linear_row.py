@@ -43,7 +43,7 @@ def compiled_scores(columns: Sequence[PlanColumn], model: LinearModel, loops: An
 
 
 def _share(column: PlanColumn, model: LinearModel) -> tuple[Any, ...]:
-    block = model.weights[:, column.start : column.start + column.width]
+    block = model.weights[:, column.part]
     if column.one_number:
         shift = float(column.shift[0])
         # a missing value of a feature without weight must not make the score missing

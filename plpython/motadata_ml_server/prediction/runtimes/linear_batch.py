@@ -54,7 +54,7 @@ class LinearBatch:
         for column in self._columns:
             if column.one_number:
                 continue
-            block = self._model.weights[:, column.start : column.start + column.width]
+            block = self._model.weights[:, column.part]
             scores += TABLE_SHARES[column.kind](column, block, table.columns[column.name])
         return scores
 

@@ -48,7 +48,7 @@ class LinearRow:
         self._shares: list[tuple[str, Share]] = []
         weights: list[list[float]] = []
         for column in columns:
-            block = model.weights[:, column.start : column.start + column.width]
+            block = model.weights[:, column.part]
             if column.one_number:
                 # a missing value of a feature without weight must not make the score missing
                 impute = float(column.impute[0]) if block.any() else float(column.shift[0])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from motadata_ml_server.features.plan_column import PlanColumn
 from motadata_ml_server.prediction.runtimes import link
 from motadata_ml_server.prediction.runtimes.base import Runtime
+from motadata_ml_server.prediction.runtimes.blocks import scores_of
 
 Array = NDArray[np.float64]
 
@@ -25,9 +26,6 @@ REPEATS: Final = 5
 
 FEWEST_ROWS: Final = 30
 """From fewer rows nothing is told."""
-
-BLOCK_ROWS: Final = 256
-"""Rows that are predicted between two looks for a cancel."""
 
 METRICS: Final = {"classification": "accuracy", "regression": "r2"}
 
@@ -102,7 +100,7 @@ def importances(
         base = _score(runtime, task, encoded, truth, breathe)
     found = []
     for column in columns:
-        part = slice(column.start, column.start + column.width)
+        part = column.part
         losses = []
         for _ in range(repeats):
             shuffled = encoded.copy()
@@ -113,11 +111,7 @@ def importances(
 
 
 def _score(runtime: Runtime, task: str, encoded: Array, truth: NDArray[Any], breathe: Callable[[], None]) -> float:
-    parts = []
-    for at in range(0, len(encoded), BLOCK_ROWS):
-        parts.append(runtime.encoded(encoded[at : at + BLOCK_ROWS]))
-        breathe()
-    raw = np.vstack(parts)
+    raw = scores_of(runtime, encoded, breathe)
     if task == "classification":
         return float(np.mean(link.batch_class(runtime.link, raw) == truth))
     values = link.batch_value(runtime.link, runtime.parameters, raw)
