@@ -6,6 +6,7 @@ when it is installed, upgraded or removed.
 
 from __future__ import annotations
 
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -126,7 +127,10 @@ def _extension(top: Path, major: int) -> None:
     (site,) = (top / HOME).glob("lib/python3*/site-packages")
     name = f"motadata_ml_postgresql_{major}"
     server, found = f"/usr/lib/postgresql/{major}/bin/postgres", str(Path("/", site.relative_to(top)))
-    (shown / f"{name}.py").write_text(MODULE.format(server=server, packages=found), encoding="utf-8")
+    module = shown / f"{name}.py"
+    module.write_text(MODULE.format(server=server, packages=found), encoding="utf-8")
+    # else root's first Python would write it, and dpkg would not know of it
+    py_compile.compile(str(module), dfile=str(Path("/", module.relative_to(top))), doraise=True)
     (shown / f"{name}.pth").write_text(f"import {name}\n", encoding="utf-8")
     doc = top / "usr" / "share" / "doc" / f"postgresql-{major}-motadata-ml"
     doc.mkdir(parents=True)
